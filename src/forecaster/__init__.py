@@ -1,0 +1,1 @@
+"""The training program: forecasts stocks from daily bars, resumable by the public API of ``unbroken``."""

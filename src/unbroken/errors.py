@@ -1,0 +1,73 @@
+"""Every error the library raises: what the caller can do about it is in the class and its exit code."""
+
+from unbroken import messages
+
+EXIT_STOPPED = 75  # EX_TEMPFAIL of sysexits.h: stopped with the state saved, run me again
+
+
+class UnbrokenError(Exception):
+    """Base of all errors here. ``str()`` is one line for the user: what, where, what to do next."""
+
+    exit_code = 1
+
+    def __init__(self, key: str, **values: object) -> None:
+        super().__init__(key, values)
+        self.key = key
+        self.values = values
+
+    def __str__(self) -> str:
+        return messages.text(self.key, **self.values)
+
+
+class UsageError(UnbrokenError):
+    """An argument or an input file is wrong; nothing was touched."""
+
+    exit_code = 2
+
+
+class UnsavableStateError(UsageError):
+    """A value was handed over that no safe checkpoint can hold; the message has its path."""
+
+
+class NothingToResumeError(UnbrokenError):
+    """No checkpoint was found where one was asked for."""
+
+    exit_code = 3
+
+
+class GuardError(UnbrokenError):
+    """Going on would not be the run that was lost; refused, and the way on is named."""
+
+    exit_code = 4
+
+
+class DataChangedError(GuardError):
+    """The data differ from those the run was trained on."""
+
+
+class ArchitectureChangedError(GuardError):
+    """A tracked object does not fit the state saved for it."""
+
+
+class LoaderRefusedError(GuardError):
+    """A loader whose position cannot be restored exactly."""
+
+
+class FolderLockedError(GuardError):
+    """Another trainer holds the checkpoint folder."""
+
+
+class CheckpointDamagedError(UnbrokenError):
+    """A checkpoint file is damaged, foreign or hostile; it was not loaded."""
+
+    exit_code = 5
+
+
+class DiskError(UnbrokenError):
+    """The state is not safe on disk: no space, no permission, or an I/O error (EX_IOERR)."""
+
+    exit_code = 74
+
+
+class Stopped(SystemExit):  # noqa: N818 - an ordered end, as SystemExit is
+    """The run stopped on a signal or its time budget, with its state saved; ``code`` is 75, or 74 if unsaved."""

@@ -1,0 +1,32 @@
+"""Every sentence a user reads, in Chinese and in English, and the choice between the two."""
+
+import os
+from typing import Literal
+
+from unbroken.messages import _cli, _disk, _loop, _run, _state, _store
+
+Language = Literal["zh", "en"]
+
+_SENTENCES: dict[str, tuple[str, str]] = {
+    **_disk.SENTENCES,
+    **_store.SENTENCES,
+    **_state.SENTENCES,
+    **_loop.SENTENCES,
+    **_run.SENTENCES,
+    **_cli.SENTENCES,
+}
+
+
+def language() -> Language:
+    """The user's language: ``UNBROKEN_LANG``, then the locale's variables, else English."""
+    for variable in ("UNBROKEN_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
+        value = os.environ.get(variable, "")
+        if value:
+            return "zh" if value.lower().startswith("zh") else "en"
+    return "en"
+
+
+def text(key: str, *, lang: Language | None = None, **values: object) -> str:
+    """The sentence ``key`` with its values filled in, in ``lang`` or the user's language."""
+    english, chinese = _SENTENCES[key]
+    return (chinese if (lang or language()) == "zh" else english).format(**values)

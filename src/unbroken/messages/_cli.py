@@ -1,0 +1,3 @@
+"""Sentences of the cli floor: key -> (English, Chinese)."""
+
+SENTENCES: dict[str, tuple[str, str]] = {}

@@ -1,0 +1,3 @@
+"""Sentences of the run floor: key -> (English, Chinese)."""
+
+SENTENCES: dict[str, tuple[str, str]] = {}
