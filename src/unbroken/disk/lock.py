@@ -74,8 +74,8 @@ class FolderLock:
     def renew(self) -> None:
         """Make sure the lock is still held; cheap enough for every save.
 
-        Code in this process that merely opened and closed the lock file (a backup of the whole folder) has ended
-        it. Raises FolderLockedError if another trainer has taken it since.
+        Code in this process that merely opened and closed the lock file, as a backup of the folder does,
+        has ended it. Raises FolderLockedError if another trainer has taken it since.
         """
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)

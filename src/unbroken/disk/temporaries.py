@@ -53,8 +53,8 @@ def remove_temporaries(folder: Path, name: str | None = None) -> list[Path]:
     """Remove what dead writers left in ``folder``, of the file ``name`` or of any; returns what was removed.
 
     Only regular files with our pattern of a name, and only if nobody is writing them. In a checkpoint folder
-    call it under the folder's lock: the second name that ``keep_previous_as`` makes in passing is not guarded.
-    Never raises for a file that cannot be removed: it is in nobody's way.
+    call it under the folder's lock: the second name that ``keep_previous_as`` makes in passing is not
+    guarded. Never raises for a file that cannot be removed: it is in nobody's way.
     """
     removed = []
     try:
