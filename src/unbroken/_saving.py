@@ -1,0 +1,178 @@
+"""Saver: from the live objects of a run to a payload, and through the writer to the folder."""
+
+import logging
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from unbroken import __version__, messages
+from unbroken.disk.lock import FolderLock
+from unbroken.disk.space import human
+from unbroken.errors import DiskError
+from unbroken.loop.cursor import Cursor
+from unbroken.state.gradients import Gradients
+from unbroken.state.history import History
+from unbroken.state.snapshot import copy_to_host, decode
+from unbroken.state.tracked import Tracked
+from unbroken.state.user import UserState
+from unbroken.store import payload as keys
+from unbroken.store.folder import CheckpointFolder
+from unbroken.store.writer import SaveJob, Writer
+
+_log = logging.getLogger("unbroken")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """The live objects whose state makes up a checkpoint."""
+
+    tracked: Tracked
+    history: History
+    user_state: UserState
+    gradients: Gradients
+    cursor: Cursor
+
+
+class Saver:
+    """Copies a run's state at one moment and has it written; ``facts`` are what stays the same all run long."""
+
+    def __init__(
+        self,
+        folder: CheckpointFolder,
+        lock: FolderLock,
+        writer: Writer,
+        parts: Parts,
+        facts: Mapping[str, Any],
+    ) -> None:
+        self.folder = folder
+        self.saved_step = parts.cursor.step
+        self._saved_at = time.monotonic()
+        self._lock = lock
+        self._writer = writer
+        self._parts = parts
+        self.facts = dict(facts)
+
+    @property
+    def seconds_since_save(self) -> float:
+        return time.monotonic() - self._saved_at
+
+    @property
+    def busy(self) -> bool:
+        """Whether a save is still being written; also tells the log how the finished ones went."""
+        self._report()
+        return self._writer.busy
+
+    @property
+    def failure(self) -> DiskError | None:
+        return self._writer.failure
+
+    def snapshot(
+        self, reason: str, *, streams: Mapping[str, Any], in_epoch: bool, stop_requested: str | None
+    ) -> dict[str, Any]:
+        """A whole copy of the state at this moment, in host memory, independent of the live objects."""
+        parts = self._parts
+        own = {
+            **self.facts,
+            "library_version": __version__,
+            "reason": reason,
+            "batch": parts.cursor.batch,
+            "batches": parts.cursor.batches,
+            "step": parts.cursor.step,
+            "in_epoch": in_epoch,
+            "finished": None if in_epoch else stop_requested,
+            "stop_requested": stop_requested,
+            "tracked": list(parts.tracked.names),
+            "metrics": list(parts.history.columns),
+            "best": {"metric": parts.history.metric, "mode": parts.history.mode},
+            "partial": parts.history.partial(),
+            "state": parts.user_state.values_to_save(),
+            "streams": dict(streams),
+            "grads": parts.gradients.capture(),
+            "optimizer_parameters": parts.tracked.optimizer_parameters(),
+        }
+        payload = keys.build(
+            epoch=parts.cursor.epoch,
+            states=parts.tracked.state(),
+            histories={metric: list(values) for metric, values in parts.history.columns.items()},
+            best_corr=parts.history.best.value,
+            best_epoch=parts.history.best.epoch,
+            timestamp=datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
+            own=own,
+        )
+        copied: dict[str, Any] = copy_to_host(payload)
+        return copied
+
+    def save(self, payload: dict[str, Any], *names: Path) -> None:
+        """Hand a snapshot to the writer, under these names; waits while an earlier save is being written."""
+        self._writer.submit(SaveJob(payload=payload, names=names))
+        self.saved_step = payload[keys.OWN]["step"]
+        self._saved_at = time.monotonic()
+
+    def restore(self, payload: Mapping[str, Any]) -> None:
+        """Put the state of a checkpoint back into the live objects, all but the random streams.
+
+        Raises:
+            ArchitectureChangedError: an object can't take the state saved for it.
+        """
+        restore_parts(self._parts, payload)
+
+    def wait_until_free(self) -> None:
+        """Before a snapshot: so that never more than one copy of the state waits to be written."""
+        self._writer.wait()
+        self._report()
+
+    def wait(self) -> None:
+        """Until all that was handed over is on disk, or has failed; says which."""
+        self._writer.wait()
+        self._report()
+
+    def finish(self) -> None:
+        """As ``wait``; raises the DiskError if the last state is not safe on disk."""
+        self.wait()
+        if self.failure is not None:
+            raise self.failure
+
+    def close(self) -> None:
+        self._writer.close()
+        self._report()
+        self._lock.release()
+
+    def _report(self) -> None:
+        for report in self._writer.take_reports():
+            names = ", ".join(path.name for path in report.names)
+            if report.error is not None:
+                _log.error(messages.text("save_failed", names=names, error=report.error))
+            else:
+                _log.debug(
+                    messages.text(
+                        "saved", names=names, size=human(report.size), seconds=f"{report.seconds:.2f}"
+                    )
+                )
+
+
+def restore_parts(parts: Parts, payload: Mapping[str, Any]) -> None:
+    """As ``Saver.restore``; for a plain file without our own key, only what its ten keys hold."""
+    own = payload.get(keys.OWN, {})
+    states = {
+        name: payload[keys.state_key(name)]
+        for name in parts.tracked.names
+        if payload.get(keys.state_key(name)) is not None
+    }
+    parts.tracked.restore(states, own.get("optimizer_parameters", {}))
+    metrics = own.get("metrics", [metric for metric in keys.HISTORIES if payload[metric]])
+    parts.history.restore(
+        columns={metric: payload[metric] for metric in metrics},
+        best_value=payload["best_corr"],
+        best_epoch=payload["best_epoch"],
+        partial=decode(own.get("partial", {})),
+    )
+    parts.user_state.restore(own.get("state", {}))
+    parts.gradients.restore(own.get("grads"))
+    cursor = parts.cursor
+    cursor.epoch = payload["epoch"]
+    cursor.batch = own.get("batch", 0)
+    cursor.batches = own.get("batches")
+    cursor.step = own.get("step", 0)

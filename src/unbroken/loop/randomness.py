@@ -1,0 +1,141 @@
+"""Random streams as functions of position, and the training process's own streams kept out of their way."""
+
+import hashlib
+import random
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import numpy as np
+import torch
+
+# Names the way a position becomes a seed; another way gets another name, and old checkpoints keep theirs.
+KEY_VERSION = 1
+
+
+class Position(NamedTuple):
+    """Where in the run something is drawn: the run's seed, epoch and loop counted from 1, batch from 0.
+
+    ``slot`` is for one sample of the batch where randomness is keyed per sample; -1 is the whole batch.
+    """
+
+    seed: int
+    epoch: int
+    loop: int
+    batch: int
+    slot: int = -1
+
+
+# The position of what is drawn once per pass over a loader: the sample order.
+SAMPLER_BATCH = -1
+
+
+class _Seeds(NamedTuple):
+    python: int
+    torch: int
+    numpy: "np.ndarray[Any, np.dtype[np.uint32]]"
+
+
+def seeds_at(position: Position, purpose: str = "") -> _Seeds:
+    """Three independent seeds for one position, by BLAKE2b (RFC 7693) of its fields and ``purpose``."""
+    text = f"{KEY_VERSION}/{'/'.join(map(str, position))}/{purpose}"
+    digest = hashlib.blake2b(text.encode(), digest_size=40, person=b"unbroken").digest()
+    return _Seeds(
+        python=int.from_bytes(digest[:16], "little"),
+        torch=int.from_bytes(digest[16:24], "little") >> 1,
+        numpy=np.frombuffer(digest[24:], dtype="<u4"),
+    )
+
+
+def seed_streams(position: Position) -> None:
+    """Set this process's python, numpy and torch CPU streams as a function of ``position`` alone."""
+    seeds = seeds_at(position)
+    random.seed(seeds.python)
+    torch.default_generator.manual_seed(seeds.torch)
+    if not isinstance(np.random.get_bit_generator(), np.random.MT19937):
+        np.random.set_bit_generator(np.random.MT19937())
+    np.random.seed(seeds.numpy)
+
+
+@dataclass(frozen=True)
+class _CpuStreams:
+    python: tuple[Any, ...]
+    torch: torch.Tensor
+    bit_generator: np.random.BitGenerator
+    numpy_with_cached_normal: dict[str, Any] | tuple[Any, ...] | None
+
+
+class Aside:
+    """Runs loading code on streams of its own while the training streams lie aside, untouched.
+
+    NumPy's global generator is swapped, not copied. The swap drops the second normal deviate that the legacy
+    generator keeps in hand, so where there is one the whole state is put back instead.
+    """
+
+    def __init__(self) -> None:
+        self._spare: np.random.BitGenerator = np.random.MT19937()
+
+    @contextmanager
+    def running(self, resume_from: _CpuStreams | None = None) -> Iterator[None]:
+        """Within the block the streams are free to be seeded; ``resume_from`` continues earlier ones."""
+        training = self._put_aside(self._spare)
+        try:
+            if resume_from is not None:
+                _put_back(resume_from)
+            yield
+        finally:
+            _put_back(training)
+
+    def capture(self) -> _CpuStreams:
+        """The streams as they stand inside a ``running`` block, to be continued in a later one."""
+        # The next block must not seed the generator kept here, so the spare is renewed.
+        self._spare = np.random.MT19937()
+        return self._put_aside(self._spare)
+
+    @staticmethod
+    def _put_aside(spare: np.random.BitGenerator) -> _CpuStreams:
+        generator = np.random.get_bit_generator()
+        if isinstance(generator, np.random.MT19937):
+            legacy: Any = np.random.get_state()
+            state = legacy if legacy[3] else None
+        else:
+            augmented: Any = np.random.get_state(legacy=False)
+            state = augmented if augmented["has_gauss"] else None
+        aside = _CpuStreams(random.getstate(), torch.default_generator.get_state(), generator, state)
+        np.random.set_bit_generator(spare)
+        return aside
+
+
+def _put_back(aside: _CpuStreams) -> None:
+    random.setstate(aside.python)
+    torch.default_generator.set_state(aside.torch)
+    np.random.set_bit_generator(aside.bit_generator)
+    if aside.numpy_with_cached_normal is not None:
+        np.random.set_state(aside.numpy_with_cached_normal)  # type: ignore[arg-type]
+
+
+def capture_streams() -> dict[str, Any]:
+    """All global random streams of this process: python, numpy, torch CPU and every initialised CUDA device."""
+    version, words, cached_normal = random.getstate()
+    streams: dict[str, Any] = {
+        "python": {"version": version, "words": torch.tensor(words), "cached_normal": cached_normal},
+        "numpy": np.random.get_state(legacy=False),
+        "torch": torch.default_generator.get_state(),
+    }
+    if torch.cuda.is_available() and torch.cuda.is_initialized():
+        streams["cuda"] = torch.cuda.get_rng_state_all()
+    return streams
+
+
+def restore_streams(streams: Mapping[str, Any]) -> None:
+    """Put the global random streams where ``capture_streams`` found them."""
+    python = streams["python"]
+    random.setstate((python["version"], tuple(python["words"].tolist()), python["cached_normal"]))
+    numpy = streams["numpy"]
+    if np.random.get_bit_generator().__class__.__name__ != numpy["bit_generator"]:
+        np.random.set_bit_generator(getattr(np.random, numpy["bit_generator"])())
+    np.random.set_state(numpy)
+    torch.default_generator.set_state(streams["torch"])
+    if "cuda" in streams and torch.cuda.is_available():
+        torch.cuda.set_rng_state_all(streams["cuda"])

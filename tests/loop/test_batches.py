@@ -1,0 +1,226 @@
+"""Order and loading randomness are functions of position, whoever loads, and training's own streams are untouched."""
+
+import random
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    IterableDataset,
+    RandomSampler,
+    Sampler,
+    SubsetRandomSampler,
+    WeightedRandomSampler,
+)
+
+from tests.loop.datasets import AtOnce, Curriculum, Noisy, OwnStreams, shaking_collate, tell_users_dataset
+from unbroken.errors import LoaderRefusedError
+from unbroken.loop.batches import PositionedLoader
+from unbroken.loop.randomness import capture_streams, restore_streams
+from unbroken.state.snapshot import equal_bits
+
+SEED = 1234
+
+
+def batches(
+    loader: DataLoader[Any], *, epoch: int = 1, start: int = 0, seed: int = SEED
+) -> list[torch.Tensor]:
+    return list(PositionedLoader(loader, seed).iterate(epoch=epoch, loop=0, start=start))
+
+
+def same(left: list[torch.Tensor], right: list[torch.Tensor]) -> bool:
+    return len(left) == len(right) and all(torch.equal(a, b) for a, b in zip(left, right, strict=True))
+
+
+def disturb() -> None:
+    random.seed(99)
+    np.random.seed(99)
+    torch.manual_seed(99)
+
+
+LOADERS: dict[str, Any] = {
+    "shuffle": lambda **o: DataLoader(Noisy(), batch_size=4, shuffle=True, **o),
+    "sequential": lambda **o: DataLoader(Noisy(), batch_size=4, **o),
+    "drop_last": lambda **o: DataLoader(Noisy(), batch_size=4, shuffle=True, drop_last=True, **o),
+    "generator": lambda **o: DataLoader(
+        Noisy(), batch_size=4, shuffle=True, generator=torch.Generator().manual_seed(5), **o
+    ),
+    "weighted": lambda **o: DataLoader(
+        Noisy(), batch_size=4, sampler=WeightedRandomSampler([1.0 + i for i in range(37)], 50), **o
+    ),
+    "subset": lambda **o: DataLoader(Noisy(), batch_size=4, sampler=SubsetRandomSampler(range(5, 30)), **o),
+    "batch_sampler": lambda **o: DataLoader(
+        Noisy(), batch_sampler=BatchSampler(RandomSampler(range(37)), 5, False), **o
+    ),
+    "unbatched": lambda **o: DataLoader(Noisy(), batch_size=None, shuffle=True, **o),
+    "getitems": lambda **o: DataLoader(AtOnce(), batch_size=4, shuffle=True, **o),
+    "collate": lambda **o: DataLoader(Noisy(), batch_size=4, shuffle=True, collate_fn=shaking_collate, **o),
+    "own_streams": lambda **o: DataLoader(OwnStreams(), batch_size=4, shuffle=True, **o),
+    "set_epoch": lambda **o: DataLoader(Curriculum(), batch_size=4, shuffle=True, **o),
+    "long": lambda **o: DataLoader(Noisy(500), batch_size=2, shuffle=True, **o),
+}
+
+
+@pytest.mark.parametrize("kind", LOADERS)
+def test_any_batch_is_a_function_of_seed_epoch_and_batch(kind: str) -> None:
+    make = LOADERS[kind]
+    whole = batches(make())
+    disturb()
+    assert same(batches(make()), whole)
+    for start in (1, len(whole) // 2, len(whole)):
+        disturb()
+        assert same(batches(make(), start=start), whole[start:]), f"from batch {start}"
+    assert not same(batches(make(), epoch=2), whole)
+    assert not same(batches(make(), seed=SEED + 1), whole)
+
+
+@pytest.mark.parametrize(
+    "kind", ["shuffle", "generator", "collate", "own_streams", "set_epoch", "getitems", "unbatched"]
+)
+@pytest.mark.parametrize("persistent", [False, True])
+def test_workers_change_nothing(kind: str, persistent: bool) -> None:
+    here = PositionedLoader(LOADERS[kind](), SEED)
+    there = PositionedLoader(LOADERS[kind](num_workers=2, persistent_workers=persistent), SEED)
+    for epoch, start in ((1, 0), (2, 3), (3, 0)):
+        assert same(
+            list(there.iterate(epoch=epoch, loop=0, start=start)),
+            list(here.iterate(epoch=epoch, loop=0, start=start)),
+        ), f"epoch {epoch}"
+
+
+def test_spawned_workers_change_nothing() -> None:
+    options = {"num_workers": 1, "multiprocessing_context": "spawn", "worker_init_fn": tell_users_dataset}
+    assert same(batches(LOADERS["collate"](**options)), batches(LOADERS["collate"]()))
+
+
+def test_worker_init_fn_sees_the_users_dataset() -> None:
+    assert same(
+        batches(LOADERS["shuffle"](num_workers=1, worker_init_fn=tell_users_dataset)),
+        batches(LOADERS["shuffle"]()),
+    )
+
+
+def test_a_resume_loads_nothing_that_was_done() -> None:
+    loader = LOADERS["shuffle"]()
+    rest = batches(loader, start=6)
+    assert len(loader.dataset.loaded) == sum(len(batch) for batch in rest) == 37 - 24
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+@pytest.mark.parametrize("cached_normal", [False, True])
+def test_training_streams_are_untouched_by_loading(workers: int, cached_normal: bool) -> None:
+    disturb()
+    if cached_normal:
+        np.random.randn()
+        random.gauss(0, 1)
+    before = capture_streams()
+    draws_without = (random.gauss(0, 1), np.random.randn(3).tolist(), torch.rand(3).tolist())
+    restore_streams(before)
+    iterator = PositionedLoader(LOADERS["long"](num_workers=workers), SEED).iterate(epoch=1, loop=0, start=0)
+    for _ in range(130):
+        next(iterator)
+    assert equal_bits(capture_streams(), before) is None
+    assert (random.gauss(0, 1), np.random.randn(3).tolist(), torch.rand(3).tolist()) == draws_without
+
+
+def test_a_generator_shared_with_training_is_untouched_by_loading() -> None:
+    shared = torch.Generator().manual_seed(7)
+    loader = DataLoader(Noisy(), batch_size=4, sampler=RandomSampler(range(37), True, 500, generator=shared))
+    before = shared.get_state()
+    assert len(batches(loader)) == 125
+    assert torch.equal(shared.get_state(), before)
+
+
+def test_in_process_loading_gives_the_thread_count_back() -> None:
+    threads = torch.get_num_threads()
+    torch.set_num_threads(2)
+    try:
+        seen: list[int] = []
+
+        class Watching(Noisy):
+            def __getitem__(self, index: int) -> torch.Tensor:
+                seen.append(torch.get_num_threads())
+                return super().__getitem__(index)
+
+        batches(DataLoader(Watching(8), batch_size=4))
+        assert set(seen) == {1}
+        assert torch.get_num_threads() == 2
+    finally:
+        torch.set_num_threads(threads)
+
+
+def test_a_failing_dataset_gives_the_streams_back() -> None:
+    class Failing(Noisy):
+        def __getitem__(self, index: int) -> torch.Tensor:
+            raise RuntimeError("unreadable sample")
+
+    before = capture_streams()
+    with pytest.raises(RuntimeError, match="unreadable sample"):
+        batches(DataLoader(Failing(), batch_size=4))
+    assert equal_bits(capture_streams(), before) is None
+
+
+class CountsItsPasses(Sampler[int]):
+    def __init__(self) -> None:
+        self.passes = 0
+
+    def __iter__(self) -> Iterator[int]:
+        self.passes += 1
+        return iter(torch.randperm(37, generator=torch.Generator().manual_seed(self.passes)).tolist())
+
+    def __len__(self) -> int:
+        return 37
+
+
+class DrawsFromNumpy(Sampler[int]):
+    def __iter__(self) -> Iterator[int]:
+        return iter(np.random.permutation(37).tolist())
+
+    def __len__(self) -> int:
+        return 37
+
+
+class Stream(IterableDataset[int]):
+    def __iter__(self) -> Iterator[int]:
+        return iter(range(10))
+
+
+class Subclass(DataLoader[Any]):
+    pass
+
+
+def test_a_users_own_sampler_resumes_exactly() -> None:
+    whole = batches(DataLoader(Noisy(), batch_size=4, sampler=DrawsFromNumpy()))
+    assert same(batches(DataLoader(Noisy(), batch_size=4, sampler=DrawsFromNumpy()), start=3), whole[3:])
+
+
+@pytest.mark.parametrize(
+    ("make", "named"),
+    [
+        (lambda: DataLoader(Noisy(), sampler=CountsItsPasses()), "CountsItsPasses"),
+        (
+            lambda: DataLoader(Noisy(), batch_sampler=BatchSampler(CountsItsPasses(), 4, False)),
+            "CountsItsPasses",
+        ),
+        (lambda: DataLoader(Stream()), "Stream"),
+        (lambda: Subclass(Noisy()), "Subclass"),
+        (lambda: DataLoader(Noisy(), num_workers=1, in_order=False), "in_order"),
+        (lambda: [1, 2, 3], "list"),
+    ],
+)
+def test_what_cannot_be_exact_is_refused_by_name(make: Any, named: str) -> None:
+    with pytest.raises(LoaderRefusedError, match=named):
+        PositionedLoader(make(), SEED)
+
+
+def test_a_dataset_given_twice_is_not_confused() -> None:
+    dataset: Dataset[torch.Tensor] = Noisy()
+    first = PositionedLoader(DataLoader(dataset, batch_size=4, shuffle=True), SEED)
+    second = PositionedLoader(DataLoader(dataset, batch_size=4, shuffle=True), SEED)
+    one, two = first.iterate(epoch=1, loop=0, start=0), second.iterate(epoch=1, loop=0, start=0)
+    assert all(torch.equal(next(one), next(two)) for _ in range(10))
