@@ -3,7 +3,6 @@
 import atexit
 import logging
 import os
-import signal
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import timedelta
@@ -351,8 +350,7 @@ class Run:
     def _second_loop(self, loader: PositionedLoader, loop: int) -> Iterator[Any]:
         batches = loader.iterate(epoch=self._cursor.epoch + 1, loop=loop, start=0)
         self._enter_user_code()
-        for batch in batches:
-            yield batch
+        yield from batches
 
     def _fetch(self, saver: Saver, loader: PositionedLoader, batches: Iterator[Any]) -> Any:
         """The next batch; while it is loaded the state is whole, so a failure here still saves it."""

@@ -19,7 +19,7 @@ Tag = tuple[Position, Any]
 
 
 class PositionedSampler:
-    """Yields ``(position, indices)`` from batch ``start`` of the pass set by ``seek``; its draws touch no training stream."""
+    """Yields ``(position, indices)`` from the batch set by ``seek`` on; its draws touch no training stream."""
 
     def __init__(self, source: Iterable[Any]) -> None:
         self._source = source
