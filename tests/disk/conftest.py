@@ -60,9 +60,7 @@ def program(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Program
         if trace:
             command = ["strace", "-f", "-qq", "-o", "/dev/null", *trace, *command]
         environment = {**os.environ, "UNBROKEN_LANG": "en"}
-        return subprocess.run(
-            command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60
-        )
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
 
     return program
 

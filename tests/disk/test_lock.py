@@ -84,9 +84,7 @@ def _touched(path: Path) -> Path:
     return path
 
 
-def test_an_orphan_that_outlives_a_killed_holder_does_not_keep_it(
-    tmp_path: Path, second_process: Second
-) -> None:
+def test_an_orphan_that_outlives_a_killed_holder_does_not_keep_it(tmp_path: Path, second_process: Second) -> None:
     holder = second_process(
         "lock = FolderLock.acquire(Path('lock'))\n"
         "orphan = os.fork()\n"
@@ -102,14 +100,12 @@ def test_an_orphan_that_outlives_a_killed_holder_does_not_keep_it(
     holder.kill()
     holder.wait()
     os.kill(orphan, 0)  # it lives, and has the file open
-    assert str(tmp_path / "lock") in [os.readlink(fd) for fd in Path(f"/proc/{orphan}/fd").iterdir()]
+    assert str(tmp_path / "lock") in [str(fd.readlink()) for fd in Path(f"/proc/{orphan}/fd").iterdir()]
     FolderLock.acquire(tmp_path / "lock").release()
     os.kill(orphan, 9)
 
 
-def test_a_forked_child_neither_holds_it_nor_can_give_it_back(
-    tmp_path: Path, second_process: Second
-) -> None:
+def test_a_forked_child_neither_holds_it_nor_can_give_it_back(tmp_path: Path, second_process: Second) -> None:
     parent = second_process(
         "lock = FolderLock.acquire(Path('lock'))\n"
         "if os.fork() == 0:\n"
@@ -127,9 +123,7 @@ def test_a_forked_child_neither_holds_it_nor_can_give_it_back(
         FolderLock.acquire(tmp_path / "lock")
 
 
-def test_a_lock_lost_to_a_reader_in_the_own_process_is_taken_again(
-    tmp_path: Path, second_process: Second
-) -> None:
+def test_a_lock_lost_to_a_reader_in_the_own_process_is_taken_again(tmp_path: Path, second_process: Second) -> None:
     lock = FolderLock.acquire(tmp_path / "lock")
     (tmp_path / "lock").read_bytes()  # closing it ends the lock: POSIX
     lock.renew()
