@@ -1,3 +1,157 @@
 """Sentences of the store floor: key -> (English, Chinese)."""
 
-SENTENCES: dict[str, tuple[str, str]] = {}
+
+def _damaged(english: str, chinese: str) -> tuple[str, str]:
+    """A file that is not, or no longer, a checkpoint: what is wrong with it, and that it was left alone."""
+    return (
+        "{path} was not loaded: " + english + ". Resume from another checkpoint (unbroken list shows them).",
+        "未加载 {path}：" + chinese + "。请改用其他检查点恢复（unbroken list 可列出全部）。",
+    )
+
+
+SENTENCES: dict[str, tuple[str, str]] = {
+    "store_empty": _damaged("the file is empty (0 bytes)", "文件是空的（0 字节）"),
+    "store_zeros": _damaged(
+        "the file holds zeros where data should be, as after a power cut or a failed disk",
+        "文件内容全是零，常见于断电或磁盘故障之后",
+    ),
+    "store_truncated": _damaged(
+        "the file is cut off or overwritten at its end (it has {size} bytes), as by an interrupted copy or a full disk",
+        "文件末尾缺失或被改写（现有 {size} 字节），常见于复制中断或磁盘写满",
+    ),
+    "store_crc": _damaged(
+        "the bytes of {member} have changed since they were written (checksum mismatch)",
+        "{member} 的内容与写入时不同（校验和不符）",
+    ),
+    "store_layout": _damaged(
+        "its zip structure is damaged ({detail})",
+        "文件的 zip 结构已损坏（{detail}）",
+    ),
+    "store_local_header": _damaged("the zip header of {member} is damaged", "{member} 的 zip 文件头已损坏"),
+    "store_member_outside": _damaged(
+        "{member} claims bytes that are not its own, or lie outside the file",
+        "{member} 声称的数据不属于它，或超出了文件范围",
+    ),
+    "store_duplicate_member": _damaged(
+        "it holds {member} twice; torch never writes such a file, do not trust it",
+        "其中 {member} 出现了两次；torch 不会写出这样的文件，请勿信任它",
+    ),
+    "store_compressed": _damaged(
+        "{member} is compressed or encrypted; torch never writes such a file (was it zipped again?)",
+        "{member} 被压缩或加密；torch 不会写出这样的文件（是否被重新打包过？）",
+    ),
+    "store_not_torch": _damaged("it is not a file written by torch.save", "它不是由 torch.save 写出的文件"),
+    "store_legacy": (
+        "{path} was not loaded: it has the format of torch before 1.6. If you trust it, open it with torch.load "
+        "and write it again with torch.save.",
+        "未加载 {path}：它是 torch 1.6 之前的旧格式。若来源可信，请用 torch.load 打开后再用 torch.save 重新保存。",
+    ),
+    "store_global": (
+        "{path} was not loaded: it wants to call {detail}, which no checkpoint needs and which could run any code. "
+        "Nothing was run; do not trust the file.",
+        "未加载 {path}：它要求调用 {detail}，检查点不需要它，且它可能执行任意代码。没有执行任何代码；请勿信任该文件。",
+    ),
+    "store_opcode": (
+        "{path} was not loaded: its pickle holds an instruction that torch.save does not write for plain state "
+        "({detail}). Nothing was run; save plain tensors, numbers, text, lists and dicts.",
+        "未加载 {path}：其 pickle 含有 torch.save 保存普通状态时不会写出的指令（{detail}）。没有执行任何代码；"
+        "请只保存张量、数字、文本、列表和字典。",
+    ),
+    "store_pickle": _damaged(
+        "its pickle is not one of plain state ({detail})",
+        "其 pickle 不是普通的训练状态（{detail}）",
+    ),
+    "store_storage": _damaged(
+        "it claims more tensor data than it holds ({detail})",
+        "它声称的张量数据多于文件实际所含（{detail}）",
+    ),
+    "store_tensor": _damaged(
+        "it claims a tensor larger than its data ({detail})",
+        "其中某个张量声称的大小超过了它的数据（{detail}）",
+    ),
+    "store_torch_refused": _damaged(
+        "the file is whole, but this version of torch does not open it ({reason})",
+        "文件完整，但当前版本的 torch 无法打开（{reason}）",
+    ),
+    "store_not_a_dict": _damaged(
+        "it holds a {kind}, not a dict of training state",
+        "其内容是 {kind}，而不是训练状态字典",
+    ),
+    "store_keys_missing": _damaged(
+        "it is not a training checkpoint, these keys are missing: {keys}",
+        "它不是训练检查点，缺少这些键：{keys}",
+    ),
+    "store_keys_wrong": _damaged(
+        "these keys do not hold what a checkpoint must: {keys}",
+        "以下键的内容不符合检查点的要求：{keys}",
+    ),
+    "store_format_newer": (
+        "{path} was not loaded: it was written by a newer version of this library (format {found}; this one reads "
+        "up to {known}). Upgrade with: pip install -U unbroken",
+        "未加载 {path}：它由本库的更新版本写出（格式 {found}，当前最高支持 {known}）。请升级：pip install -U unbroken",
+    ),
+    "store_not_regular": _damaged(
+        "it is not a regular file (a pipe, a device or a socket)",
+        "它不是普通文件（而是管道、设备或套接字）",
+    ),
+    "store_link_outside": (
+        "{path} was not loaded: it is a link that leads out of its folder. If you trust {target}, give that path "
+        "itself.",
+        "未加载 {path}：它是指向文件夹之外的链接。若信任 {target}，请直接给出该路径。",
+    ),
+    "store_is_folder": (
+        "{path} is a folder, not a checkpoint. Give a .pth file in it, or leave the path out to resume from the "
+        "newest.",
+        "{path} 是文件夹，不是检查点。请给出其中的某个 .pth 文件，或不指定路径以从最新的检查点恢复。",
+    ),
+    "store_unreadable": (
+        "Cannot read {path}: {reason}. Check its permissions and its disk.",
+        "无法读取 {path}：{reason}。请检查其权限和所在磁盘。",
+    ),
+    "store_folder_unreadable": (
+        "Cannot look into {path}: {reason}. Check its permissions and its disk.",
+        "无法查看 {path}：{reason}。请检查其权限和所在磁盘。",
+    ),
+    "store_folder_unwritable": (
+        "Cannot write into {path}: {reason}. Checkpoints could not be saved there; fix its permissions or choose "
+        "another folder.",
+        "无法写入 {path}：{reason}。检查点将无法保存到那里；请修正权限或换一个文件夹。",
+    ),
+    "store_no_file": (
+        "Nothing to resume from: {path} does not exist. {folder} holds: {found}. Give one of these, or leave the "
+        "path out to resume from the newest.",
+        "没有可恢复的检查点：{path} 不存在。{folder} 中有：{found}。请指定其中之一，或不指定路径以从最新的检查点恢复。",
+    ),
+    "store_no_checkpoints": (
+        "Nothing to resume from: {path} does not exist, and there is no .pth file in {folder}. Check that you are in "
+        "the right folder, or start training first.",
+        "没有可恢复的检查点：{path} 不存在，{folder} 中也没有任何 .pth 文件。请确认所在目录是否正确，或先开始训练。",
+    ),
+    "store_no_folder": (
+        "Nothing to resume from: {path} does not exist, and neither does the folder {folder}. Check that you are in "
+        "the right folder, or start training first.",
+        "没有可恢复的检查点：{path} 不存在，文件夹 {folder} 也不存在。请确认所在目录是否正确，或先开始训练。",
+    ),
+    "store_all_damaged": (
+        "No checkpoint in {folder} can be loaded ({count} tried). The newest: {first} Restore one from a backup, or "
+        "move the damaged files away to start afresh.",
+        "{folder} 中没有可加载的检查点（已尝试 {count} 个）。最新的一个：{first} 请从备份恢复，或移走损坏的文件后重新开始训练。",
+    ),
+    "store_several_runs": (
+        "{folder} holds checkpoints of several runs and does not say which is yours: {runs}. Choose one with --resume "
+        "PATH, or move the others away.",
+        "{folder} 中有多个训练的检查点，无法确定您要继续哪一个：{runs}。请用 --resume 路径 指定，或移走其他文件。",
+    ),
+    "store_save_failed": (
+        "The state could not be saved to {path}: {reason}. The checkpoints saved before are intact.",
+        "状态未能保存到 {path}：{reason}。此前保存的检查点完好无损。",
+    ),
+    "store_unsavable": (
+        "{name} is a {kind}, which no safe checkpoint can hold; convert it to a tensor, number, text, list or dict.",
+        "{name} 的类型是 {kind}，安全的检查点无法保存；请转换为张量、数字、文本、列表或字典。",
+    ),
+    "store_too_deep": (
+        "{name} is nested more than {limit} levels deep (or holds itself), which no checkpoint can hold; flatten it.",
+        "{name} 的嵌套超过 {limit} 层（或包含自身），检查点无法保存；请减少嵌套层数。",
+    ),
+}

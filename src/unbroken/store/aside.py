@@ -1,0 +1,53 @@
+"""Moving states out of the way, to the archive: a whole run, or what a new branch left behind. Nothing is lost."""
+
+from pathlib import Path
+
+from unbroken.errors import CheckpointDamagedError, NothingToResumeError
+from unbroken.store import manifest as manifests
+from unbroken.store.ancestry import is_ancestor, newest_first
+from unbroken.store.folder import CheckpointFolder, is_own_name
+from unbroken.store.manifest import Manifest
+from unbroken.store.payload import ForkPoint, Progress
+from unbroken.store.record import read_run_record
+
+
+def retire_branch(folder: CheckpointFolder, run_id: str, branch: int, after: Progress | ForkPoint) -> list[Path]:
+    """Move what ``branch``, started from the state ``after``, left behind to the archive; returns the new paths.
+
+    That is: files of older branches of this run that are not on the way to ``branch``. Call it when the first
+    file of the new branch is durable; without one it does nothing. Cut short anywhere it is harmless, and
+    calling it again finishes it.
+    """
+    infos = [info for info in manifests.describe_all(folder) if info.progress.run_id == run_id]
+    if not any(info.progress.branch == branch for info in infos):
+        return []
+    forks = {info.progress.branch: info.progress.parent for info in infos if info.progress.parent}
+    forks[branch] = ForkPoint(run_id, after.branch, after.epoch, after.batch, after.step)
+    left = [info for info in infos if info.progress.branch < branch and not is_ancestor(info.progress, branch, forks)]
+    if not left:
+        return []
+    archive = folder.new_archive(f"{run_id}-before-branch-{branch}")
+    return [folder.move_into(archive, folder.path / info.name) for info in left]
+
+
+def archive_run(folder: CheckpointFolder, label: str) -> Path:
+    """Move whatever run is in ``folder`` to a free folder ``archive/<label>``; returns it. See ``move_run``.
+
+    Moved is all that has a name of ours or was written by this library; other torch files stay.
+    """
+    infos: list[Manifest] = []
+    unreadable: list[Path] = []
+    for path in folder.checkpoints():
+        try:
+            info = manifests.describe(folder, path)
+        except (CheckpointDamagedError, NothingToResumeError):
+            if is_own_name(path.name):
+                unreadable.append(path)
+        else:
+            if is_own_name(path.name) or info.progress.run_id is not None:
+                infos.append(info)
+    record = read_run_record(folder)
+    current = record.run_id if record else None
+    oldest_first = reversed(newest_first(infos))
+    ordered = sorted(oldest_first, key=lambda info: info.progress.run_id == current)
+    return folder.move_run(label, [*unreadable, *(folder.path / info.name for info in ordered)])

@@ -1,0 +1,167 @@
+"""The checkpoint folder: the one owner of its names, and of moving things aside in it without losing any."""
+
+import os
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+from unbroken.disk import durable
+from unbroken.errors import DiskError, UsageError
+
+_EPOCH_NAME = re.compile(r"checkpoint_epoch_(0|[1-9][0-9]*)\.pth")
+_SET_ASIDE_NAME = re.compile(r"checkpoint_(latest|previous|best|epoch_[0-9]+)\.pth\..+")
+
+
+class CheckpointFolder:
+    """Names in one checkpoint folder. Only ``prepare`` and the moving methods touch the disk."""
+
+    def __init__(self, path: str | os.PathLike[str]) -> None:
+        self.path = Path(path)
+        self.latest = self.path / "checkpoint_latest.pth"
+        self.previous = self.path / "checkpoint_previous.pth"
+        self.best = self.path / "checkpoint_best.pth"
+        self.archive = self.path / "archive"
+        self.internal = self.path / ".unbroken"
+        self.manifests = self.internal / "manifests"
+        self.lock_path = self.internal / "lock"
+        self.run_json = self.internal / "run.json"
+
+    def __repr__(self) -> str:
+        return f"CheckpointFolder({str(self.path)!r})"
+
+    def epoch(self, number: int) -> Path:
+        """The file of the state after ``number`` completed epochs."""
+        return self.path / f"checkpoint_epoch_{number}.pth"
+
+    def manifest(self, name: str) -> Path:
+        """The manifest of the checkpoint file called ``name``."""
+        return self.manifests / f"{name}.json"
+
+    def checkpoints(self) -> list[Path]:
+        """Every regular ``.pth`` file directly inside, by name; links are never followed. None if there is no folder.
+
+        Raises UsageError if the path is not a folder, DiskError if it cannot be read.
+        """
+        return [path for path in self._files() if path.suffix == ".pth"]
+
+    def prepare(self) -> None:
+        """Make the folder and what belongs in it, and make sure that it can be written to.
+
+        Raises UsageError if a file is in the way, DiskError if the file system refuses.
+        """
+        durable.make_folder(self.manifests)
+        for folder in (self.path, self.internal, self.manifests):
+            if not os.access(folder, os.W_OK | os.X_OK):
+                raise DiskError("store_folder_unwritable", path=folder, reason="permission denied")
+
+    def set_aside(self, path: Path, label: str) -> Path:
+        """Rename ``path``, beside itself, to a name that is no checkpoint's; returns the new path. Never overwrites."""
+        target = _free(path.with_name(f"{path.name}.{_clean(label)}"))
+        durable.move_durably(path, target)
+        return target
+
+    def new_archive(self, label: str) -> "CheckpointFolder":
+        """A free folder under ``archive/``, itself a checkpoint folder: it can be listed and resumed from."""
+        durable.make_folder(self.archive)
+        inner = CheckpointFolder(_free(self.archive / _clean(label)))
+        durable.make_folder(inner.manifests)
+        return inner
+
+    def move_into(self, destination: "CheckpointFolder", path: Path) -> Path:
+        """Move a checkpoint and its manifest into another checkpoint folder; returns the new path.
+
+        The file goes first. Killed in between, the manifest left behind describes nothing and is ignored, and
+        the one missing is rebuilt from the file.
+        """
+        target = _free(destination.path / path.name)
+        durable.move_durably(path, target)
+        manifest = self.manifest(path.name)
+        if os.path.lexists(manifest) and not os.path.lexists(destination.manifest(target.name)):
+            durable.move_durably(manifest, destination.manifest(target.name))
+        return target
+
+    def move_run(self, label: str, oldest_first: Sequence[Path]) -> Path:
+        """Move the run in this folder to a free folder under ``archive/``, by renaming; returns that folder.
+
+        ``oldest_first`` are its checkpoints; the newest goes last, so that wherever this is cut short, either
+        the newest state is still here or every state is in the archive. ``run.json`` is copied first and
+        removed last: at every moment both folders know which run they hold.
+        """
+        inner = self.new_archive(label)
+        if self.run_json.is_file():
+            durable.copy_durably(self.run_json, inner.run_json)
+        for path in self.set_aside_files():
+            durable.move_durably(path, _free(inner.path / path.name))
+        for path in oldest_first:
+            self.move_into(inner, path)
+        for path in self._internal_files():
+            durable.move_durably(path, _free(inner.internal / path.relative_to(self.internal)))
+        durable.remove_durably(self.run_json)
+        return inner.path
+
+    def set_aside_files(self) -> list[Path]:
+        """Files that ``set_aside`` renamed."""
+        return [path for path in self._files() if _SET_ASIDE_NAME.fullmatch(path.name)]
+
+    def _internal_files(self) -> list[Path]:
+        """What else belongs to the run: journals and manifests, but neither the lock nor the run's record."""
+        kept = {self.lock_path, self.run_json}
+        return [
+            path
+            for folder in (self.manifests, self.internal)
+            for path in _regular_files(folder)
+            if path not in kept and not path.name.endswith(".tmp")
+        ]
+
+    def _files(self) -> list[Path]:
+        return _regular_files(self.path)
+
+
+def is_own_name(name: str) -> bool:
+    """Whether ``name`` is one this library gives to checkpoints."""
+    return name in _RANK or epoch_number(name) is not None
+
+
+def epoch_number(name: str) -> int | None:
+    """The N of ``checkpoint_epoch_N.pth``; None for every other name."""
+    match = _EPOCH_NAME.fullmatch(name)
+    return int(match[1]) if match else None
+
+
+def name_rank(name: str) -> int:
+    """Which of several names of equal states is named first: latest, previous, numbered, best, others."""
+    return 2 if epoch_number(name) is not None else _RANK.get(name, 4)
+
+
+_RANK = {"checkpoint_latest.pth": 0, "checkpoint_previous.pth": 1, "checkpoint_best.pth": 3}
+
+
+def _free(path: Path) -> Path:
+    """``path``, or the first of ``path-2``, ``path-3``, … that nothing has. Safe under the folder's lock."""
+    if not os.path.lexists(path):
+        return path
+    number = 2
+    while True:
+        ending = path.suffix if path.suffix == ".pth" else ""
+        candidate = path.with_name(f"{path.name.removesuffix(ending)}-{number}{ending}")
+        if not os.path.lexists(candidate):
+            return candidate
+        number += 1
+
+
+def _clean(label: str) -> str:
+    """``label`` as part of a file name."""
+    return re.sub(r"[^\w.+-]+", "-", label).strip("-.") or "run"
+
+
+def _regular_files(folder: Path) -> list[Path]:
+    try:
+        with os.scandir(folder) as entries:
+            names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+    except FileNotFoundError:
+        return []
+    except NotADirectoryError as error:
+        raise UsageError("disk_not_a_folder", path=folder) from error
+    except OSError as error:
+        raise DiskError("store_folder_unreadable", path=folder, reason=error.strerror) from error
+    return [folder / name for name in sorted(names)]

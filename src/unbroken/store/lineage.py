@@ -1,0 +1,202 @@
+"""Lineage: which states belong to the run in a folder, and which of them to resume from.
+
+Everything is decided by what the files say of themselves (run id, branch, progress), never by their names or
+times, so that a move that was cut short changes nothing; and nothing is loaded that was not verified.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from unbroken.errors import CheckpointDamagedError, GuardError, NothingToResumeError
+from unbroken.store import manifest as manifests
+from unbroken.store import payload as keys
+from unbroken.store import torchfile
+from unbroken.store.ancestry import newest_first
+from unbroken.store.aside import archive_run as archive_run
+from unbroken.store.aside import retire_branch as retire_branch
+from unbroken.store.folder import CheckpointFolder, is_own_name
+from unbroken.store.manifest import Manifest
+from unbroken.store.payload import Progress
+from unbroken.store.record import RunRecord as RunRecord
+from unbroken.store.record import read_run_record as read_run_record
+from unbroken.store.record import write_run_record as write_run_record
+
+
+@dataclass(frozen=True)
+class Rejected:
+    """A checkpoint that could not be used, why, and how far it claims (or is known) to have been."""
+
+    path: Path
+    reason: str
+    progress: Progress | None
+
+
+@dataclass(frozen=True)
+class Survey:
+    """A folder's checkpoints, looked at but not verified.
+
+    ``candidates`` are those of the folder's run, newest first. ``damaged`` cannot even be described.
+    ``others`` are sound checkpoints of other runs (and plain ones beside a run's); ``foreign`` are torch files
+    that are no checkpoints at all.
+    """
+
+    run_id: str | None
+    candidates: list[Manifest]
+    damaged: list[Rejected]
+    others: list[Manifest]
+    foreign: list[Path]
+
+
+@dataclass(frozen=True)
+class ResumePoint:
+    """A verified state, the newer ones that had to be passed over, and what else lies in the folder."""
+
+    path: Path
+    manifest: Manifest
+    payload: dict[str, Any] = field(repr=False)
+    rejected: list[Rejected] = field(default_factory=list)
+    others: list[Manifest] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """What ``find_resume_point`` would do, found without torch: ``chosen`` is None if nothing can be resumed."""
+
+    chosen: Manifest | None
+    rejected: list[Rejected]
+    survey: Survey
+
+
+def candidates(folder: CheckpointFolder) -> list[Manifest]:
+    """The checkpoints of the folder's run, newest first; not verified. Raises GuardError if the run is unclear."""
+    return survey(folder).candidates
+
+
+def survey(folder: CheckpointFolder) -> Survey:
+    """Look at every checkpoint in ``folder``; reads manifests, and metadata where a manifest is out of date.
+
+    The run is the one of ``run.json``; without it, or if it has no files here, the only one there is. Raises
+    GuardError if there are several to choose from.
+    """
+    described: list[Manifest] = []
+    damaged: list[Rejected] = []
+    foreign: list[Path] = []
+    for path in folder.checkpoints():
+        try:
+            described.append(manifests.describe(folder, path))
+        except NothingToResumeError:
+            continue  # replaced or moved since the folder was read
+        except CheckpointDamagedError as error:
+            claim = manifests.read(folder, path.name)
+            if claim is None and not is_own_name(path.name) and error.key in _NOT_OURS:
+                foreign.append(path)
+            else:
+                damaged.append(Rejected(path, str(error), claim.progress if claim else None))
+    run_id = _run_of(folder, described)
+    own = [info for info in described if info.progress.run_id == run_id]
+    others = [info for info in described if info.progress.run_id != run_id]
+    return Survey(run_id, newest_first(own), damaged, others, foreign)
+
+
+_NOT_OURS = {"store_legacy", "store_keys_missing", "store_not_a_dict", "store_global", "store_opcode"}
+
+
+def _run_of(folder: CheckpointFolder, infos: Sequence[Manifest]) -> str | None:
+    record = read_run_record(folder)
+    runs = {info.progress.run_id for info in infos if info.progress.run_id is not None}
+    if record and record.run_id in runs:
+        return record.run_id
+    if len(runs) > 1:
+        newest = {info.progress.run_id: info for info in reversed(newest_first(infos))}
+        said = ", ".join(f"{run} ({newest[run].name})" for run in sorted(runs))
+        raise GuardError("store_several_runs", folder=folder.path, runs=said)
+    if runs:
+        return runs.pop()
+    return None
+
+
+def find_resume_point(folder: CheckpointFolder) -> ResumePoint | None:
+    """The newest good state of the folder's run, loaded; None only if there is no checkpoint at all.
+
+    Verifies from the newest on; a damaged one is passed over for the next, and named in ``rejected``. Raises
+    CheckpointDamagedError if all are damaged (never a fresh start instead), GuardError if the run is unclear.
+    """
+    found = survey(folder)
+    rejected: list[Rejected] = []
+    waiting = found.candidates
+    while waiting:
+        info, *waiting = waiting
+        path = folder.path / info.name
+        try:
+            payload = torchfile.read(path, info.digest)
+            keys.check_contract(payload, path)
+        except CheckpointDamagedError as error:
+            rejected.append(Rejected(path, str(error), info.progress))
+            continue
+        true = _as_loaded(info, payload, path)
+        if true.progress.order < info.progress.order:
+            waiting = newest_first([true, *waiting])  # its manifest promised more than the file holds
+            if waiting[0] is not true:
+                continue
+            waiting = waiting[1:]
+        return ResumePoint(path, true, payload, _relevant(found, rejected, true), found.others)
+    _refuse_if_damaged(folder, [*rejected, *found.damaged])
+    return None
+
+
+def explain(folder: CheckpointFolder) -> Explanation:
+    """What a resume would choose and why, verifying as it would, without torch and without loading."""
+    found = survey(folder)
+    rejected: list[Rejected] = []
+    for info in found.candidates:
+        path = folder.path / info.name
+        try:
+            manifests.verify_against(info, path)
+        except CheckpointDamagedError as error:
+            rejected.append(Rejected(path, str(error), info.progress))
+            continue
+        return Explanation(info, _relevant(found, rejected, info), found)
+    return Explanation(None, [*rejected, *found.damaged], found)
+
+
+def open_checkpoint(path: Path) -> ResumePoint:
+    """The state of exactly this file, verified and loaded; never another one's.
+
+    Raises NothingToResumeError, UsageError (a folder), CheckpointDamagedError.
+    """
+    folder = CheckpointFolder(path.parent)
+    known = manifests.read(folder, path.name)
+    payload = torchfile.read(path, known.digest if known else "")
+    keys.check_contract(payload, path)
+    status = path.stat()
+    if known and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
+        return ResumePoint(path, _as_loaded(known, payload, path), payload)
+    rebuilt = manifests.of_payload(payload, path, status, digest="", tensors={})
+    return ResumePoint(path, rebuilt, payload)
+
+
+def _as_loaded(info: Manifest, payload: dict[str, Any], path: Path) -> Manifest:
+    """``info``, or, if the file itself says otherwise, what the file says."""
+    if keys.progress_of(payload) == info.progress:
+        return info
+    return manifests.of_payload(payload, path, path.stat(), digest="", tensors={})
+
+
+def _relevant(found: Survey, rejected: list[Rejected], chosen: Manifest) -> list[Rejected]:
+    """Those passed over, and damaged files unless they are known to be older or of another run."""
+    may_be_newer = [
+        damaged
+        for damaged in found.damaged
+        if damaged.progress is None
+        or (damaged.progress.run_id == found.run_id and damaged.progress.order > chosen.progress.order)
+    ]
+    return [*rejected, *may_be_newer]
+
+
+def _refuse_if_damaged(folder: CheckpointFolder, damaged: list[Rejected]) -> None:
+    if damaged:
+        raise CheckpointDamagedError(
+            "store_all_damaged", folder=folder.path, count=len(damaged), first=damaged[0].reason
+        )

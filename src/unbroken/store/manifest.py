@@ -1,0 +1,247 @@
+"""Manifests: a small JSON beside every checkpoint that says what is in it, so that listing opens no checkpoint.
+
+A manifest is a cache and a seal. It is written after the file it describes is durable; it counts only while the
+file has the size and time it names; a lost one is rebuilt from its file, and one that contradicts its file loses.
+"""
+
+import contextlib
+import json
+import math
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from unbroken.disk import durable
+from unbroken.errors import CheckpointDamagedError, NothingToResumeError
+from unbroken.store import payload as keys
+from unbroken.store import torchfile
+from unbroken.store.folder import CheckpointFolder
+from unbroken.store.payload import Progress
+
+_TENSORS = ',\n"tensors": '
+_LARGEST = 64 << 20
+
+
+class TensorDigests(Mapping[str, str]):
+    """Digest of every tensor by its path (``model_state_dict.fc.weight``), parsed at first use."""
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self._parsed: dict[str, str] | None = None
+
+    def _digests(self) -> dict[str, str]:
+        if self._parsed is None:
+            try:
+                found = json.loads(self._text)
+            except (ValueError, RecursionError):
+                found = None
+            items = found.items() if isinstance(found, dict) else ()
+            self._parsed = {key: value for key, value in items if isinstance(value, str)}
+        return self._parsed
+
+    def __getitem__(self, path: str) -> str:
+        return self._digests()[path]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._digests())
+
+    def __len__(self) -> int:
+        return len(self._digests())
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is known about one checkpoint file without opening it.
+
+    ``metrics`` has the last value of each history. ``digest`` is "" and ``tensors`` is empty where the manifest
+    was rebuilt from the file's metadata.
+    """
+
+    name: str
+    size: int
+    mtime_ns: int
+    digest: str
+    progress: Progress
+    metrics: Mapping[str, float]
+    best_corr: float
+    best_epoch: int
+    timestamp: str
+    tensors: Mapping[str, str] = field(compare=False)
+    library_version: str
+
+
+def describe(folder: CheckpointFolder, path: Path) -> Manifest:
+    """The manifest of the checkpoint ``path``: as written, or rebuilt from the file if that is not up to date.
+
+    Needs no torch. Raises CheckpointDamagedError for a file that is no checkpoint, NothingToResumeError for
+    none at all.
+    """
+    status = _status(path)
+    manifest = read(folder, path.name)
+    if manifest and (manifest.size, manifest.mtime_ns) == (status.st_size, status.st_mtime_ns):
+        return manifest
+    payload = torchfile.read_metadata(path)
+    keys.check_contract(payload, path)
+    return of_payload(payload, path, status, digest="", tensors={})
+
+
+def describe_all(folder: CheckpointFolder) -> list[Manifest]:
+    """The manifests of every file in the folder that is a checkpoint; the others are left out."""
+    described = []
+    for path in folder.checkpoints():
+        with contextlib.suppress(CheckpointDamagedError, NothingToResumeError):
+            described.append(describe(folder, path))
+    return described
+
+
+def of_payload(
+    payload: Mapping[str, Any], path: Path, status: os.stat_result, *, digest: str, tensors: Mapping[str, str]
+) -> Manifest:
+    """The manifest of a payload that stands in the file ``path``."""
+    return Manifest(
+        name=path.name,
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
+        digest=digest,
+        progress=keys.progress_of(payload),
+        metrics={name: float(values[-1]) for name, values in keys.histories_of(payload).items() if values},
+        best_corr=float(payload[keys.BEST_CORR]),
+        best_epoch=payload[keys.BEST_EPOCH],
+        timestamp=payload[keys.TIMESTAMP],
+        tensors=tensors,
+        library_version=str(keys.own_of(payload).get("library_version", "")),
+    )
+
+
+def verify_against(manifest: Manifest, path: Path) -> None:
+    """Raise CheckpointDamagedError unless ``path`` is whole: by its digest where known, else by its own checksums.
+
+    A manifest whose digest contradicts a file that is sound by itself loses.
+    """
+    torchfile.verify(path, manifest.digest)
+
+
+def renamed(manifest: Manifest, path: Path) -> Manifest:
+    """The manifest for ``path``, which now holds, or holds a copy of, the file described by ``manifest``."""
+    status = _status(path)
+    return replace(manifest, name=path.name, size=status.st_size, mtime_ns=status.st_mtime_ns)
+
+
+def write(folder: CheckpointFolder, manifest: Manifest) -> None:
+    """Write the manifest; only once the file it describes is durable."""
+    text = _to_json(manifest)
+    durable.write_durably(folder.manifest(manifest.name), lambda file: ignore(file.write(text.encode())))
+
+
+def read(folder: CheckpointFolder, name: str) -> Manifest | None:
+    """The manifest as written, whether or not the file is still the same; None if there is none that makes sense."""
+    try:
+        text = read_text(folder.manifest(name))
+        head, separator, tensors = text.partition(_TENSORS)
+        fields = json.loads(head + "\n}" if separator else head)
+        return _from_json(fields, name, TensorDigests(tensors.rstrip().removesuffix("}")))
+    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None
+
+
+def _to_json(manifest: Manifest) -> str:
+    progress = manifest.progress
+    parent = progress.parent
+    fields = {
+        "format": keys.FORMAT_VERSION,
+        "name": manifest.name,
+        "size": manifest.size,
+        "mtime_ns": manifest.mtime_ns,
+        "digest": manifest.digest,
+        "run_id": progress.run_id,
+        "branch": progress.branch,
+        "epoch": progress.epoch,
+        "batch": progress.batch,
+        "batches": progress.batches,
+        "step": progress.step,
+        "reason": progress.reason,
+        "finished": progress.finished,
+        "parent": vars(parent) if parent else None,
+        "metrics": {name: _number_out(value) for name, value in manifest.metrics.items()},
+        "best_corr": _number_out(manifest.best_corr),
+        "best_epoch": manifest.best_epoch,
+        "timestamp": manifest.timestamp,
+        "library_version": manifest.library_version,
+    }
+    head = json.dumps(fields, ensure_ascii=False, indent=1, allow_nan=False).removesuffix("\n}")
+    tensors = json.dumps(dict(manifest.tensors), ensure_ascii=False, indent=1)
+    return f"{head}{_TENSORS}{tensors}}}\n"
+
+
+def _from_json(fields: dict[str, Any], name: str, tensors: Mapping[str, str]) -> Manifest | None:
+    own = {key: fields[key] for key in ("format", "run_id", "branch", "batch", "batches", "step", "reason")}
+    own |= {key: fields[key] for key in ("finished", "parent")}
+    plain = fields["run_id"] is None
+    payload = keys.build(
+        epoch=fields["epoch"],
+        states={},
+        histories={},
+        best_corr=_number_in(fields["best_corr"]),
+        best_epoch=fields["best_epoch"],
+        timestamp=fields["timestamp"],
+        own=own,
+    )
+    if plain:
+        del payload[keys.OWN]
+    try:
+        keys.check_contract(payload, Path(name))
+    except CheckpointDamagedError:
+        return None
+    integers, texts = (fields["size"], fields["mtime_ns"]), (fields["digest"], fields["library_version"])
+    if fields["name"] != name or any(type(value) is not int for value in integers):
+        return None
+    if any(type(value) is not str for value in texts):
+        return None
+    return Manifest(
+        name=name,
+        size=fields["size"],
+        mtime_ns=fields["mtime_ns"],
+        digest=fields["digest"],
+        progress=keys.progress_of(payload),
+        metrics={str(key): _number_in(value) for key, value in fields["metrics"].items()},
+        best_corr=payload[keys.BEST_CORR],
+        best_epoch=fields["best_epoch"],
+        timestamp=fields["timestamp"],
+        tensors=tensors,
+        library_version=fields["library_version"],
+    )
+
+
+def _number_out(value: float) -> float | str:
+    """JSON has no infinities and no NaN: they are spelled as text."""
+    return value if math.isfinite(value) else repr(value)
+
+
+def _number_in(value: object) -> float:
+    if type(value) is str and value not in ("inf", "-inf", "nan"):
+        raise ValueError(value)
+    if not isinstance(value, str | int | float):
+        raise TypeError(value)
+    return float(value)
+
+
+def read_text(path: Path) -> str:
+    descriptor = os.open(path, torchfile.OPEN_FLAGS)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise ValueError(path)
+        return file.read(_LARGEST).decode()
+
+
+def _status(path: Path) -> os.stat_result:
+    try:
+        return path.stat(follow_symlinks=False)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise torchfile.nothing_there(path) from error
+
+
+def ignore(_: int) -> None:
+    return None

@@ -1,0 +1,243 @@
+"""The payload: the one owner of a checkpoint's keys, of their types, and of what they say about progress."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from unbroken.errors import CheckpointDamagedError
+
+FORMAT_VERSION = 1
+
+EPOCH = "epoch"
+MODEL = "model_state_dict"
+OPTIMIZER = "optimizer_state_dict"
+SCHEDULER = "scheduler_state_dict"
+TRAIN_LOSSES = "train_losses"
+VAL_LOSSES = "val_losses"
+AUCS = "aucs"
+BEST_CORR = "best_corr"
+BEST_EPOCH = "best_epoch"
+TIMESTAMP = "timestamp"
+OWN = "unbroken"
+
+STATES = (MODEL, OPTIMIZER, SCHEDULER)
+HISTORIES = (TRAIN_LOSSES, VAL_LOSSES, AUCS)
+CONTRACT = (EPOCH, *STATES, *HISTORIES, BEST_CORR, BEST_EPOCH, TIMESTAMP)
+
+RESERVED = frozenset({EPOCH, *STATES, BEST_CORR, BEST_EPOCH, TIMESTAMP, OWN})
+"""Top-level names no metric may have; ``is_reserved`` also keeps the names of tracked states free."""
+
+_STATE_SUFFIX = "_state_dict"
+
+Payload = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class ForkPoint:
+    """The state a branch was started from."""
+
+    run_id: str | None
+    branch: int
+    epoch: int
+    batch: int
+    step: int
+
+    @property
+    def position(self) -> tuple[int, int, int]:
+        return (self.epoch, self.batch, self.step)
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stood: ``epoch`` completed epochs and ``batch`` batches of the next one.
+
+    A plain file, written without this library, has no run id and says only its epoch.
+    """
+
+    run_id: str | None
+    branch: int
+    epoch: int
+    batch: int
+    batches: int | None
+    step: int
+    reason: str
+    finished: str | None
+    parent: ForkPoint | None = None
+
+    @property
+    def position(self) -> tuple[int, int, int]:
+        """How far training was, within one lineage."""
+        return (self.epoch, self.batch, self.step)
+
+    @property
+    def order(self) -> tuple[int, int, int, int]:
+        """What decides which of two states of one run is the newer: never a clock, never a file name."""
+        return (self.branch, *self.position)
+
+
+def state_key(name: str) -> str:
+    """The top-level key of the state tracked as ``name``."""
+    return name + _STATE_SUFFIX
+
+
+def is_reserved(name: str) -> bool:
+    """Whether a metric must not be called ``name``, since the payload needs that key itself."""
+    return name in RESERVED or name.endswith(_STATE_SUFFIX)
+
+
+def build(
+    *,
+    epoch: int,
+    states: Mapping[str, Any],
+    histories: Mapping[str, list[float]],
+    best_corr: float,
+    best_epoch: int,
+    timestamp: str,
+    own: Mapping[str, Any],
+) -> Payload:
+    """A payload with all ten contract keys: tracked states and histories by their own names, the rest as given."""
+    payload: Payload = {EPOCH: epoch, **dict.fromkeys(STATES)}
+    payload.update({state_key(name): state for name, state in states.items()})
+    payload.update({name: [] for name in HISTORIES})
+    payload.update({name: list(values) for name, values in histories.items()})
+    payload.update({BEST_CORR: best_corr, BEST_EPOCH: best_epoch, TIMESTAMP: timestamp})
+    payload[OWN] = {"format": FORMAT_VERSION, **own}
+    return payload
+
+
+def own_of(payload: Mapping[str, Any]) -> Mapping[str, Any]:
+    """Our own part of a payload; empty for a plain file."""
+    own = payload.get(OWN)
+    return own if isinstance(own, dict) else {}
+
+
+def states_of(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """The saved states by the name they were tracked as."""
+    return {
+        key.removesuffix(_STATE_SUFFIX): value
+        for key, value in payload.items()
+        if key.endswith(_STATE_SUFFIX) and value is not None
+    }
+
+
+def histories_of(payload: Mapping[str, Any]) -> dict[str, list[float]]:
+    """Every recorded history by its metric's name."""
+    return {
+        key: value
+        for key, value in payload.items()
+        if key in HISTORIES or (not is_reserved(key) and _is_history(value))
+    }
+
+
+def progress_of(payload: Mapping[str, Any]) -> Progress:
+    """Where training stood in a payload that ``check_contract`` accepts."""
+    own = own_of(payload)
+    epoch = payload[EPOCH]
+    if not own:
+        return Progress(None, 0, epoch, 0, None, 0, "epoch", None)
+    parent = own.get("parent")
+    return Progress(
+        run_id=own["run_id"],
+        branch=own["branch"],
+        epoch=epoch,
+        batch=own["batch"],
+        batches=own.get("batches"),
+        step=own["step"],
+        reason=own["reason"],
+        finished=own.get("finished"),
+        parent=fork_point(parent) if parent is not None else None,
+    )
+
+
+def fork_point(parent: Mapping[str, Any]) -> ForkPoint:
+    """A branch's parent as the payload and the manifest spell it."""
+    return ForkPoint(parent["run_id"], parent["branch"], parent["epoch"], parent["batch"], parent.get("step", 0))
+
+
+def check_contract(payload: Mapping[str, Any], path: Path) -> None:
+    """Raise CheckpointDamagedError, naming the keys, unless ``payload`` is what a checkpoint must be.
+
+    The ten contract keys must be there with their types, and our own part, where there is one, must be whole
+    and of a format this version reads.
+    """
+    missing = [key for key in CONTRACT if key not in payload]
+    if missing:
+        raise CheckpointDamagedError("store_keys_missing", path=path, keys=", ".join(missing))
+    wrong = list(_wrong(payload))
+    if wrong:
+        raise CheckpointDamagedError("store_keys_wrong", path=path, keys="; ".join(wrong))
+    version = own_of(payload).get("format", 0)
+    if version > FORMAT_VERSION:
+        raise CheckpointDamagedError("store_format_newer", path=path, found=version, known=FORMAT_VERSION)
+    wrong = list(_wrong_own(payload))
+    if wrong:
+        raise CheckpointDamagedError("store_keys_wrong", path=path, keys="; ".join(wrong))
+
+
+def _wrong(payload: Mapping[str, Any]) -> Iterable[str]:
+    for key in (EPOCH, BEST_EPOCH):
+        if not _is_count(payload[key]):
+            yield _mismatch(key, payload[key], "int")
+    for key in STATES:
+        if not isinstance(payload[key], dict | None):
+            yield _mismatch(key, payload[key], "dict")
+    for key in HISTORIES:
+        if not _is_history(payload[key]):
+            yield _mismatch(key, payload[key], "list[float]")
+    if not _is_number(payload[BEST_CORR]):
+        yield _mismatch(BEST_CORR, payload[BEST_CORR], "float")
+    if not isinstance(payload[TIMESTAMP], str):
+        yield _mismatch(TIMESTAMP, payload[TIMESTAMP], "str")
+    own = payload.get(OWN)
+    if OWN in payload and not (isinstance(own, dict) and _is_count(own.get("format"))):
+        yield _mismatch(OWN, own, "dict")
+
+
+def _wrong_own(payload: Mapping[str, Any]) -> Iterable[str]:
+    if OWN not in payload:
+        return
+    own = payload[OWN]
+    for key in ("branch", "batch", "step"):
+        if not _is_count(own.get(key)):
+            yield _mismatch(f"{OWN}.{key}", own.get(key), "int")
+    for key in ("run_id", "reason"):
+        if not (isinstance(own.get(key), str) and own[key]):
+            yield _mismatch(f"{OWN}.{key}", own.get(key), "str")
+    if not (own.get("batches") is None or _is_count(own["batches"])):
+        yield _mismatch(f"{OWN}.batches", own["batches"], "int")
+    if not isinstance(own.get("finished"), str | None):
+        yield _mismatch(f"{OWN}.finished", own["finished"], "str")
+    parent = own.get("parent")
+    if parent is not None and not _is_parent(parent):
+        yield _mismatch(f"{OWN}.parent", parent, "{run_id, branch, epoch, batch, step}")
+
+
+def _is_parent(parent: object) -> bool:
+    return (
+        isinstance(parent, dict)
+        and isinstance(parent.get("run_id", 0), str | None)
+        and all(_is_count(parent.get(key)) for key in ("branch", "epoch", "batch"))
+        and _is_count(parent.get("step", 0))
+    )
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and value >= 0
+
+
+def _is_number(value: object) -> bool:
+    return type(value) is float or type(value) is int
+
+
+def _is_history(value: object) -> bool:
+    return isinstance(value, list) and all(_is_number(item) for item in value)
+
+
+def _mismatch(key: str, value: object, expected: str) -> str:
+    return f"{key}: {type(value).__name__} {_short(value)}, not {expected}"
+
+
+def _short(value: object) -> str:
+    text = repr(value) if isinstance(value, int | float | str | None) else "…"
+    return text if len(text) <= 40 else text[:39] + "…"

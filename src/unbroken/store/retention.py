@@ -1,0 +1,100 @@
+"""Retention: which numbered checkpoints to keep. Policies are pure, and ask only what manifests say."""
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from unbroken.store.folder import epoch_number
+from unbroken.store.manifest import Manifest
+
+
+class Policy(Protocol):
+    """Says for each of ``infos`` whether to keep it. Pure: same answer for the same manifests, whatever their order."""
+
+    def keep(self, infos: Sequence[Manifest]) -> list[bool]: ...
+
+
+@dataclass(frozen=True)
+class LatestN:
+    """Keeps the ``n`` newest."""
+
+    n: int
+
+    def keep(self, infos: Sequence[Manifest]) -> list[bool]:
+        newest = sorted(range(len(infos)), key=lambda at: infos[at].progress.order, reverse=True)[: self.n]
+        return [at in newest for at in range(len(infos))]
+
+
+@dataclass(frozen=True)
+class EveryNEpochs:
+    """Keeps those whose epoch is a multiple of ``n``."""
+
+    n: int
+
+    def keep(self, infos: Sequence[Manifest]) -> list[bool]:
+        return [info.progress.epoch % self.n == 0 for info in infos]
+
+
+@dataclass(frozen=True)
+class BestK:
+    """Keeps the ``k`` best by the last value of ``metric``; of equals the older; a NaN is never among them."""
+
+    k: int
+    metric: str = "aucs"
+    mode: Literal["max", "min"] = "max"
+
+    def keep(self, infos: Sequence[Manifest]) -> list[bool]:
+        sign = -1.0 if self.mode == "max" else 1.0
+        ranked = sorted(
+            (sign * value, info.progress.order, at)
+            for at, info in enumerate(infos)
+            if (value := info.metrics.get(self.metric)) is not None and value == value
+        )
+        best = {at for _, _, at in ranked[: self.k]}
+        return [at in best for at in range(len(infos))]
+
+
+@dataclass(frozen=True)
+class AnyOf:
+    """Keeps what any of its policies keeps."""
+
+    policies: tuple[Policy, ...]
+
+    def keep(self, infos: Sequence[Manifest]) -> list[bool]:
+        votes = [policy.keep(infos) for policy in self.policies]
+        return [any(column) for column in zip(*votes, strict=True)] if votes else [False] * len(infos)
+
+
+def plan(
+    manifests: Sequence[Manifest], policy: Policy, protected: AbstractSet[str], run_id: str | None
+) -> list[Manifest]:
+    """What the policy would delete, oldest first: only numbered files of the run ``run_id``.
+
+    Whatever the policy says: never a name in ``protected``, never the newest numbered file (the others could be
+    damaged), never the best.
+    """
+    candidates = [info for info in manifests if epoch_number(info.name) is not None and info.progress.run_id == run_id]
+    own = [info for info in manifests if info.progress.run_id == run_id]
+    newest = max((info.progress.order for info in candidates), default=None)
+    best = best_epochs(own)
+    kept = dict(zip((info.name for info in candidates), policy.keep(candidates), strict=True))
+    doomed = [
+        info
+        for info in candidates
+        if not kept[info.name]
+        and info.name not in protected
+        and info.progress.order != newest
+        and not (info.progress.batch == 0 and info.progress.epoch in best)
+    ]
+    return sorted(doomed, key=lambda info: info.progress.order)
+
+
+def best_epochs(manifests: Sequence[Manifest]) -> set[int]:
+    """The best epoch of the newest state of each branch, as the states themselves tell it."""
+    newest: dict[int, Manifest] = {}
+    for info in manifests:
+        branch = info.progress.branch
+        if branch not in newest or info.progress.order > newest[branch].progress.order:
+            newest[branch] = info
+    return {info.best_epoch for info in newest.values() if info.best_epoch}

@@ -1,0 +1,221 @@
+"""Torch files: written plainly, and read as if a stranger had sent them.
+
+A file is opened once, without following links out of its folder; its container, its pickle and its checksums
+are checked on that open file, and only then does torch read it, from the same open file. Importing this module
+does not import torch.
+"""
+
+import os
+import stat
+from collections import Counter, OrderedDict
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+from unbroken.disk.digest import stream_digest
+from unbroken.errors import (
+    CheckpointDamagedError,
+    DiskError,
+    NothingToResumeError,
+    UnsavableStateError,
+    UsageError,
+)
+from unbroken.store import inert
+from unbroken.store.archive import Archive, check_sums, read_archive
+from unbroken.store.constructors import ITEM_SIZES, Refused
+from unbroken.store.constructors import TensorStub as TensorStub
+
+if TYPE_CHECKING:
+    import torch
+
+OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
+OPEN_FLAGS |= getattr(os, "O_BINARY", 0)
+
+
+def write(payload: dict[str, Any], file: BinaryIO) -> None:
+    """Write ``payload`` as ``torch.save`` does; whatever is written here, ``read`` opens again.
+
+    Raises UnsavableStateError, with the path of the value, before anything is written.
+    """
+    import torch
+    from torch.serialization import get_crc32_options, set_crc32_options
+
+    check_storable(payload)
+    checksums = get_crc32_options()
+    try:
+        set_crc32_options(True)  # a program may have switched them off: they are what tells damage later
+        torch.save(payload, file, pickle_protocol=2)
+    finally:
+        set_crc32_options(checksums)
+
+
+def verify(path: Path, digest: str = "") -> None:
+    """Raise CheckpointDamagedError, saying what is wrong, unless ``path`` is a whole and harmless torch file.
+
+    Where the file's ``digest`` is known and right, it stands in for the (slower) checksums of the members; a
+    wrong one proves nothing against a file whose own checksums hold. A missing file is a NothingToResumeError.
+    """
+    with _open(path) as (file, size):
+        archive = read_archive(file, size, path)
+        _stubs(file, archive, path)
+        _check_bytes(file, archive, path, digest)
+
+
+def read(path: Path, digest: str = "") -> dict[str, Any]:
+    """The payload of the checkpoint ``path``, on the CPU, after everything ``verify`` checks.
+
+    Raises CheckpointDamagedError or NothingToResumeError; nothing in the file is ever executed.
+    """
+    import torch
+
+    with _open(path) as (file, size):
+        archive = read_archive(file, size, path)
+        _stubs(file, archive, path)
+        _check_bytes(file, archive, path, digest)
+        file.seek(0)
+        try:
+            with torch.sparse.check_sparse_tensor_invariants(True):  # type: ignore[no-untyped-call]
+                payload = torch.load(file, map_location="cpu", weights_only=True, mmap=False)
+        except Exception as error:
+            reason = str(error).partition("\n")[0][:200]
+            raise CheckpointDamagedError("store_torch_refused", path=path, reason=reason) from error
+    return _as_payload(payload, path)
+
+
+def read_metadata(path: Path) -> dict[str, Any]:
+    """The payload of ``path`` with a TensorStub for every tensor: no torch, and no tensor's bytes are read.
+
+    The container and the pickle are checked as in ``verify``, the tensors' checksums are not.
+    """
+    with _open(path) as (file, size):
+        archive = read_archive(file, size, path)
+        return _as_payload(_stubs(file, archive, path), path)
+
+
+def check_storable(value: object) -> None:
+    """Raise UnsavableStateError with the path of the first value that a safe checkpoint cannot hold."""
+    stack: list[tuple[str, object, int]] = [("", value, 0)]
+    while stack:
+        name, item, depth = stack.pop()
+        kind = type(item)
+        if depth > inert.MAX_DEPTH:
+            raise UnsavableStateError("store_too_deep", name=name[:200], limit=inert.MAX_DEPTH)
+        if kind is dict or kind is OrderedDict or kind is Counter:
+            assert isinstance(item, dict)
+            for key in item:
+                _check_storable_key(name, key)
+            stack.extend((f"{name}.{key}" if name else str(key), child, depth + 1) for key, child in item.items())
+        elif kind is list or kind is tuple:
+            assert isinstance(item, list | tuple)
+            if any(type(child) is not float for child in item):
+                stack.extend((f"{name}[{index}]", child, depth + 1) for index, child in enumerate(item))
+        elif not _is_storable_leaf(item):
+            raise UnsavableStateError("store_unsavable", name=name, kind=f"{kind.__module__}.{kind.__qualname__}")
+
+
+def _check_storable_key(name: str, key: object) -> None:
+    parts = key if type(key) is tuple else (key,)
+    for part in parts:
+        if type(part) is int and part.bit_length() < 64:
+            continue
+        if type(part) not in (str, bool, float, type(None), bytes, complex):
+            kind = type(part)
+            raise UnsavableStateError(
+                "store_unsavable",
+                name=f"{name}[{key!r}]"[:200],
+                kind=f"{kind.__module__}.{kind.__qualname__}",
+            )
+
+
+def _is_storable_leaf(item: object) -> bool:
+    import torch
+
+    if type(item) in (torch.Tensor, torch.nn.Parameter):
+        assert isinstance(item, torch.Tensor)
+        return _is_storable_tensor(item)
+    if type(item) is int:
+        return item.bit_length() < 8 * 255  # the longest integer torch's safe reader knows
+    return type(item) in (
+        str, float, bool, type(None), complex, bytes, set, torch.Size, torch.dtype, torch.device,
+    )  # fmt: skip
+
+
+def _is_storable_tensor(tensor: "torch.Tensor") -> bool:
+    return (
+        str(tensor.dtype).removeprefix("torch.") in ITEM_SIZES
+        and not tensor.is_nested
+        and not tensor.is_meta
+        and not getattr(tensor, "__dict__", None)
+    )
+
+
+@contextmanager
+def _open(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+    """The regular file ``path``, open for reading, and its size; never a device, a pipe, or a way out of the folder."""
+    try:
+        target = _inside(path)
+        descriptor = os.open(target, OPEN_FLAGS)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise nothing_there(path) from error
+    except OSError as error:
+        raise DiskError("store_unreadable", path=path, reason=error.strerror) from error
+    with os.fdopen(descriptor, "rb") as file:
+        status = os.fstat(descriptor)
+        if stat.S_ISDIR(status.st_mode):
+            raise UsageError("store_is_folder", path=path)
+        if not stat.S_ISREG(status.st_mode):
+            raise CheckpointDamagedError("store_not_regular", path=path)
+        try:
+            yield file, status.st_size
+        except OSError as error:
+            raise DiskError("store_unreadable", path=path, reason=error.strerror) from error
+
+
+def _inside(path: Path) -> Path:
+    """What to open for ``path``: itself, or the file it links to if that lies in the same folder."""
+    if not path.is_symlink():
+        return path
+    folder = Path(os.path.realpath(path.parent))
+    target = Path(os.path.realpath(path))
+    if not target.is_relative_to(folder):
+        raise CheckpointDamagedError("store_link_outside", path=path, target=target)
+    return target
+
+
+def nothing_there(path: Path) -> NothingToResumeError:
+    """The error for a checkpoint that is not there: what was looked for, where, and what is there instead."""
+    folder = path.parent
+    try:
+        found = sorted(entry.name for entry in folder.iterdir() if entry.suffix == ".pth")
+    except OSError:
+        return NothingToResumeError("store_no_folder", path=path, folder=folder)
+    if not found:
+        return NothingToResumeError("store_no_checkpoints", path=path, folder=folder)
+    names = ", ".join(found[:8]) + (", …" if len(found) > 8 else "")
+    return NothingToResumeError("store_no_file", path=path, folder=folder, found=names)
+
+
+def _stubs(file: BinaryIO, archive: Archive, path: Path) -> object:
+    """The pickle's content without tensors, its own checksum checked first."""
+    pickle = archive.members["data.pkl"]
+    check_sums(file, Archive({"data.pkl": pickle}), path)
+    sizes = {
+        name.removeprefix("data/"): member.size for name, member in archive.members.items() if name.startswith("data/")
+    }
+    try:
+        return inert.read(archive.read(file, "data.pkl"), sizes)
+    except Refused as refusal:
+        raise CheckpointDamagedError(refusal.key, path=path, detail=refusal.detail) from refusal
+
+
+def _check_bytes(file: BinaryIO, archive: Archive, path: Path, digest: str) -> None:
+    file.seek(0)
+    if not (digest and stream_digest(file) == digest):
+        check_sums(file, archive, path)
+
+
+def _as_payload(value: object, path: Path) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise CheckpointDamagedError("store_not_a_dict", path=path, kind=type(value).__name__)
+    return value
