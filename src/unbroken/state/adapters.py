@@ -1,0 +1,111 @@
+"""Adapters: how each kind of object is saved and restored that is neither a module nor an optimizer."""
+
+import random
+from collections.abc import Callable, Iterable
+from typing import Any, Protocol, runtime_checkable
+
+import numpy as np
+import torch
+
+from unbroken.errors import ArchitectureChangedError, UnsavableStateError, UsageError
+from unbroken.state.encoding import encode
+from unbroken.state.functions import fingerprints
+from unbroken.state.snapshot import equal_bits, own_copy
+
+
+@runtime_checkable
+class Stateful(Protocol):
+    """What most of torch's ecosystem speaks."""
+
+    def state_dict(self) -> Any: ...
+    def load_state_dict(self, state_dict: Any, /) -> object: ...
+
+
+class ObjectState:
+    """The state of one object: how it is read and set, and which functions it leaves out."""
+
+    def __init__(self, name: str, owner: object, get: Callable[[], Any], put: Callable[[Any], object]) -> None:
+        self.name = name
+        self._owner = owner
+        self._get = get
+        self._put = put
+
+    def state(self) -> Any:
+        try:
+            return self._get()
+        except Exception as error:
+            raise UnsavableStateError("state_get_failed", name=self.name, detail=one_line(error)) from error
+
+    def functions(self) -> dict[str, str]:
+        """Fingerprints of the functions that the object holds and its state cannot (LambdaLR's)."""
+        owner = self._owner
+        return fingerprints(owner) if isinstance(owner, Stateful) and hasattr(owner, "__dict__") else {}
+
+    def restore(self, saved: Any) -> None:
+        """Set the (decoded) state, and make sure that it reads back as it was saved, bit for bit."""
+        try:
+            self._put(own_copy(saved, self.name))
+        except ArchitectureChangedError:
+            raise
+        except Exception as error:
+            raise ArchitectureChangedError("state_load_failed", name=self.name, detail=one_line(error)) from error
+        found = equal_bits(encode(saved, self.name), encode(self._get(), self.name), self.name)
+        if found is not None:
+            raise ArchitectureChangedError("state_not_restored", path=found)
+
+
+def adapt(name: str, obj: object) -> ObjectState:
+    """The adapter for ``obj``; ``UsageError`` where its state could not be restored."""
+    if isinstance(obj, torch.Tensor):
+        return ObjectState(name, obj, lambda: {"tensor": obj}, lambda saved: _copy_into(name, obj, saved["tensor"]))
+    if isinstance(obj, torch.Generator):
+        return ObjectState(
+            name,
+            obj,
+            lambda: {"device": obj.device.type, "state": obj.get_state()},
+            lambda saved: obj.set_state(saved["state"]),
+        )
+    if isinstance(obj, np.random.Generator):
+        return _bit_generator(name, obj.bit_generator)
+    if isinstance(obj, np.random.BitGenerator):
+        return _bit_generator(name, obj)
+    if isinstance(obj, np.random.RandomState):
+        return ObjectState(name, obj, lambda: dict(obj.get_state(legacy=False)), obj.set_state)
+    if isinstance(obj, random.Random) and not isinstance(obj, random.SystemRandom):
+        return ObjectState(name, obj, lambda: {"state": obj.getstate()}, lambda saved: obj.setstate(saved["state"]))
+    if isinstance(obj, Stateful) and not isinstance(obj, type):
+        return ObjectState(name, obj, obj.state_dict, obj.load_state_dict)
+    raise UsageError("state_not_trackable", name=name, type=type(obj).__name__)
+
+
+def one_line(error: Exception) -> str:
+    return " ".join(f"{type(error).__name__}: {error}".split())
+
+
+def _bit_generator(name: str, generator: np.random.BitGenerator) -> ObjectState:
+    def put(saved: dict[str, Any]) -> None:
+        generator.state = saved  # numpy itself refuses the state of another kind
+
+    return ObjectState(name, generator, lambda: dict(generator.state), put)
+
+
+def _copy_into(name: str, live: torch.Tensor, saved: torch.Tensor) -> None:
+    check_same_shape(name, live, saved)
+    with torch.no_grad():
+        live.copy_(saved)
+
+
+def check_same_shape(path: str, live: torch.Tensor, saved: torch.Tensor) -> None:
+    """Raise ``ArchitectureChangedError`` unless ``saved`` fits into ``live`` as it is."""
+    if live.shape != saved.shape or live.dtype != saved.dtype:
+        raise ArchitectureChangedError(
+            "state_tensor_changed",
+            path=path,
+            old=describe(saved.shape, saved.dtype),
+            new=describe(live.shape, live.dtype),
+        )
+
+
+def describe(shape: Iterable[int], dtype: object) -> str:
+    """``float32[3, 2]``"""
+    return f"{str(dtype).removeprefix('torch.')}{list(shape)}"

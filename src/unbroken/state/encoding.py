@@ -1,0 +1,284 @@
+"""The encoding of values: anything a checkpoint may hold, as what ``torch.load(weights_only=True)`` opens."""
+
+import collections
+import datetime
+import enum
+import pathlib
+import sys
+from collections.abc import Callable, Hashable
+from typing import Any
+
+import numpy as np
+import torch
+
+from unbroken.errors import ArchitectureChangedError, CheckpointDamagedError, UnsavableStateError
+
+MARK = "__unbroken__"
+"""A dict with this key is not the user's: the key's value names the kind, the others hold its content."""
+
+_DEPTH = 100  # far below the recursion limit of pickle, which walks the same tree
+_INT_BITS = 2000  # pickle's LONG1 holds 255 bytes, and weights_only refuses LONG4
+_PLAIN = (str, bool, type(None), float, complex, torch.Size, torch.dtype, torch.device, torch.layout)
+_PLAIN_KEYS = (str, bool, type(None), float)
+_FACTORIES: dict[str, type] = {t.__name__: t for t in (dict, list, set, int, float, str, tuple)}
+_PURE_PATHS: dict[str, type[pathlib.PurePath]] = {
+    "path": pathlib.Path,
+    "posix": pathlib.PurePosixPath,
+    "windows": pathlib.PureWindowsPath,
+}
+_ITEM_IS_EXACT = (np.float64, np.int64, np.bool_, np.str_, np.complex128)
+
+
+def encode(value: object, path: str) -> object:
+    """``value`` as safe types only, tensors detached but not copied; ``decode`` gives it back, type for type.
+
+    Two exceptions lose their type and keep their value: numpy's float64, int64, bool and complex128 scalars become
+    Python's. ``path`` names the value in the ``UnsavableStateError`` raised for what no safe file can hold.
+    """
+    return encode_with(value, path, lambda tensor: tensor)
+
+
+def encode_with(value: object, path: str, keep: Callable[[torch.Tensor], torch.Tensor]) -> object:
+    """``encode``, with each (detached) tensor replaced by ``keep(tensor)``."""
+    return _Encoder(keep).encode(value, path, 0)
+
+
+def child_path(path: str, key: object) -> str:
+    """The path of the value under ``key``: ``optimizer.state[0].exp_avg``, ``model.layers.0.weight``."""
+    if type(key) is str and key and all(c.isalnum() or c in "_.-" for c in key):
+        return f"{path}.{key}" if path else key
+    return f"{path}[{key!r}]"
+
+
+class _Encoder:
+    def __init__(self, keep: Callable[[torch.Tensor], torch.Tensor]) -> None:
+        self._keep = keep
+
+    def encode(self, value: Any, path: str, depth: int) -> object:
+        if depth > _DEPTH:
+            raise UnsavableStateError("state_too_deep", path=path, depth=_DEPTH)
+        kind = type(value)
+        if kind in _PLAIN:
+            return value
+        if kind is int:
+            return value if value.bit_length() <= _INT_BITS else {MARK: "int", "hex": hex(value)}
+        if isinstance(value, torch.Tensor):
+            return self._keep(_checked(value, path))
+        if kind in (dict, collections.OrderedDict, collections.Counter, collections.defaultdict):
+            return self._mapping(value, path, depth)
+        if kind is list:
+            return [self.encode(v, f"{path}[{i}]", depth + 1) for i, v in enumerate(value)]
+        if kind is tuple:
+            return tuple(self.encode(v, f"{path}[{i}]", depth + 1) for i, v in enumerate(value))
+        return self._marked(value, path, depth)
+
+    def _mapping(self, value: Any, path: str, depth: int) -> object:
+        kind = type(value)
+        plain = MARK not in value and all(_is_plain_key(k) for k in value)
+        if plain and kind is not collections.defaultdict:
+            content = {k: self.encode(v, child_path(path, k), depth + 1) for k, v in value.items()}
+            if kind is dict:
+                return content
+            if kind is collections.Counter:
+                return collections.Counter(content)
+            ordered = collections.OrderedDict(content)
+            # Module.state_dict() keeps its version numbers in an attribute; without them old
+            # spectral_norm and InstanceNorm load the same tensors in another way.
+            for name, attribute in vars(value).items():
+                ordered.__dict__[name] = self.encode(attribute, child_path(path, name), depth + 1)
+            return ordered
+        encoded: dict[str, object] = {MARK: kind.__name__}
+        if kind is collections.defaultdict and value.default_factory is not None:
+            factory = getattr(value.default_factory, "__name__", "")
+            if _FACTORIES.get(factory) is not value.default_factory:
+                raise _unsavable(value.default_factory, f"{path}.default_factory")
+            encoded["factory"] = factory
+        encoded["items"] = [
+            [self.encode(k, f"{path} key {k!r}", depth + 1), self.encode(v, child_path(path, k), depth + 1)]
+            for k, v in value.items()
+        ]
+        return encoded
+
+    def _marked(self, value: Any, path: str, depth: int) -> object:
+        kind = type(value)
+        if kind in (set, frozenset):
+            items = [self.encode(v, f"{path} item {v!r}", depth + 1) for v in value]
+            return {MARK: kind.__name__, "items": sorted(items, key=repr)}
+        if kind in (bytes, bytearray):
+            return {MARK: kind.__name__, "data": self._keep(_bytes_tensor(bytes(value)))}
+        if isinstance(value, np.generic):
+            if isinstance(value, _ITEM_IS_EXACT):
+                return value.item()
+            return {**self._array(np.asarray(value), path), MARK: "scalar"}
+        if kind is np.ndarray:
+            return self._array(value, path)
+        if isinstance(value, pathlib.PurePath):
+            return _encode_path(value, path)
+        if kind in (datetime.datetime, datetime.date, datetime.time, datetime.timedelta):
+            return _encode_time(value, path)
+        if isinstance(value, enum.Enum) and _find_class(*_class_name(kind)) is kind and value.name is not None:
+            return {MARK: "enum", "class": list(_class_name(kind)), "name": value.name}
+        if isinstance(value, tuple) and _is_namedtuple(kind) and _find_class(*_class_name(kind)) is kind:
+            items = [self.encode(v, child_path(path, f), depth + 1) for f, v in zip(kind._fields, value, strict=True)]
+            return {MARK: "namedtuple", "class": list(_class_name(kind)), "items": items}
+        raise _unsavable(value, path)
+
+    def _array(self, value: "np.ndarray[Any, Any]", path: str) -> dict[str, object]:
+        if value.dtype.hasobject:
+            raise UnsavableStateError("state_object_array", path=path)
+        descr = np.lib.format.dtype_to_descr(value.dtype)
+        fortran = value.flags.f_contiguous and not value.flags.c_contiguous
+        data = self._keep(_bytes_tensor(value.tobytes("F" if fortran else "C")))
+        return {
+            MARK: "ndarray",
+            "dtype": self.encode(descr, f"{path}.dtype", 0),
+            "shape": list(value.shape),
+            "order": "F" if fortran else "C",
+            "data": data,
+        }
+
+
+def decode(value: Any, path: str = "") -> Any:
+    """The inverse of ``encode``: tensors are given back as they are; a foreign mark is a damaged checkpoint."""
+    kind = type(value)
+    if kind is dict and MARK in value:
+        try:
+            return _decode_marked(value, path)
+        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            raise CheckpointDamagedError("state_bad_encoding", path=path, detail=str(error)) from error
+    if kind is dict:
+        return {k: decode(v, child_path(path, k)) for k, v in value.items()}
+    if kind is collections.OrderedDict:
+        ordered = collections.OrderedDict((k, decode(v, child_path(path, k))) for k, v in value.items())
+        ordered.__dict__.update({k: decode(v, child_path(path, k)) for k, v in vars(value).items()})
+        return ordered
+    if kind is list:
+        return [decode(v, f"{path}[{i}]") for i, v in enumerate(value)]
+    if kind is tuple:
+        return tuple(decode(v, f"{path}[{i}]") for i, v in enumerate(value))
+    return value
+
+
+def _decode_marked(value: dict[Any, Any], path: str) -> object:
+    kind = value[MARK]
+    if kind == "int":
+        return int(value["hex"], 16)
+    if kind in ("dict", "OrderedDict", "Counter", "defaultdict"):
+        items = [(decode(k, f"{path} key"), decode(v, child_path(path, k))) for k, v in value["items"]]
+        if kind == "defaultdict":
+            factory = _FACTORIES[value["factory"]] if "factory" in value else None
+            return collections.defaultdict(factory, items)
+        mapping: dict[Any, Any] = dict(items)
+        if kind == "Counter":
+            return collections.Counter(mapping)
+        return collections.OrderedDict(mapping) if kind == "OrderedDict" else mapping
+    if kind in ("set", "frozenset"):
+        return {"set": set, "frozenset": frozenset}[kind](decode(v, f"{path} item") for v in value["items"])
+    if kind in ("bytes", "bytearray"):
+        return {"bytes": bytes, "bytearray": bytearray}[kind](_tensor_bytes(value["data"]))
+    if kind in ("ndarray", "scalar"):
+        array = _decode_array(value)
+        return array[()] if kind == "scalar" else array
+    if kind in _PURE_PATHS:
+        return _PURE_PATHS[kind](value["text"])
+    if kind == "timedelta":
+        return datetime.timedelta(*value["parts"])
+    if kind in ("datetime", "date", "time"):
+        classes: dict[str, Any] = {c.__name__: c for c in (datetime.datetime, datetime.date, datetime.time)}
+        return classes[kind].fromisoformat(value["text"])
+    if kind in ("enum", "namedtuple"):
+        return _decode_classed(kind, value, path)
+    raise ValueError(kind)
+
+
+def _decode_classed(kind: str, value: dict[Any, Any], path: str) -> object:
+    module, name = value["class"]
+    found: Any = _find_class(module, name)
+    if kind == "enum" and isinstance(found, enum.EnumMeta) and value["name"] in found.__members__:
+        return found.__members__[value["name"]]
+    if kind == "namedtuple" and _is_namedtuple(found) and len(found._fields) == len(value["items"]):
+        return tuple.__new__(found, [decode(v, f"{path}[{i}]") for i, v in enumerate(value["items"])])
+    raise ArchitectureChangedError("state_class_gone", path=path, name=f"{module}.{name}")
+
+
+def _decode_array(value: dict[Any, Any]) -> "np.ndarray[Any, Any]":
+    dtype = np.lib.format.descr_to_dtype(decode(value["dtype"]))
+    if dtype.hasobject:
+        raise ValueError("object array")
+    flat = np.frombuffer(bytearray(_tensor_bytes(value["data"])), dtype=np.uint8)
+    shape = tuple(value["shape"])
+    count = 1
+    for side in shape:
+        count *= side
+    if count * dtype.itemsize != flat.size:
+        raise ValueError(f"{flat.size} bytes for {shape} of {dtype}")
+    if flat.size == 0:
+        return np.empty(shape, dtype)
+    return flat.view(dtype).reshape(shape, order="F" if value["order"] == "F" else "C")
+
+
+def _checked(value: torch.Tensor, path: str) -> torch.Tensor:
+    kind = type(value)
+    if torch.nn.parameter.is_lazy(value):
+        raise UnsavableStateError("state_lazy_parameter", path=path)
+    if kind not in (torch.Tensor, torch.nn.Parameter):
+        raise UnsavableStateError("state_tensor_subclass", path=path, type=kind.__name__)
+    if value.is_meta or value.is_mkldnn:
+        raise UnsavableStateError("state_tensor_elsewhere", path=path, type="meta" if value.is_meta else "mkldnn")
+    # Also drops attributes set on the tensor, which would make torch.save write the tensor's class.
+    return value.detach().resolve_conj().resolve_neg()
+
+
+def _unsavable(value: object, path: str) -> UnsavableStateError:
+    kind = type(value)
+    return UnsavableStateError("state_unsavable", path=path, type=f"{kind.__module__}.{kind.__qualname__}")
+
+
+def _is_plain_key(key: Hashable) -> bool:
+    if type(key) is int:
+        return key.bit_length() <= _INT_BITS
+    if type(key) is tuple:
+        return all(_is_plain_key(k) for k in key)
+    return type(key) in _PLAIN_KEYS
+
+
+def _bytes_tensor(value: bytes) -> torch.Tensor:
+    return torch.frombuffer(bytearray(value), dtype=torch.uint8) if value else torch.empty(0, dtype=torch.uint8)
+
+
+def _tensor_bytes(value: torch.Tensor) -> bytes:
+    return value.numpy().tobytes()
+
+
+def _encode_path(value: pathlib.PurePath, path: str) -> object:
+    for kind, cls in reversed(_PURE_PATHS.items()):
+        if type(value) is (type(cls()) if kind == "path" else cls):
+            return {MARK: kind, "text": str(value)}
+    raise _unsavable(value, path)
+
+
+def _encode_time(value: Any, path: str) -> object:
+    if isinstance(value, datetime.timedelta):
+        return {MARK: "timedelta", "parts": [value.days, value.seconds, value.microseconds]}
+    zone = getattr(value, "tzinfo", None)
+    if (zone is not None and type(zone) is not datetime.timezone) or getattr(value, "fold", None) == 1:
+        raise UnsavableStateError("state_named_timezone", path=path)
+    return {MARK: type(value).__name__, "text": value.isoformat()}
+
+
+def _is_namedtuple(kind: Any) -> bool:
+    return (
+        isinstance(kind, type) and issubclass(kind, tuple) and kind.__bases__ == (tuple,) and hasattr(kind, "_fields")
+    )
+
+
+def _class_name(kind: type) -> tuple[str, str]:
+    return kind.__module__, kind.__qualname__
+
+
+def _find_class(module: str, name: str) -> object:
+    """The class as the running program has it; nothing is imported and no code runs for a name in a file."""
+    found: Any = sys.modules.get(module)
+    for part in name.split("."):
+        found = vars(found).get(part) if found is not None and hasattr(found, "__dict__") else None
+    return found

@@ -1,0 +1,124 @@
+"""Gradients: what is left of an unfinished accumulation, told apart from what the next step throws away."""
+
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import torch
+from torch.optim import Optimizer
+
+from unbroken.errors import ArchitectureChangedError
+from unbroken.state.adapters import check_same_shape
+from unbroken.state.encoding import decode
+from unbroken.state.tracked import Tracked
+
+
+class Gradients:
+    """Which gradients a checkpoint needs, as seen from what the loop does with them.
+
+    A gradient is left out only where nobody can miss it: every optimizer of its parameter has consumed it in a
+    step and nothing was added since (it is *spent*), and the last time its gradients were spent they were dropped,
+    not added to, before they were needed (*proven*). One parameter per optimizer, the smallest that has a
+    gradient, stands for all of them. Everything unproven is saved: that costs space, the other mistake costs
+    the run. Gradients of parameters without an optimizer are saved as well.
+    """
+
+    def __init__(self, tracked: Tracked) -> None:
+        self._tracked = tracked
+        self._witnesses: WeakKeyDictionary[Optimizer, _Witness] = WeakKeyDictionary()
+
+    def note_boundary(self) -> None:
+        """To be called at every batch boundary (a few microseconds)."""
+        self._attach()
+        for witness in self._witnesses.values():
+            witness.note_boundary()
+
+    def capture(self) -> dict[str, torch.Tensor] | None:
+        """The live gradients to save, by their parameter's full name; ``None`` when there are none."""
+        self._attach()
+        owners: dict[int, list[_Witness]] = {}
+        for optimizer, witness in self._witnesses.items():
+            for group in optimizer.param_groups:
+                for parameter in group["params"]:
+                    owners.setdefault(id(parameter), []).append(witness)
+        captured = {}
+        for name, parameter in self._tracked.parameters().items():
+            if parameter.grad is None:
+                continue
+            witnesses = owners.get(id(parameter), [])
+            if not witnesses or not all(w.disposable() for w in witnesses):
+                captured[name] = parameter.grad
+        return captured or None
+
+    def restore(self, saved: Mapping[str, Any] | None) -> None:
+        """Set exactly the saved gradients and drop all others. Raises ``ArchitectureChangedError``."""
+        parameters = self._tracked.parameters()
+        values: dict[str, torch.Tensor] = decode(dict(saved or {}), "grads")
+        for name, value in values.items():
+            if name not in parameters:
+                raise ArchitectureChangedError("state_gradient_homeless", name=name)
+            check_same_shape(name, parameters[name], value)
+        for name, parameter in parameters.items():
+            gradient = values.get(name)
+            parameter.grad = None if gradient is None else gradient.to(parameter.device, copy=True)
+        self._witnesses = WeakKeyDictionary()
+
+    def _attach(self) -> None:
+        for optimizer in self._tracked.optimizers.values():
+            if optimizer not in self._witnesses:
+                self._witnesses[optimizer] = _Witness(optimizer)
+
+
+class _Witness:
+    """Watches what becomes of one optimizer's gradients, by the smallest parameter that has one.
+
+    The gradient's object tells whether it was dropped (``set_to_none``), its version counter whether it was
+    added to. A gradient made with ``create_graph`` is added to out of place and proves nothing.
+    """
+
+    def __init__(self, optimizer: Optimizer) -> None:
+        self._parameter: torch.Tensor | None = None
+        self._consumed: tuple[torch.Tensor, int] | None = None
+        self._awaited: tuple[torch.Tensor, int] | None = None
+        self._proven = False
+        optimizer.register_step_post_hook(self._after_step)
+
+    def note_boundary(self) -> None:
+        if self._awaited is not None:
+            self._judge(*self._awaited)
+        self._awaited = self._consumed if self._spent() else None
+
+    def disposable(self) -> bool:
+        return self._proven and self._spent()
+
+    def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self._parameter is None or self._parameter.grad is None:
+            self._parameter = _smallest(optimizer)
+        gradient = None if self._parameter is None else self._parameter.grad
+        self._consumed = None if gradient is None else (gradient, gradient._version)
+
+    def _spent(self) -> bool:
+        """Whether the gradients are the very ones of the last step, with nothing added."""
+        if self._parameter is None or self._consumed is None:
+            return False
+        gradient, version = self._consumed
+        return self._parameter.grad is gradient and gradient._version == version
+
+    def _judge(self, gradient: torch.Tensor, version: int) -> None:
+        assert self._parameter is not None
+        current = self._parameter.grad
+        if current is gradient and gradient._version == version:
+            return  # nothing happened to it: this batch proves nothing
+        dropped = current is not gradient and gradient._version == version
+        self._proven = dropped and (current is None or (current.grad_fn is None and not current.requires_grad))
+
+
+def _smallest(optimizer: Optimizer) -> torch.Tensor | None:
+    candidates = [
+        parameter
+        for group in optimizer.param_groups
+        for parameter in group["params"]
+        # A sparse gradient is added to out of place, like one of create_graph.
+        if parameter.grad is not None and parameter.grad.layout == torch.strided
+    ]
+    return min(candidates, key=lambda p: p.numel(), default=None)

@@ -1,0 +1,183 @@
+"""The history: what was recorded in every epoch, the unfinished epoch's sums, and the best so far."""
+
+import logging
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from numbers import Real
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from unbroken import messages
+from unbroken.errors import UsageError
+from unbroken.store.payload import is_reserved
+
+_log = logging.getLogger("unbroken")
+
+Mode = Literal["max", "min"]
+
+
+@dataclass(frozen=True)
+class Best:
+    """The best value so far and its epoch; minus infinity and 0 before there is one."""
+
+    value: float = -math.inf
+    epoch: int = 0
+
+
+class History:
+    """Every metric's value per completed epoch; a metric not given in an epoch has NaN there.
+
+    ``metric`` is the one that decides about the best, the greatest or (``mode="min"``) the smallest. A NaN is never
+    the best; of equals the first is.
+    """
+
+    def __init__(self, metric: str | None = None, mode: Mode = "max") -> None:
+        if mode not in ("max", "min"):
+            raise UsageError("state_bad_mode", mode=mode)
+        if metric is not None:
+            _check_name(metric)
+        self.metric = metric
+        self.mode: Mode = mode
+        self.epoch = 0
+        self.best = Best()
+        self.values: dict[str, list[float]] = {}
+        self._sums: dict[str, _Sum] = {}
+        self._recorded: dict[str, float] = {}
+
+    def average(self, values: Mapping[str, object], weight: float = 1.0) -> None:
+        """Add to the epoch's weighted means. Sums are in float64, in the order given, and survive a resume exactly."""
+        if not (isinstance(weight, Real) and math.isfinite(weight) and weight >= 0):
+            raise UsageError("state_bad_weight", weight=weight)
+        for name, value in values.items():
+            if name in self._recorded:
+                raise UsageError("state_metric_both_ways", name=name)
+            if name not in self._sums:
+                _check_name(name)
+                self._sums[name] = _Sum()
+            self._sums[name].add(_scalar(name, value), float(weight))
+
+    def record(self, values: Mapping[str, object]) -> None:
+        """Set this epoch's values; a second value for the same metric replaces the first."""
+        for name, value in values.items():
+            _check_name(name)
+            if name in self._sums:
+                raise UsageError("state_metric_both_ways", name=name)
+            self._recorded[name] = float(_scalar(name, value))
+
+    def finish_epoch(self) -> None:
+        """Append this epoch's values to the histories and judge the best."""
+        self.epoch += 1
+        given = {name: total.mean() for name, total in self._sums.items()} | self._recorded
+        for name in given:
+            self.values.setdefault(name, [math.nan] * (self.epoch - 1))
+        for name, values in self.values.items():
+            values.append(given.get(name, math.nan))
+        self._sums, self._recorded = {}, {}
+        if self.metric in self.values:
+            self.best = _better(self.best, self.values[self.metric][-1], self.epoch, self.mode)
+
+    def partial(self) -> dict[str, Any]:
+        """The unfinished epoch, for ``restore``; safe to keep while training goes on."""
+        return {
+            "sums": {name: list(total.parts()) for name, total in self._sums.items()},
+            "recorded": dict(self._recorded),
+        }
+
+    def restore(
+        self,
+        epoch: int,
+        values: Mapping[str, Sequence[object]],
+        best: Best | None = None,
+        partial: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Go on after ``epoch`` completed epochs. Without ``best`` it is judged anew from the history.
+
+        A plain script's list may be shorter than ``epoch`` (recording began later: NaN in front) or longer (the rest
+        belongs to epochs that will be trained again).
+        """
+        self.epoch = epoch
+        self.values = {
+            name: _of_length(epoch, name, [float(_scalar(name, v)) for v in history])
+            for name, history in values.items()
+            if len(history) > 0
+        }
+        self.best = best if best is not None else self._judged()
+        partial = partial or {}
+        self._sums = {name: _Sum(*parts) for name, parts in partial.get("sums", {}).items()}
+        self._recorded = dict(partial.get("recorded", {}))
+
+    def _judged(self) -> Best:
+        best = Best()
+        for i, value in enumerate(self.values.get(self.metric or "", ())):
+            best = _better(best, value, i + 1, self.mode)
+        return best
+
+
+class _Sum:
+    """A weighted sum; values on an accelerator are fetched together, when the sum is needed."""
+
+    def __init__(self, total: float = 0.0, weight: float = 0.0) -> None:
+        self._total = total
+        self._weight = weight
+        self._pending: list[tuple[torch.Tensor, float]] = []
+
+    def add(self, value: "float | torch.Tensor", weight: float) -> None:
+        if isinstance(value, torch.Tensor):
+            self._pending.append((value, weight))
+            return
+        self._fetch()
+        self._total += value * weight
+        self._weight += weight
+
+    def parts(self) -> tuple[float, float]:
+        self._fetch()
+        return self._total, self._weight
+
+    def mean(self) -> float:
+        total, weight = self.parts()
+        return total / weight if weight > 0 else math.nan
+
+    def _fetch(self) -> None:
+        if self._pending:
+            values = torch.stack([value for value, _ in self._pending]).tolist()
+            for value, (_, weight) in zip(values, self._pending, strict=True):
+                self._total += value * weight
+                self._weight += weight
+            self._pending = []
+
+
+def _better(best: Best, value: float, epoch: int, mode: Mode) -> Best:
+    if math.isnan(value):
+        return best
+    if best.epoch == 0 or (value > best.value if mode == "max" else value < best.value):
+        return Best(value, epoch)
+    return best
+
+
+def _check_name(name: str) -> None:
+    if not name.isidentifier() or is_reserved(name):
+        raise UsageError("state_bad_metric", name=name)
+
+
+def _scalar(name: str, value: object) -> "float | torch.Tensor":
+    """A float; of a tensor on an accelerator a copy there, since fetching it now would make training wait."""
+    if isinstance(value, torch.Tensor):
+        if value.numel() != 1 or value.is_complex():
+            raise UsageError("state_not_scalar", name=name, type=f"tensor{list(value.shape)}")
+        if value.device.type == "cpu":
+            return float(value.item())
+        return value.detach().reshape(()).clone()
+    if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "biuf":
+        return float(value.item())
+    if isinstance(value, (Real, np.floating, np.integer, np.bool_)):
+        return float(value)
+    raise UsageError("state_not_scalar", name=name, type=type(value).__name__)
+
+
+def _of_length(epoch: int, name: str, history: list[float]) -> list[float]:
+    if len(history) > epoch:
+        _log.warning(messages.text("state_history_longer", name=name, found=len(history), epoch=epoch))
+    return [math.nan] * (epoch - len(history)) + history[:epoch]

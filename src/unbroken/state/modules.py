@@ -1,0 +1,246 @@
+"""Modules: their state under names that wrappers do not change, and what a state_dict leaves out of it."""
+
+import logging
+from collections import OrderedDict
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim.swa_utils import AveragedModel
+
+from unbroken import messages
+from unbroken.errors import ArchitectureChangedError
+from unbroken.state.adapters import describe, one_line
+from unbroken.state.encoding import decode, encode
+from unbroken.state.functions import fingerprint
+from unbroken.state.snapshot import equal_bits
+
+_log = logging.getLogger("unbroken")
+
+_EXTRA_STATE = "_extra_state"
+
+
+class ModuleState:
+    """The whole state of one module.
+
+    Names are those of the bare module: the parts that ``torch.compile``, ``DataParallel`` and
+    ``DistributedDataParallel`` put into them (``_orig_mod.``, ``module.``) are left out, so a checkpoint of a
+    compiled model fits the plain one and the other way round.
+    """
+
+    def __init__(self, name: str, module: nn.Module) -> None:
+        self.name = name
+        self.compiled = any(_is_compiled(m) for m in module.modules())
+        while (child := _wrapped_child(module)) is not None:
+            module = getattr(module, child)
+        self._module = module
+
+    def state(self) -> "OrderedDict[str, object]":
+        """``state_dict()`` with bare names; the tensors are the live ones."""
+        raw = self._module.state_dict()
+        bare = self._bare_names()
+        state = OrderedDict((bare(key), value) for key, value in raw.items())
+        metadata = getattr(raw, "_metadata", None)
+        if metadata is not None:
+            state._metadata = OrderedDict(  # type: ignore[attr-defined]
+                (bare(path), value) for path, value in metadata.items()
+            )
+        return state
+
+    def extras(self) -> dict[str, object]:
+        """What the state_dict leaves out: modes, frozen parameters and the buffers that are not persistent."""
+        bare = self._bare_names()
+        return {
+            "eval": [bare(path) for path, module in self._module.named_modules() if not module.training],
+            "frozen": [bare(path) for path, p in self._module.named_parameters() if not p.requires_grad],
+            "buffers": {
+                bare(path): module._buffers[key]
+                for path, module, key in self._hidden_buffers()
+                if module._buffers[key] is not None
+            },
+        }
+
+    def architecture(self) -> dict[str, list[object]]:
+        """``{"model.fc.weight": [[2, 3], "float32"], …}`` of every tensor in the state."""
+        return architecture_of(self.name, self.state())
+
+    def empty_buffers(self) -> list[str]:
+        """Full names of buffers registered as None: saved as a tensor, they came to life in training."""
+        return [f"{self.name}.{path}" for path, _, _ in self._empty_buffers()]
+
+    def functions(self) -> dict[str, str]:
+        """Fingerprints of an ``AveragedModel``'s averaging functions, which its state_dict leaves out."""
+        if not isinstance(self._module, AveragedModel):
+            return {}
+        held = {"avg_fn": self._module.avg_fn, "multi_avg_fn": self._module.multi_avg_fn}
+        return {name: fingerprint(function) for name, function in held.items() if function is not None}
+
+    def parameters(self) -> Iterator[tuple[str, nn.Parameter]]:
+        """Every parameter under each of its full names (tied ones have several)."""
+        bare = self._bare_names()
+        for key, parameter in self._module.named_parameters(remove_duplicate=False):
+            yield f"{self.name}.{bare(key)}", parameter
+
+    def fit(self, saved: Mapping[str, object]) -> dict[str, object]:
+        """``saved`` under this module's bare names, decoded. A plain script may have saved a wrapped module."""
+        live = self.state().keys()
+        candidates = [{strip(key): value for key, value in saved.items()} for strip in _RENAMINGS]
+        best = max(candidates, key=lambda renamed: len(renamed.keys() & live))  # the first of equals
+        return {key: decode(value, f"{self.name}.{key}") for key, value in best.items()}
+
+    def restore(self, wanted: Mapping[str, object], metadata: Mapping[str, Any] | None) -> None:
+        """Load ``wanted`` (as ``fit`` gave it) in place, and make sure that every bit of it arrived."""
+        for path, module, key in list(self._empty_buffers()):
+            value = wanted.get(path)
+            if isinstance(value, torch.Tensor):
+                module._buffers[key] = torch.empty_like(value, device=_device_of(self._module))
+        names = self._bare_names()
+        live_names = {names(key): key for key in self._module.state_dict()}
+        state = OrderedDict((live_names.get(key, key), value) for key, value in wanted.items())
+        if metadata is not None:
+            state._metadata = {  # type: ignore[attr-defined]
+                path: dict(metadata.get(names(path), {}))
+                for path, _ in self._module.named_modules(remove_duplicate=False)
+            }
+        try:
+            self._module.load_state_dict(state)
+        except Exception as error:
+            raise ArchitectureChangedError("state_load_failed", name=self.name, detail=one_line(error)) from error
+        self._put_back(wanted)
+
+    def restore_extras(self, extras: Mapping[str, Any]) -> None:
+        """Put modes, frozen parameters and hidden buffers back as they were."""
+        bare = self._bare_names()
+        evaluating = set(extras["eval"])
+        for path, module in self._module.named_modules():
+            # Not module.train(): some override it with work of their own (merging LoRA weights).
+            module.training = bare(path) not in evaluating
+        frozen = set(extras["frozen"])
+        changed = []
+        for path, parameter in self._module.named_parameters():
+            if parameter.requires_grad == (bare(path) in frozen):
+                parameter.requires_grad_(not parameter.requires_grad)
+                changed.append(f"{self.name}.{bare(path)}")
+        if changed:
+            _log.info(messages.text("state_frozen_restored", count=len(changed), names=_some(changed)))
+        saved = extras["buffers"]
+        for path, module, key in self._hidden_buffers():
+            if bare(path) in saved:
+                _set_buffer(module, key, saved[bare(path)], _device_of(self._module))
+
+    def _put_back(self, wanted: Mapping[str, object]) -> None:
+        """Copy in what ``load_state_dict`` changed on its way (hooks that cast or recompute)."""
+        live = self.state()
+        for key, value in wanted.items():
+            target = live.get(key)
+            if not isinstance(value, torch.Tensor) or not isinstance(target, torch.Tensor):
+                continue
+            if value.shape == target.shape and equal_bits(value, target) is not None:
+                with torch.no_grad():
+                    target.copy_(value)
+        root = self.name
+        found = equal_bits(encode(dict(wanted), root), encode(dict(self.state()), root), root)
+        if found is not None:
+            raise ArchitectureChangedError("state_not_restored", path=found)
+
+    def _hidden_buffers(self) -> Iterator[tuple[str, nn.Module, str]]:
+        for path, module in self._module.named_modules():
+            for key in sorted(module._non_persistent_buffers_set):
+                if key in module._buffers:
+                    yield (f"{path}.{key}" if path else key), module, key
+
+    def _empty_buffers(self) -> Iterator[tuple[str, nn.Module, str]]:
+        bare = self._bare_names()
+        for path, module in self._module.named_modules():
+            for key, value in module._buffers.items():
+                if value is None and key not in module._non_persistent_buffers_set:
+                    yield bare(f"{path}.{key}" if path else key), module, key
+
+    def _bare_names(self) -> Callable[[str], str]:
+        wrapped = set()
+        for path, module in self._module.named_modules(remove_duplicate=False):
+            child = _wrapped_child(module)
+            if child is not None:
+                wrapped.add(f"{path}.{child}" if path else child)
+        if not wrapped:
+            return lambda name: name
+
+        def bare(name: str) -> str:
+            parts, walked = [], ""
+            for part in name.split("."):
+                walked = f"{walked}.{part}" if walked else part
+                if walked not in wrapped:
+                    parts.append(part)
+            return ".".join(parts)
+
+        return bare
+
+
+def architecture_of(name: str, state: Mapping[str, object]) -> dict[str, list[object]]:
+    """Shape and dtype of every tensor of a module's state; a module's own extra state may be of any size."""
+    return {
+        f"{name}.{key}": [list(value.shape), str(value.dtype).removeprefix("torch.")]
+        for key, value in state.items()
+        if isinstance(value, torch.Tensor) and not key.endswith(_EXTRA_STATE)
+    }
+
+
+def compare_architectures(saved: Mapping[str, Any], current: Mapping[str, Any]) -> None:
+    """Raise ``ArchitectureChangedError`` naming every tensor that is missing, new, or of another shape or dtype."""
+    differences = []
+    for path in [*saved, *(p for p in current if p not in saved)]:
+        old = describe(*saved[path]) if path in saved else None
+        new = describe(*current[path]) if path in current else None
+        if new is None:
+            differences.append(messages.text("state_tensor_missing", path=path, old=old))
+        elif old is None:
+            differences.append(messages.text("state_tensor_new", path=path, new=new))
+        elif old != new:
+            differences.append(messages.text("state_tensor_differs", path=path, old=old, new=new))
+    if differences:
+        raise ArchitectureChangedError("state_architecture", differences="; ".join(differences))
+
+
+def _wrapped_child(module: nn.Module) -> str | None:
+    if _is_compiled(module):
+        return "_orig_mod"
+    if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
+        return "module"
+    return None
+
+
+def _is_compiled(module: nn.Module) -> bool:
+    return "_orig_mod" in module._modules and type(module).__name__ == "OptimizedModule"
+
+
+def _without_compile(key: str) -> str:
+    return key.replace("_orig_mod.", "")
+
+
+def _without_parallel(key: str) -> str:
+    return _without_compile(key).removeprefix("module.")
+
+
+_RENAMINGS: list[Callable[[str], str]] = [lambda key: key, _without_compile, _without_parallel]
+
+
+def _set_buffer(module: nn.Module, key: str, value: torch.Tensor, device: torch.device) -> None:
+    live = module._buffers[key]
+    if live is not None and equal_bits(live, value) is None:
+        return
+    if live is not None and live.shape == value.shape and live.dtype == value.dtype and live.is_contiguous():
+        with torch.no_grad():
+            live.copy_(value)
+    else:
+        module._buffers[key] = value.to(device if live is None else live.device, copy=True)
+
+
+def _device_of(module: nn.Module) -> torch.device:
+    for tensor in (*module.parameters(), *module.buffers()):
+        return tensor.device
+    return torch.device("cpu")
+
+
+def _some(names: list[str], limit: int = 5) -> str:
+    return ", ".join(names[:limit]) + (", …" if len(names) > limit else "")

@@ -1,0 +1,198 @@
+"""Optimizers: their state follows the parameters by name, never by the order they were handed over in."""
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch.optim import Optimizer
+
+from unbroken.errors import ArchitectureChangedError, CheckpointDamagedError
+from unbroken.state.adapters import one_line
+from unbroken.state.encoding import child_path, encode
+from unbroken.state.snapshot import equal_bits, own_copy
+
+Names = list[list[str]]
+"""Per parameter group, the full names of its parameters in the optimizer's order."""
+
+# State of these names has its parameter's shape in every optimizer of torch.
+_SHAPED = frozenset(
+    {"exp_avg", "exp_avg_sq", "max_exp_avg_sq", "exp_inf", "momentum_buffer", "square_avg", "grad_avg", "acc_delta"}
+)
+
+
+class OptimizerState:
+    """The whole state of one optimizer."""
+
+    def __init__(self, name: str, optimizer: Optimizer) -> None:
+        self.name = name
+        self.optimizer = optimizer
+
+    def state(self) -> dict[str, Any]:
+        return self.optimizer.state_dict()
+
+    def names(self, known: Mapping[int, str]) -> Names:
+        """The names of its parameters; ``known`` maps ``id(parameter)`` to the name it has in what is tracked.
+
+        A parameter of nothing tracked has the name it was given (``param_names``), or that of its position.
+        """
+        names = []
+        for g, group in enumerate(self.optimizer.param_groups):
+            given = group.get("param_names") or [f"[{g}][{i}]" for i in range(len(group["params"]))]
+            own = (child_path(self.name, n) if n[0] != "[" else self.name + n for n in given)
+            names.append([known.get(id(p), n) for p, n in zip(group["params"], own, strict=True)])
+        return names
+
+    def strangers(self, known: Mapping[int, str]) -> dict[str, torch.Tensor]:
+        """The parameters that belong to nothing tracked: nobody but the optimizer could keep their values."""
+        return {
+            name: parameter
+            for names, group in zip(self.names(known), self.optimizer.param_groups, strict=True)
+            for name, parameter in zip(names, group["params"], strict=True)
+            if id(parameter) not in known
+        }
+
+    def plan(
+        self, saved: Mapping[str, Any], saved_names: Names | None, known: Mapping[int, str]
+    ) -> list[tuple[int, list[int]]]:
+        """For each saved group, the live group that it is, and where in that each of its parameters stands.
+
+        Nothing is touched. Raises ``ArchitectureChangedError`` naming the parameters that make it impossible.
+        """
+        try:
+            sizes = [len(group["params"]) for group in saved["param_groups"]]
+        except (KeyError, TypeError) as error:
+            raise CheckpointDamagedError("state_optimizer_broken", name=self.name) from error
+        live = self.names(known)
+        if saved_names is None:
+            return self._plan_unnamed(saved, sizes, live)
+        if [len(names) for names in saved_names] != sizes:
+            raise CheckpointDamagedError("state_optimizer_broken", name=self.name)
+        return match_groups(self.name, saved_names, live)
+
+    def restore(self, saved: dict[str, Any], plan: list[tuple[int, list[int]]]) -> None:
+        """Load ``saved`` (decoded), after bringing the live parameters into its order."""
+        self._reorder(plan)
+        try:
+            self.optimizer.load_state_dict(own_copy(saved, self.name))
+        except Exception as error:
+            raise ArchitectureChangedError("state_load_failed", name=self.name, detail=one_line(error)) from error
+        self._put_back(saved)
+
+    def _plan_unnamed(self, saved: Mapping[str, Any], sizes: list[int], live: Names) -> list[tuple[int, list[int]]]:
+        """The plan for a file that says no names: those torch may have written into it, else the positions."""
+        given = [group.get("param_names") for group in saved["param_groups"]]
+        prefixes = {name.partition(".")[0] + "." for names in live for name in names if "." in name}
+        if all(given):
+            for prefix in sorted(prefixes):
+                named = [[prefix + n for n in names] for names in given]
+                if sorted(n for names in named for n in names) == sorted(n for names in live for n in names):
+                    return match_groups(self.name, named, live)
+        if sizes != [len(names) for names in live]:
+            raise ArchitectureChangedError(
+                "state_optimizer_sizes", name=self.name, old=sizes, new=[len(names) for names in live]
+            )
+        self._check_shapes(saved)
+        return [(g, list(range(len(names)))) for g, names in enumerate(live)]
+
+    def _check_shapes(self, saved: Mapping[str, Any]) -> None:
+        parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
+        for index, state in saved["state"].items():
+            if type(index) is not int or not 0 <= index < len(parameters) or not isinstance(state, dict):
+                continue
+            for key, value in state.items():
+                shape = list(parameters[index].shape)
+                if key in _SHAPED and isinstance(value, torch.Tensor) and list(value.shape) != shape:
+                    raise ArchitectureChangedError(
+                        "state_optimizer_shape",
+                        path=f"{self.name}.state[{index}].{key}",
+                        old=list(value.shape),
+                        new=shape,
+                    )
+
+    def _reorder(self, plan: list[tuple[int, list[int]]]) -> None:
+        """Bring the live parameters into the saved order, inside the lists that others may hold (LBFGS does).
+
+        Not the saved state into the live order: sums over an optimizer's parameters (norms, LBFGS's
+        flattened vectors) depend on it in their last bits.
+        """
+        groups = self.optimizer.param_groups
+        arranged = [groups[live] for live, _ in plan]
+        for group, (_, indices) in zip(arranged, plan, strict=True):
+            if indices != list(range(len(indices))):
+                group["params"][:] = [group["params"][i] for i in indices]
+                if group.get("param_names"):
+                    group["param_names"][:] = [group["param_names"][i] for i in indices]
+        groups[:] = arranged
+
+    def _put_back(self, saved: dict[str, Any]) -> None:
+        """Undo what ``load_state_dict`` did to values: it casts state to the parameter's dtype, for one."""
+        root = self.name
+        loaded = self.optimizer.state_dict()
+        if equal_bits(encode(saved["state"], root), encode(loaded["state"], root)) is None:
+            return
+        parameters = {
+            index: parameter
+            for packed, group in zip(loaded["param_groups"], self.optimizer.param_groups, strict=True)
+            for index, parameter in zip(packed["params"], group["params"], strict=True)
+        }
+        for index, value in saved["state"].items():
+            key = parameters.get(index, index)
+            self.optimizer.state[key] = _exact(own_copy(value, root), self.optimizer.state.get(key))
+        found = _difference(saved["state"], self.optimizer.state_dict()["state"], f"{root}.state")
+        if found is not None:
+            raise ArchitectureChangedError("state_not_restored", path=found)
+
+
+def match_groups(name: str, saved: Names, live: Names) -> list[tuple[int, list[int]]]:
+    """For each saved group the live one with the same parameters, and each parameter's index in it.
+
+    Raises ``ArchitectureChangedError`` naming the parameters that are missing, new, or in another group.
+    """
+    saved_names = {n for names in saved for n in names}
+    live_names = {n for names in live for n in names}
+    if saved_names != live_names:
+        raise ArchitectureChangedError(
+            "state_optimizer_parameters",
+            name=name,
+            missing=_listed(n for names in saved for n in names if n not in live_names),
+            new=_listed(n for names in live for n in names if n not in saved_names),
+        )
+    free = list(range(len(live)))
+    matched = []
+    for names in saved:
+        fit = next((g for g in free if sorted(live[g]) == sorted(names)), None)
+        if fit is None:
+            raise ArchitectureChangedError("state_optimizer_groups", name=name, names=_listed(names))
+        free.remove(fit)
+        places = {n: i for i, n in enumerate(live[fit])}
+        matched.append((fit, [places[n] for n in names]))
+    if free:
+        raise ArchitectureChangedError("state_optimizer_groups", name=name, names=_listed(live[free[0]]))
+    return matched
+
+
+def _exact(saved: Any, loaded: Any) -> Any:
+    """``saved`` bit for bit, on the devices that torch chose for it."""
+    if isinstance(loaded, torch.Tensor):
+        if not isinstance(saved, torch.Tensor):
+            return loaded  # a step count of an older torch, made a tensor by this one
+        return loaded if equal_bits(saved, loaded) is None else saved.to(loaded.device)
+    if isinstance(saved, dict):
+        return {k: _exact(v, loaded.get(k) if isinstance(loaded, dict) else None) for k, v in saved.items()}
+    if type(saved) in (list, tuple):
+        others = loaded if type(loaded) is type(saved) and len(loaded) == len(saved) else [None] * len(saved)
+        return type(saved)(_exact(v, o) for v, o in zip(saved, others, strict=True))
+    return saved
+
+
+def _difference(saved: Any, live: Any, path: str) -> str | None:
+    if isinstance(saved, dict) and isinstance(live, dict) and saved.keys() == live.keys():
+        found = (_difference(saved[k], live[k], child_path(path, k)) for k in saved)
+        return next((f for f in found if f is not None), None)
+    if isinstance(live, torch.Tensor) and not isinstance(saved, torch.Tensor):
+        return None
+    return equal_bits(encode(saved, path), encode(live, path), path)
+
+
+def _listed(names: Any) -> str:
+    return ", ".join(names) or "-"

@@ -1,0 +1,131 @@
+"""Snapshots: the state copied out of training's reach in one go, and compared bit for bit."""
+
+import struct
+from typing import Any
+
+import numpy as np
+import torch
+
+from unbroken.state.encoding import child_path as child_path
+from unbroken.state.encoding import decode as decode
+from unbroken.state.encoding import encode as encode
+from unbroken.state.encoding import encode_with
+
+_INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
+
+
+def copy_to_host(value: object, path: str = "") -> Any:
+    """``value`` encoded, with every tensor copied into CPU memory of its own: training may go on and change it.
+
+    Tensors that are one tensor under several names (same memory, shape and strides: tied weights) are copied
+    once and stay one. Dense layouts keep their strides (channels_last). Raises ``UnsavableStateError``.
+    """
+    copies: dict[tuple[object, ...], torch.Tensor] = {}
+    # The originals are kept until the end: a temporary's memory could be given to the next one,
+    # which would then look like the same tensor.
+    alive: list[torch.Tensor] = []
+
+    def keep(tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.layout != torch.strided or tensor.is_nested or tensor.is_quantized or not tensor.numel():
+            return _copy(tensor)
+        identity = (
+            tensor.untyped_storage().data_ptr(),
+            tensor.device,
+            tensor.storage_offset(),
+            tensor.shape,
+            tensor.stride(),
+            tensor.dtype,
+        )
+        if identity not in copies:
+            alive.append(tensor)
+            copies[identity] = _copy(tensor)
+        return copies[identity]
+
+    return encode_with(value, path, keep)
+
+
+def own_copy(value: object, path: str = "") -> Any:
+    """A deep copy of a decoded value, for a ``load_state_dict`` that keeps the very tensors it is given."""
+    return decode(copy_to_host(value, path), path)
+
+
+def _copy(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor.clone() if tensor.device.type == "cpu" else tensor.to("cpu", copy=True)
+
+
+def equal_bits(a: object, b: object, path: str = "") -> str | None:
+    """The path of the first place where ``a`` and ``b`` differ in a bit or a type; ``None`` when they do not.
+
+    NaNs with the same bits are equal, 0.0 and -0.0 are not, 1 and 1.0 and True are not. Parameters count as tensors,
+    devices and the order of a dict's keys do not count. A difference at the root is ``"."``.
+    """
+    if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
+        return None if _equal_tensors(a, b) else path or "."
+    if type(a) is not type(b):
+        return path or "."
+    if isinstance(a, dict) and isinstance(b, dict):
+        for key in a:
+            if key not in b:
+                return child_path(path, key)
+            found = equal_bits(a[key], b[key], child_path(path, key))
+            if found is not None:
+                return found
+        return next((child_path(path, key) for key in b if key not in a), None)
+    if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
+        for i, (x, y) in enumerate(zip(a, b, strict=False)):
+            found = equal_bits(x, y, f"{path}[{i}]")
+            if found is not None:
+                return found
+        return None if len(a) == len(b) else f"{path}[{min(len(a), len(b))}]"
+    return None if _equal_leaves(a, b) else path or "."
+
+
+def _equal_leaves(a: Any, b: Any) -> bool:
+    if isinstance(a, float):
+        return struct.pack("=d", a) == struct.pack("=d", b)
+    if isinstance(a, complex):
+        return struct.pack("=dd", a.real, a.imag) == struct.pack("=dd", b.real, b.imag)
+    if isinstance(a, (np.ndarray, np.generic)):
+        return bool(a.dtype == b.dtype and a.shape == b.shape and a.tobytes() == b.tobytes())
+    return bool(a == b)
+
+
+def _equal_tensors(a: torch.Tensor, b: torch.Tensor) -> bool:
+    if a.dtype != b.dtype or a.layout != b.layout or a.shape != b.shape or a.is_quantized != b.is_quantized:
+        return False
+    parts_a, parts_b = _dense_parts(a.detach()), _dense_parts(b.detach())
+    return len(parts_a) == len(parts_b) and all(
+        x.dtype == y.dtype and x.shape == y.shape and _equal_dense(x, y) for x, y in zip(parts_a, parts_b, strict=True)
+    )
+
+
+def _dense_parts(tensor: torch.Tensor) -> list[torch.Tensor]:
+    if tensor.is_nested:
+        return list(tensor.unbind())
+    if tensor.layout == torch.sparse_coo:
+        coalesced = torch.tensor(tensor.is_coalesced())
+        return [tensor._indices(), tensor._values(), coalesced]
+    if tensor.layout in (torch.sparse_csr, torch.sparse_bsr):
+        return [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
+    if tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
+        return [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
+    if tensor.is_quantized:
+        if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
+            scale = torch.tensor([tensor.q_scale(), float(tensor.q_zero_point())], dtype=torch.float64)
+            return [tensor.int_repr(), scale]
+        return [tensor.int_repr(), tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points()]
+    return [tensor]
+
+
+def _equal_dense(a: torch.Tensor, b: torch.Tensor) -> bool:
+    if a.numel() == 0:
+        return True
+    return torch.equal(_as_integers(a), _as_integers(b))
+
+
+def _as_integers(tensor: torch.Tensor) -> torch.Tensor:
+    flat = tensor.cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+    if flat.dtype == torch.bool:
+        return flat
+    # Compared as integers: NaNs are equal to themselves, and 0.0 is not -0.0.
+    return flat.view(_INTEGERS.get(flat.element_size(), torch.int64))

@@ -1,0 +1,217 @@
+"""What is tracked: everything whose state a checkpoint holds, and how all of it comes back."""
+
+import logging
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+from torch import nn
+from torch.optim import Optimizer
+
+from unbroken import messages
+from unbroken.errors import ArchitectureChangedError, UsageError
+from unbroken.state import functions
+from unbroken.state.adapters import ObjectState, adapt, check_same_shape
+from unbroken.state.encoding import decode, encode
+from unbroken.state.modules import ModuleState, architecture_of, compare_architectures
+from unbroken.state.optimizers import Names, OptimizerState
+from unbroken.store.payload import RESERVED
+
+_log = logging.getLogger("unbroken")
+
+
+class Tracked:
+    """The objects of a run by name. What is saved of them is ``state()`` and ``extras()``, never a copy."""
+
+    def __init__(self) -> None:
+        self._objects: dict[str, object] = {}
+        self._modules: dict[str, ModuleState] = {}
+        self._optimizers: dict[str, OptimizerState] = {}
+        self._others: dict[str, ObjectState] = {}
+
+    @property
+    def names(self) -> list[str]:
+        """In the order of tracking."""
+        return list(self._objects)
+
+    @property
+    def optimizers(self) -> dict[str, Optimizer]:
+        return {name: adapter.optimizer for name, adapter in self._optimizers.items()}
+
+    @property
+    def compiled(self) -> bool:
+        """Whether any tracked module runs through ``torch.compile``."""
+        return any(adapter.compiled for adapter in self._modules.values())
+
+    def add(self, name: str, obj: object) -> None:
+        """Track ``obj``; refused with a reason if its state could not be saved, or not be restored."""
+        if not name.isidentifier() or name in RESERVED:
+            raise UsageError("state_bad_name", name=name)
+        if name in self._objects:
+            raise UsageError("state_name_taken", name=name)
+        for other, known in self._objects.items():
+            if known is obj:
+                raise UsageError("state_tracked_twice", name=name, other=other)
+        adapter: ModuleState | OptimizerState | ObjectState
+        if isinstance(obj, nn.Module):
+            adapter = ModuleState(name, obj)
+            encode(adapter.state(), name)
+            encode(adapter.extras(), name)
+            self._modules[name] = adapter
+        elif isinstance(obj, Optimizer):
+            adapter = OptimizerState(name, obj)
+            encode(adapter.state(), name)
+            self._optimizers[name] = adapter
+        else:
+            adapter = adapt(name, obj)
+            encode(adapter.state(), name)
+            adapter.functions()
+            self._others[name] = adapter
+        self._objects[name] = obj
+
+    def state(self) -> dict[str, Any]:
+        """The state_dict of everything tracked, by name; its tensors are the live ones."""
+        return {name: self._adapter(name).state() for name in self._objects}
+
+    def extras(self) -> dict[str, Any]:
+        """What the state_dicts leave out and an exact resume needs; belongs into the checkpoint beside them.
+
+        Per module its modes, frozen parameters and non-persistent buffers; per optimizer the parameters of
+        nothing tracked; per other object fingerprints of its functions.
+        """
+        known = self._known()
+        return {
+            "modules": {name: adapter.extras() for name, adapter in self._modules.items()},
+            "optimizers": {name: adapter.strangers(known) for name, adapter in self._optimizers.items()},
+            "functions": self._functions(),
+        }
+
+    def architecture(self) -> dict[str, list[object]]:
+        """``{"model.fc.weight": [[2, 3], "float32"], …}`` for every tensor of every module's state."""
+        return {path: entry for adapter in self._modules.values() for path, entry in adapter.architecture().items()}
+
+    def optimizer_parameters(self) -> dict[str, Names]:
+        """Per optimizer and parameter group, the full names of the parameters, in the optimizer's order."""
+        known = self._known()
+        return {name: adapter.names(known) for name, adapter in self._optimizers.items()}
+
+    def parameters(self) -> dict[str, torch.Tensor]:
+        """Everything that may carry a gradient, each tensor once, by its full name."""
+        known = self._known()
+        named: dict[str, torch.Tensor] = {
+            known[id(p)]: p for adapter in self._modules.values() for _, p in adapter.parameters()
+        }
+        named.update({n: obj for n, obj in self._objects.items() if isinstance(obj, torch.Tensor)})
+        for adapter in self._optimizers.values():
+            named.update(adapter.strangers(known))
+        return named
+
+    def compare_architecture(self, saved: Mapping[str, Any]) -> None:
+        """Raise ``ArchitectureChangedError`` naming every tensor that is missing, new, or of another shape or dtype."""
+        current = self.architecture()
+        for adapter in self._modules.values():
+            current.update({path: saved[path] for path in adapter.empty_buffers() if path in saved})
+        compare_architectures(saved, current)
+
+    def restore(
+        self,
+        states: Mapping[str, Any],
+        optimizer_parameters: Mapping[str, Names] | None = None,
+        extras: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Bring everything tracked to the saved state, bit for bit; may be called again with the same payload.
+
+        All that can be checked is checked before anything is touched. Modules come first, then optimizers,
+        matched to their parameters by name, then the rest in the order of tracking (a scheduler's state goes
+        over the optimizer's). A file of a plain script has neither names nor extras: what it does not hold stays
+        as it was built, and that is logged. Raises ``ArchitectureChangedError``.
+        """
+        states = {name: state for name, state in states.items() if state is not None}
+        self._compare_names(states, plain=extras is None)
+        wanted = {name: adapter.fit(states[name]) for name, adapter in self._modules.items() if name in states}
+        self.compare_architecture(
+            {path: entry for name, state in wanted.items() for path, entry in architecture_of(name, state).items()}
+        )
+        known = self._known()
+        plans = {}
+        for name, optimizer in self._optimizers.items():
+            if name in states:
+                decoded = decode(states[name], name)
+                names = None if optimizer_parameters is None else optimizer_parameters.get(name)
+                plans[name] = (decoded, optimizer.plan(decoded, names, known))
+        kept = decode(dict(extras), "extras") if extras is not None else None
+        if kept is not None:
+            self._compare_functions(kept["functions"])
+            self._compare_strangers(kept["optimizers"], known)
+
+        for name, state in wanted.items():
+            self._modules[name].restore(state, getattr(states[name], "_metadata", None))
+        for name, (decoded, plan) in plans.items():
+            self._optimizers[name].restore(decoded, plan)
+        if kept is not None:
+            self._restore_extras(kept)
+        for name, adapter in self._others.items():
+            if name in states:
+                adapter.restore(decode(states[name], name))
+
+    def _adapter(self, name: str) -> ModuleState | OptimizerState | ObjectState:
+        return self._modules.get(name) or self._optimizers.get(name) or self._others[name]
+
+    def _known(self) -> dict[int, str]:
+        """The name of each parameter by its identity; of several names the first in the alphabet.
+
+        Not the first tracked: it must not depend on the order of tracking.
+        """
+        known: dict[int, str] = {}
+        named: list[tuple[str, torch.Tensor]] = [
+            (name, obj) for name, obj in self._objects.items() if isinstance(obj, torch.Tensor)
+        ]
+        for adapter in self._modules.values():
+            named.extend(adapter.parameters())
+        for name, parameter in named:
+            known[id(parameter)] = min(name, known.get(id(parameter), name))
+        return known
+
+    def _functions(self) -> dict[str, dict[str, str]]:
+        found = {name: adapter.functions() for name, adapter in self._others.items()}
+        found.update({name: adapter.functions() for name, adapter in self._modules.items()})
+        return {name: marks for name, marks in found.items() if marks}
+
+    def _compare_names(self, states: Mapping[str, Any], plain: bool) -> None:
+        absent = [name for name in self._objects if name not in states]
+        dropped = [name for name in states if name not in self._objects]
+        if plain:
+            if absent:
+                _log.warning(messages.text("state_left_as_built", names=", ".join(absent)))
+            if dropped:
+                _log.warning(messages.text("state_not_taken", names=", ".join(dropped)))
+        elif absent or dropped:
+            raise ArchitectureChangedError(
+                "state_names_changed", absent=", ".join(absent) or "-", dropped=", ".join(dropped) or "-"
+            )
+
+    def _compare_functions(self, saved: Mapping[str, Mapping[str, str]]) -> None:
+        current = self._functions()
+        paths = [
+            f"{name}.{path}"
+            for name in self._objects
+            for path in functions.changed(saved.get(name, {}), current.get(name, {}))
+        ]
+        if paths:
+            _log.warning(messages.text("state_functions_changed", paths=", ".join(paths)))
+
+    def _compare_strangers(self, kept: Mapping[str, Mapping[str, torch.Tensor]], known: Mapping[int, str]) -> None:
+        for name, saved in kept.items():
+            live = self._optimizers[name].strangers(known)
+            for path, value in saved.items():
+                check_same_shape(path, live[path], value)
+
+    def _restore_extras(self, kept: Mapping[str, Any]) -> None:
+        known = self._known()
+        for name, saved in kept["modules"].items():
+            self._modules[name].restore_extras(saved)
+        for name, saved in kept["optimizers"].items():
+            live = self._optimizers[name].strangers(known)
+            for path, value in saved.items():
+                with torch.no_grad():
+                    live[path].copy_(value)
