@@ -29,13 +29,18 @@ def file_digest(path: Path) -> str:
         return stream_digest(file)
 
 
-def stream_digest(file: io.RawIOBase | BinaryIO) -> str:
-    """The digest of what is left to read from an open binary file."""
+def stream_digest(file: io.RawIOBase | BinaryIO, size: int | None = None) -> str:
+    """The digest of what is left to read from an open binary file, or of its next ``size`` bytes if so many."""
     digest = xxhash.xxh3_128()
-    chunk = bytearray(_CHUNK)
-    window = memoryview(chunk)
-    while count := file.readinto(chunk):  # type: ignore[union-attr]
+    window = memoryview(bytearray(_CHUNK))
+    left = size
+    while left != 0:
+        count = file.readinto(window if left is None else window[:left])  # type: ignore[union-attr]
+        if not count:
+            break
         digest.update(window[:count])
+        if left is not None:
+            left -= count
     return _named(digest)
 
 

@@ -42,9 +42,7 @@ class Written:
     digest: str
 
 
-def write_durably(
-    path: Path, write: Callable[[BinaryIO], None], *, keep_previous_as: Path | None = None
-) -> Written:
+def write_durably(path: Path, write: Callable[[BinaryIO], None], *, keep_previous_as: Path | None = None) -> Written:
     """Put what ``write`` writes under ``path``: whole and durable, or not at all.
 
     With ``keep_previous_as`` the file that was under ``path`` moves to that name, replacing what was there;

@@ -126,9 +126,7 @@ def _open_and_lock(path: Path) -> int:
         except BaseException:
             os.close(descriptor)
             raise
-        os.close(
-            descriptor
-        )  # the file was replaced between open and lock: what is locked has no name any more
+        os.close(descriptor)  # the file was replaced between open and lock: what is locked has no name any more
 
 
 def _locked(path: Path, descriptor: int) -> FolderLockedError:
@@ -136,9 +134,7 @@ def _locked(path: Path, descriptor: int) -> FolderLockedError:
         said = json.loads(os.pread(descriptor, 1 << 16, 0))
     except (OSError, ValueError):
         said = {}
-    who = {
-        name: said.get(name, "?") if isinstance(said, dict) else "?" for name in ("pid", "host", "started")
-    }
+    who = {name: said.get(name, "?") if isinstance(said, dict) else "?" for name in ("pid", "host", "started")}
     return FolderLockedError("folder_locked", path=path.absolute().parent, **who)
 
 

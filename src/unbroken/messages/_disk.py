@@ -14,8 +14,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "disk_sync_failed": (
         "{path} was changed, but the disk did not confirm it ({reason}) and a power cut may undo it; "
         "check the disk (dmesg), then save again.",
-        "{path} 已更改，但磁盘未确认落盘（{reason}），断电后可能丢失这次更改；请检查磁盘（dmesg）后重新"
-        "保存。",
+        "{path} 已更改，但磁盘未确认落盘（{reason}），断电后可能丢失这次更改；请检查磁盘（dmesg）后重新保存。",
     ),
     "disk_keep_failed": (
         "{path} was saved, but the state before it could not be kept as {previous}: {reason}. Check "
@@ -33,8 +32,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "disk_copy_differs": (
         "The copy {path} differs from {source} when read back, and was not kept; check the disk it was "
         "written to (dmesg), or copy to another.",
-        "回读校验发现副本 {path} 与 {source} 不一致，副本未保留；请检查目标磁盘（dmesg），或换一块磁盘"
-        "再复制。",
+        "回读校验发现副本 {path} 与 {source} 不一致，副本未保留；请检查目标磁盘（dmesg），或换一块磁盘再复制。",
     ),
     "disk_move_failed": (
         "Cannot move {path}: {reason}. It is still where it was; check the folder and its permissions.",
@@ -60,8 +58,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "disk_space_short": (
         "Not enough space in {path}: {needed} needed, {free} free. Free some space, delete old "
         "checkpoints (unbroken prune), or choose another disk.",
-        "{path} 空间不足：需要 {needed}，剩余 {free}。请清理磁盘、删除旧检查点（unbroken prune），或换"
-        "一块磁盘。",
+        "{path} 空间不足：需要 {needed}，剩余 {free}。请清理磁盘、删除旧检查点（unbroken prune），或换一块磁盘。",
     ),
     "disk_space_unknown": (
         "Cannot ask for the free space of {path}: {reason}. Check the path and that its disk is mounted.",
@@ -82,8 +79,58 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "或换一个文件夹。",
     ),
     "folder_locked_here": (
-        "{path} is already in use by a run in this same process; close that run first or choose "
-        "another folder.",
+        "{path} is already in use by a run in this same process; close that run first or choose another folder.",
         "{path} 已被本进程中的另一个训练占用；请先结束它，或换一个文件夹。",
+    ),
+    "cache_reused": (
+        "Preprocessed data reused from {path} ({count} arrays, {size}).",
+        "已复用预处理缓存 {path}（{count} 个数组，{size}）。",
+    ),
+    "cache_built": (
+        "Data preprocessed and cached in {path} ({count} arrays, {size}).",
+        "数据已完成预处理并缓存到 {path}（{count} 个数组，{size}）。",
+    ),
+    "cache_returned": (
+        "The cache set aside earlier as {aside} fits again: it is back as {path}, nothing was preprocessed.",
+        "先前另存为 {aside} 的缓存与当前设置一致：已恢复为 {path}，无需重新预处理。",
+    ),
+    "cache_outdated": (
+        "The cache {path} was made from other data or parameters ({changes}) and is not used; it will be "
+        "kept as {aside}, delete it when you no longer need it.",
+        "缓存 {path} 对应的数据或参数不同（{changes}），不予使用；将保留为 {aside}，不再需要时可自行删除。",
+    ),
+    "cache_damaged": (
+        "The cache {path} is damaged ({reason}) and is not used; it will be kept as {aside}, delete it when "
+        "you no longer need it.",
+        "缓存 {path} 已损坏（{reason}），不予使用；将保留为 {aside}，不再需要时可自行删除。",
+    ),
+    "cache_foreign": (
+        "{path} does not say which data it was made from and is not used; it will be kept as {aside}, delete "
+        "it when you no longer need it.",
+        "{path} 没有记录由哪些数据生成，不予使用；将保留为 {aside}，不再需要时可自行删除。",
+    ),
+    "cache_not_written": (
+        "The preprocessed data could not be cached, training goes on from memory: {reason}",
+        "预处理结果未能写入缓存，将直接使用内存中的数据继续训练：{reason}",
+    ),
+    "cache_reason_content": (
+        "its content does not match its digest",
+        "内容与记录的校验值不符",
+    ),
+    "cache_reason_structure": (
+        "not a whole npz file: {detail}",
+        "不是完整的 npz 文件：{detail}",
+    ),
+    "cache_key_unusable": (
+        "The key of the cache {path} must be made of text, numbers, lists and mappings: {detail}.",
+        "缓存 {path} 的 key 只能由文本、数字、列表和映射组成：{detail}。",
+    ),
+    "cache_array_unusable": (
+        "{name} cannot be cached in {path}: {detail}. Return named arrays of numbers, text or dates.",
+        "{name} 无法写入缓存 {path}：{detail}。请返回由数字、文本或日期构成的命名数组。",
+    ),
+    "cache_not_a_file": (
+        "The cache {path} is a folder or device; name a file.",
+        "缓存路径 {path} 是文件夹或设备；请给出文件名。",
     ),
 }
