@@ -196,8 +196,9 @@ def _map(file: BinaryIO, seal: _Seal) -> Arrays:
         arrays: dict[str, npt.NDArray[Any]] = {}
         for name, place in seal.places.items():
             dtype = np.dtype(place.dtype)
-            if dtype.kind not in _KINDS:
-                raise ValueError(f"{name}: {place.dtype}")
+            # numpy itself accepts a negative offset, and reads what lies before the mapping.
+            if min(place.offset, *place.shape, 0) < 0 or dtype.kind not in _KINDS:
+                raise ValueError(name)
             order: Literal["F", "C"] = "F" if place.fortran else "C"
             arrays[name] = np.ndarray(place.shape, dtype, mapped, place.offset, order=order)
     except (ValueError, TypeError, OverflowError) as error:

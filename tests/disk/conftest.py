@@ -1,5 +1,7 @@
 """Real faults: a disk that is full or read-only (tmpfs), system calls that fail or kill (strace)."""
 
+import contextlib
+import itertools
 import os
 import re
 import shutil
@@ -11,6 +13,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.small_disk import mounted
+
 Mount = Callable[[str], Path]
 Program = Callable[..., "subprocess.CompletedProcess[str]"]
 
@@ -18,18 +22,9 @@ Program = Callable[..., "subprocess.CompletedProcess[str]"]
 @pytest.fixture
 def mount(tmp_path: Path) -> Iterator[Mount]:
     """``mount("size=1m")`` gives a file system of its own with these options; it goes when the test ends."""
-    mounted: list[Path] = []
-
-    def mount(options: str) -> Path:
-        folder = tmp_path / f"disk{len(mounted)}"
-        folder.mkdir()
-        subprocess.run(["mount", "-t", "tmpfs", "-o", options, "tmpfs", str(folder)], check=True)
-        mounted.append(folder)
-        return folder
-
-    yield mount
-    for folder in mounted:
-        subprocess.run(["umount", str(folder)], check=True)
+    with contextlib.ExitStack() as disks:
+        numbers = itertools.count()
+        yield lambda options: disks.enter_context(mounted(tmp_path / f"disk{next(numbers)}", options))
 
 
 @pytest.fixture
