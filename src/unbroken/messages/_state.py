@@ -24,7 +24,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "plain torch.Tensor.",
         "{path} 是自定义的张量类 {type}，无法安全地存入检查点；请改用普通的 torch.Tensor。",
     ),
-    "state_tensor_elsewhere": (
+    "state_tensor_kind": (
         "{path} is a tensor of kind {type}, whose values cannot be saved; make it an ordinary tensor first.",
         "{path} 是 {type} 类型的张量，它的值无法保存；请先把它变成普通张量。",
     ),

@@ -16,10 +16,22 @@ from unbroken.errors import ArchitectureChangedError, CheckpointDamagedError, Un
 MARK = "__unbroken__"
 """A dict with this key is not the user's: the key's value names the kind, the others hold its content."""
 
+_COMPRESSED = ("sparse_csr", "sparse_csc", "sparse_bsr", "sparse_bsc")
+# fmt: off
+_DTYPE_NAMES = (
+    "float64", "float32", "float16", "bfloat16", "complex128", "complex64", "complex32",
+    "int64", "int32", "int16", "int8", "uint64", "uint32", "uint16", "uint8", "bool",
+    "float8_e4m3fn", "float8_e4m3fnuz", "float8_e5m2", "float8_e5m2fnuz", "float8_e8m0fnu",
+)
+# fmt: on
+
 _DEPTH = 100  # far below the recursion limit of pickle, which walks the same tree
 _INT_BITS = 2000  # pickle's LONG1 holds 255 bytes, and weights_only refuses LONG4
-_PLAIN = (str, bool, type(None), float, complex, torch.Size, torch.dtype, torch.device, torch.layout)
+_KEY_BITS = 63  # the store refuses longer ones: they can be made to collide in a hash table
+_PLAIN = (str, bool, type(None), float, complex, torch.Size, torch.dtype, torch.device)
 _PLAIN_KEYS = (str, bool, type(None), float)
+_LAYOUTS = frozenset(getattr(torch, name) for name in ("strided", "sparse_coo", *_COMPRESSED))
+_DTYPES = frozenset(getattr(torch, name) for name in _DTYPE_NAMES if hasattr(torch, name))
 _FACTORIES: dict[str, type] = {t.__name__: t for t in (dict, list, set, int, float, str, tuple)}
 _PURE_PATHS: dict[str, type[pathlib.PurePath]] = {
     "path": pathlib.Path,
@@ -223,8 +235,9 @@ def _checked(value: torch.Tensor, path: str) -> torch.Tensor:
         raise UnsavableStateError("state_lazy_parameter", path=path)
     if kind not in (torch.Tensor, torch.nn.Parameter):
         raise UnsavableStateError("state_tensor_subclass", path=path, type=kind.__name__)
-    if value.is_meta or value.is_mkldnn:
-        raise UnsavableStateError("state_tensor_elsewhere", path=path, type="meta" if value.is_meta else "mkldnn")
+    if value.is_meta or value.is_nested or value.layout not in _LAYOUTS or value.dtype not in _DTYPES:
+        described = "meta" if value.is_meta else "nested" if value.is_nested else f"{value.layout}, {value.dtype}"
+        raise UnsavableStateError("state_tensor_kind", path=path, type=described)
     # Also drops attributes set on the tensor, which would make torch.save write the tensor's class.
     return value.detach().resolve_conj().resolve_neg()
 
@@ -236,9 +249,9 @@ def _unsavable(value: object, path: str) -> UnsavableStateError:
 
 def _is_plain_key(key: Hashable) -> bool:
     if type(key) is int:
-        return key.bit_length() <= _INT_BITS
+        return key.bit_length() <= _KEY_BITS
     if type(key) is tuple:
-        return all(_is_plain_key(k) for k in key)
+        return all(type(k) is not tuple and _is_plain_key(k) for k in key)
     return type(key) in _PLAIN_KEYS
 
 

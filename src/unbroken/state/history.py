@@ -43,7 +43,7 @@ class History:
         self.mode: Mode = mode
         self.epoch = 0
         self.best = Best()
-        self.values: dict[str, list[float]] = {}
+        self.columns: dict[str, list[float]] = {}
         self._sums: dict[str, _Sum] = {}
         self._recorded: dict[str, float] = {}
 
@@ -67,17 +67,18 @@ class History:
                 raise UsageError("state_metric_both_ways", name=name)
             self._recorded[name] = float(_scalar(name, value))
 
-    def finish_epoch(self) -> None:
-        """Append this epoch's values to the histories and judge the best."""
+    def finish_epoch(self) -> bool:
+        """Append this epoch's values to the histories; whether this epoch is the new best."""
         self.epoch += 1
         given = {name: total.mean() for name, total in self._sums.items()} | self._recorded
         for name in given:
-            self.values.setdefault(name, [math.nan] * (self.epoch - 1))
-        for name, values in self.values.items():
-            values.append(given.get(name, math.nan))
+            self.columns.setdefault(name, [math.nan] * (self.epoch - 1))
+        for name, column in self.columns.items():
+            column.append(given.get(name, math.nan))
         self._sums, self._recorded = {}, {}
-        if self.metric in self.values:
-            self.best = _better(self.best, self.values[self.metric][-1], self.epoch, self.mode)
+        if self.metric in self.columns:
+            self.best = _better(self.best, self.columns[self.metric][-1], self.epoch, self.mode)
+        return self.best.epoch == self.epoch
 
     def partial(self) -> dict[str, Any]:
         """The unfinished epoch, for ``restore``; safe to keep while training goes on."""
@@ -88,30 +89,37 @@ class History:
 
     def restore(
         self,
-        epoch: int,
-        values: Mapping[str, Sequence[object]],
-        best: Best | None = None,
+        columns: Mapping[str, Sequence[object]],
+        best_value: float,
+        best_epoch: int,
         partial: Mapping[str, Any] | None = None,
+        *,
+        epoch: int | None = None,
+        judged_by: tuple[str | None, str] | None = None,
     ) -> None:
-        """Go on after ``epoch`` completed epochs. Without ``best`` it is judged anew from the history.
+        """Go on after ``epoch`` completed epochs (default: as many as the longest column has).
 
-        A plain script's list may be shorter than ``epoch`` (recording began later: NaN in front) or longer (the rest
-        belongs to epochs that will be trained again).
+        The best is the one given, unless ``judged_by``, the metric and mode it was found with, are not those of
+        now: then it is judged anew. A plain script's column may be shorter than ``epoch`` (recording began later:
+        NaN in front) or longer (the rest belongs to epochs that will be trained again).
         """
-        self.epoch = epoch
-        self.values = {
-            name: _of_length(epoch, name, [float(_scalar(name, v)) for v in history])
-            for name, history in values.items()
-            if len(history) > 0
+        self.epoch = max(map(len, columns.values()), default=0) if epoch is None else epoch
+        self.columns = {
+            name: _of_length(self.epoch, name, [float(_scalar(name, value)) for value in column])
+            for name, column in columns.items()
+            if len(column) > 0
         }
-        self.best = best if best is not None else self._judged()
+        if judged_by is None or judged_by == (self.metric, self.mode):
+            self.best = Best(float(best_value), best_epoch)
+        else:
+            self.best = self._judged()
         partial = partial or {}
         self._sums = {name: _Sum(*parts) for name, parts in partial.get("sums", {}).items()}
         self._recorded = dict(partial.get("recorded", {}))
 
     def _judged(self) -> Best:
         best = Best()
-        for i, value in enumerate(self.values.get(self.metric or "", ())):
+        for i, value in enumerate(self.columns.get(self.metric or "", ())):
             best = _better(best, value, i + 1, self.mode)
         return best
 

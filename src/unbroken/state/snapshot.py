@@ -26,7 +26,7 @@ def copy_to_host(value: object, path: str = "") -> Any:
     alive: list[torch.Tensor] = []
 
     def keep(tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.layout != torch.strided or tensor.is_nested or tensor.is_quantized or not tensor.numel():
+        if tensor.layout != torch.strided or not tensor.numel():
             return _copy(tensor)
         identity = (
             tensor.untyped_storage().data_ptr(),
@@ -91,17 +91,15 @@ def _equal_leaves(a: Any, b: Any) -> bool:
 
 
 def _equal_tensors(a: torch.Tensor, b: torch.Tensor) -> bool:
-    if a.dtype != b.dtype or a.layout != b.layout or a.shape != b.shape or a.is_quantized != b.is_quantized:
+    if a.dtype != b.dtype or a.layout != b.layout or a.shape != b.shape:
         return False
-    parts_a, parts_b = _dense_parts(a.detach()), _dense_parts(b.detach())
-    return len(parts_a) == len(parts_b) and all(
-        x.dtype == y.dtype and x.shape == y.shape and _equal_dense(x, y) for x, y in zip(parts_a, parts_b, strict=True)
+    return all(
+        x.dtype == y.dtype and x.shape == y.shape and _equal_dense(x, y)
+        for x, y in zip(_dense_parts(a.detach()), _dense_parts(b.detach()), strict=True)
     )
 
 
 def _dense_parts(tensor: torch.Tensor) -> list[torch.Tensor]:
-    if tensor.is_nested:
-        return list(tensor.unbind())
     if tensor.layout == torch.sparse_coo:
         coalesced = torch.tensor(tensor.is_coalesced())
         return [tensor._indices(), tensor._values(), coalesced]
@@ -109,11 +107,6 @@ def _dense_parts(tensor: torch.Tensor) -> list[torch.Tensor]:
         return [tensor.crow_indices(), tensor.col_indices(), tensor.values()]
     if tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
         return [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
-    if tensor.is_quantized:
-        if tensor.qscheme() in (torch.per_tensor_affine, torch.per_tensor_symmetric):
-            scale = torch.tensor([tensor.q_scale(), float(tensor.q_zero_point())], dtype=torch.float64)
-            return [tensor.int_repr(), scale]
-        return [tensor.int_repr(), tensor.q_per_channel_scales(), tensor.q_per_channel_zero_points()]
     return [tensor]
 
 

@@ -19,6 +19,8 @@ from unbroken.store.payload import RESERVED
 
 _log = logging.getLogger("unbroken")
 
+_OVERHEAD = 1 << 20  # names, histories, records' padding
+
 
 class Tracked:
     """The objects of a run by name. What is saved of them is ``state()`` and ``extras()``, never a copy."""
@@ -85,6 +87,21 @@ class Tracked:
             "optimizers": {name: adapter.strangers(known) for name, adapter in self._optimizers.items()},
             "functions": self._functions(),
         }
+
+    def expected_bytes(self) -> int:
+        """About how many bytes a checkpoint of all this will take, also before the optimizers have any state."""
+        tensors: dict[int, int] = {}
+        parameters = 0
+        for adapter in self._modules.values():
+            for value in adapter.state().values():
+                if isinstance(value, torch.Tensor):
+                    tensors[value.data_ptr()] = value.nbytes
+        for optimizer in self.optimizers.values():
+            held = sum(p.nbytes for group in optimizer.param_groups for p in group["params"])
+            kept = sum(_bytes_in(state) for state in optimizer.state.values())
+            # Before the first step: two moments, as Adam keeps them.
+            parameters += max(kept, 0 if kept else 2 * held)
+        return sum(tensors.values()) + parameters + _OVERHEAD
 
     def architecture(self) -> dict[str, list[object]]:
         """``{"model.fc.weight": [[2, 3], "float32"], …}`` for every tensor of every module's state."""
@@ -215,3 +232,11 @@ class Tracked:
             for path, value in saved.items():
                 with torch.no_grad():
                     live[path].copy_(value)
+
+
+def _bytes_in(value: object) -> int:
+    if isinstance(value, torch.Tensor):
+        return value.nbytes
+    if isinstance(value, Mapping):
+        return sum(map(_bytes_in, value.values()))
+    return sum(map(_bytes_in, value)) if isinstance(value, (list, tuple)) else 0

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, MutableMapping
 from typing import Any
 
 from unbroken.errors import UnsavableStateError
-from unbroken.state.snapshot import decode, encode
+from unbroken.state.encoding import decode, encode
 
 
 class UserState(MutableMapping[str, Any]):
