@@ -51,6 +51,18 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Nothing was run; do not trust the file.",
         "未加载 {path}：它要求调用 {detail}，检查点不需要它，且它可能执行任意代码。没有执行任何代码；请勿信任该文件。",
     ),
+    "store_numpy": (
+        "{path} was not loaded: it holds a NumPy object ({detail}), which torch.load(weights_only=True) does not open "
+        "either. Where it was written, save numbers with float(x) and arrays with torch.from_numpy(x).",
+        "未加载 {path}：其中含有 NumPy 对象（{detail}），torch.load(weights_only=True) 同样无法打开。请在保存它的程序里"
+        "用 float(x) 保存数值，用 torch.from_numpy(x) 保存数组。",
+    ),
+    "store_unsupported": (
+        "{path} was not loaded: it holds a {detail}, which is not plain training state. Where it was written, save "
+        "state_dict() and plain tensors, numbers, text, lists and dicts.",
+        "未加载 {path}：其中含有 {detail}，不属于普通的训练状态。请在保存它的程序里保存 state_dict() "
+        "以及普通的张量、数字、文本、列表和字典。",
+    ),
     "store_opcode": (
         "{path} was not loaded: its pickle holds an instruction that torch.save does not write for plain state "
         "({detail}). Nothing was run; save plain tensors, numbers, text, lists and dicts.",
@@ -104,6 +116,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "newest.",
         "{path} 是文件夹，不是检查点。请给出其中的某个 .pth 文件，或不指定路径以从最新的检查点恢复。",
     ),
+    "store_read_error": _damaged(
+        "the disk cannot read all of it ({reason}); check the disk (dmesg)",
+        "磁盘无法完整读取该文件（{reason}）；请检查磁盘（dmesg）",
+    ),
     "store_unreadable": (
         "Cannot read {path}: {reason}. Check its permissions and its disk.",
         "无法读取 {path}：{reason}。请检查其权限和所在磁盘。",
@@ -135,7 +151,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "store_all_damaged": (
         "No checkpoint in {folder} can be loaded ({count} tried). The newest: {first} Restore one from a backup, or "
         "move the damaged files away to start afresh.",
-        "{folder} 中没有可加载的检查点（已尝试 {count} 个）。最新的一个：{first} 请从备份恢复，或移走损坏的文件后重新开始训练。",
+        "{folder} 中没有可加载的检查点（已尝试 {count} 个）。最新的一个：{first} 请从备份恢复，"
+        "或移走损坏的文件后重新开始训练。",
     ),
     "store_several_runs": (
         "{folder} holds checkpoints of several runs and does not say which is yours: {runs}. Choose one with --resume "
@@ -150,8 +167,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{name} is a {kind}, which no safe checkpoint can hold; convert it to a tensor, number, text, list or dict.",
         "{name} 的类型是 {kind}，安全的检查点无法保存；请转换为张量、数字、文本、列表或字典。",
     ),
-    "store_too_deep": (
-        "{name} is nested more than {limit} levels deep (or holds itself), which no checkpoint can hold; flatten it.",
-        "{name} 的嵌套超过 {limit} 层（或包含自身），检查点无法保存；请减少嵌套层数。",
+    "store_tangled": (
+        "The state cannot be saved: {detail}. Flatten the containers in it.",
+        "状态无法保存：其中的容器嵌套过深、互相包含或重复引用过多（{detail}）。请简化其结构。",
     ),
 }

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from unbroken.errors import CheckpointDamagedError, NothingToResumeError
+from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError
 from unbroken.store import manifest as manifests
 from unbroken.store.ancestry import is_ancestor, newest_first
 from unbroken.store.folder import CheckpointFolder, is_own_name
@@ -22,7 +22,7 @@ def retire_branch(folder: CheckpointFolder, run_id: str, branch: int, after: Pro
     if not any(info.progress.branch == branch for info in infos):
         return []
     forks = {info.progress.branch: info.progress.parent for info in infos if info.progress.parent}
-    forks[branch] = ForkPoint(run_id, after.branch, after.epoch, after.batch, after.step)
+    forks[branch] = ForkPoint(after.run_id, after.branch, after.epoch, after.batch, after.step)
     left = [info for info in infos if info.progress.branch < branch and not is_ancestor(info.progress, branch, forks)]
     if not left:
         return []
@@ -40,7 +40,7 @@ def archive_run(folder: CheckpointFolder, label: str) -> Path:
     for path in folder.checkpoints():
         try:
             info = manifests.describe(folder, path)
-        except (CheckpointDamagedError, NothingToResumeError):
+        except (CheckpointDamagedError, DiskError, NothingToResumeError):
             if is_own_name(path.name):
                 unreadable.append(path)
         else:
@@ -50,4 +50,14 @@ def archive_run(folder: CheckpointFolder, label: str) -> Path:
     current = record.run_id if record else None
     oldest_first = reversed(newest_first(infos))
     ordered = sorted(oldest_first, key=lambda info: info.progress.run_id == current)
+    newest_good = next((info for info in reversed(ordered) if _is_good(folder, info)), None)
+    ordered.sort(key=lambda info: info is newest_good)
     return folder.move_run(label, [*unreadable, *(folder.path / info.name for info in ordered)])
+
+
+def _is_good(folder: CheckpointFolder, info: Manifest) -> bool:
+    try:
+        manifests.verify_against(info, folder.path / info.name)
+    except (CheckpointDamagedError, DiskError, NothingToResumeError):
+        return False
+    return True

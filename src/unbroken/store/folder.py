@@ -54,6 +54,15 @@ class CheckpointFolder:
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise DiskError("store_folder_unwritable", path=folder, reason="permission denied")
 
+    def clean(self) -> None:
+        """Remove what dead writers left behind, and manifests without a file. Only under the lock."""
+        for folder in (self.path, self.internal, self.manifests):
+            durable.remove_temporaries(folder)
+        for manifest in _regular_files(self.manifests):
+            name = manifest.name.removesuffix(".json")
+            if name != manifest.name and not os.path.lexists(self.path / name):
+                durable.remove_durably(manifest)
+
     def set_aside(self, path: Path, label: str) -> Path:
         """Rename ``path``, beside itself, to a name that is no checkpoint's; returns the new path. Never overwrites."""
         target = _free(path.with_name(f"{path.name}.{_clean(label)}"))

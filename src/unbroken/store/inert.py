@@ -9,7 +9,7 @@ within its storage, and every storage within its member of the file: torch check
 
 import struct
 from collections import Counter, OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any
 
 from unbroken.store.constructors import CALLS, DTYPES, STORAGES, Global, Name, Refused, Views, checked_key
@@ -40,7 +40,7 @@ def read(pickle: bytes, storage_sizes: Mapping[str, int]) -> object:
         value = reader.run()
     except (IndexError, KeyError, struct.error, UnicodeDecodeError, ValueError) as error:
         raise Refused("store_pickle", f"{type(error).__name__} at byte {reader.at}") from error
-    _check_tree(value, len(pickle))
+    check_tree(value, len(pickle))
     return value
 
 
@@ -167,7 +167,7 @@ class _Reader:
         elif full in STORAGES or full in CALLS:
             self._stack.append(Global(full))
         else:
-            raise Refused("store_global", full[:200])
+            raise Refused(_kind_of_refusal(module), full[:200])
 
     def reduce(self) -> None:
         arguments, function = self._pop(), self._pop()
@@ -187,6 +187,14 @@ class _Reader:
 
     def persistent(self) -> None:
         self._stack.append(self._views.storage(self._pop()))
+
+
+def _kind_of_refusal(module: str) -> str:
+    """Tell what a plain script saves without thinking from what only an attacker would."""
+    package = module.partition(".")[0]
+    if package == "numpy":
+        return "store_numpy"
+    return "store_unsupported" if package in ("torch", "collections", "builtins", "copyreg") else "store_global"
 
 
 def _push(make: Callable[[_Reader], Any]) -> Callable[[_Reader], None]:
@@ -233,15 +241,18 @@ _HANDLERS: dict[int, Callable[[_Reader], None]] = {
 }
 
 
-def _check_tree(root: object, pickle_size: int) -> None:
-    """Refuse cycles, extreme depth, and sharing that makes a small file a huge tree for whoever walks it."""
-    limit = max(_MAX_SHARED, 16 * pickle_size)
+def check_tree(root: object, size: int) -> None:
+    """Refuse cycles, extreme depth, and sharing that makes a small file a huge tree for whoever walks it.
+
+    ``size`` is the length of the pickle, or anything less, such as the number of values in it.
+    """
+    limit = max(_MAX_SHARED, 16 * size)
     sizes: dict[int, int] = {}
     open_now: set[int] = set()
     stack: list[tuple[Any, bool]] = [(root, False)]
     while stack:
         value, done = stack.pop()
-        children = _children(value)
+        children = children_of(value)
         if children is None or (not done and id(value) in sizes):
             continue
         if done:
@@ -259,9 +270,10 @@ def _check_tree(root: object, pickle_size: int) -> None:
         stack.extend((child, False) for child in children)
 
 
-def _children(value: object) -> list[Any] | None:
+def children_of(value: object) -> Collection[Any] | None:
+    """What a container holds; None for everything else."""
     if isinstance(value, dict):
-        return [*value.values()]
+        return value.values()
     if isinstance(value, list | tuple):
-        return [*value]
+        return value
     return None

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unbroken.errors import CheckpointDamagedError, GuardError, NothingToResumeError
+from unbroken.errors import CheckpointDamagedError, DiskError, GuardError, NothingToResumeError
 from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
 from unbroken.store import torchfile
@@ -88,7 +88,7 @@ def survey(folder: CheckpointFolder) -> Survey:
             described.append(manifests.describe(folder, path))
         except NothingToResumeError:
             continue  # replaced or moved since the folder was read
-        except CheckpointDamagedError as error:
+        except (CheckpointDamagedError, DiskError) as error:
             claim = manifests.read(folder, path.name)
             if claim is None and not is_own_name(path.name) and error.key in _NOT_OURS:
                 foreign.append(path)
@@ -100,7 +100,18 @@ def survey(folder: CheckpointFolder) -> Survey:
     return Survey(run_id, newest_first(own), damaged, others, foreign)
 
 
-_NOT_OURS = {"store_legacy", "store_keys_missing", "store_not_a_dict", "store_global", "store_opcode"}
+_NOT_OURS = {
+    "store_legacy",
+    "store_not_torch",
+    "store_not_a_dict",
+    "store_keys_missing",
+    "store_numpy",
+    "store_unsupported",
+    "store_global",
+    "store_opcode",
+    "store_pickle",
+}
+"""What is wrong with torch files that never were checkpoints, such as downloaded weights kept in the folder."""
 
 
 def _run_of(folder: CheckpointFolder, infos: Sequence[Manifest]) -> str | None:
@@ -132,7 +143,7 @@ def find_resume_point(folder: CheckpointFolder) -> ResumePoint | None:
         try:
             payload = torchfile.read(path, info.digest)
             keys.check_contract(payload, path)
-        except CheckpointDamagedError as error:
+        except (CheckpointDamagedError, DiskError) as error:
             rejected.append(Rejected(path, str(error), info.progress))
             continue
         true = _as_loaded(info, payload, path)
@@ -154,7 +165,7 @@ def explain(folder: CheckpointFolder) -> Explanation:
         path = folder.path / info.name
         try:
             manifests.verify_against(info, path)
-        except CheckpointDamagedError as error:
+        except (CheckpointDamagedError, DiskError) as error:
             rejected.append(Rejected(path, str(error), info.progress))
             continue
         return Explanation(info, _relevant(found, rejected, info), found)
@@ -170,10 +181,9 @@ def open_checkpoint(path: Path) -> ResumePoint:
     known = manifests.read(folder, path.name)
     payload = torchfile.read(path, known.digest if known else "")
     keys.check_contract(payload, path)
-    status = path.stat()
-    if known and (known.size, known.mtime_ns) == (status.st_size, status.st_mtime_ns):
+    if known and manifests.is_current(known, path):
         return ResumePoint(path, _as_loaded(known, payload, path), payload)
-    rebuilt = manifests.of_payload(payload, path, status, digest="", tensors={})
+    rebuilt = manifests.of_payload(payload, path, path.stat(), digest="", tensors={})
     return ResumePoint(path, rebuilt, payload)
 
 

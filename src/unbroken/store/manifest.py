@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from unbroken.disk import durable
-from unbroken.errors import CheckpointDamagedError, NothingToResumeError
+from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError
 from unbroken.store import payload as keys
 from unbroken.store import torchfile
 from unbroken.store.folder import CheckpointFolder
@@ -81,7 +81,7 @@ def describe(folder: CheckpointFolder, path: Path) -> Manifest:
     """
     status = _status(path)
     manifest = read(folder, path.name)
-    if manifest and (manifest.size, manifest.mtime_ns) == (status.st_size, status.st_mtime_ns):
+    if manifest and _fits(manifest, status):
         return manifest
     payload = torchfile.read_metadata(path)
     keys.check_contract(payload, path)
@@ -89,10 +89,10 @@ def describe(folder: CheckpointFolder, path: Path) -> Manifest:
 
 
 def describe_all(folder: CheckpointFolder) -> list[Manifest]:
-    """The manifests of every file in the folder that is a checkpoint; the others are left out."""
+    """The manifests of every file in the folder that is a readable checkpoint; the others are left out."""
     described = []
     for path in folder.checkpoints():
-        with contextlib.suppress(CheckpointDamagedError, NothingToResumeError):
+        with contextlib.suppress(CheckpointDamagedError, DiskError, NothingToResumeError):
             described.append(describe(folder, path))
     return described
 
@@ -124,6 +124,18 @@ def verify_against(manifest: Manifest, path: Path) -> None:
     torchfile.verify(path, manifest.digest)
 
 
+def is_current(manifest: Manifest, path: Path) -> bool:
+    """Whether ``path``, whatever its name, is the very file that ``manifest`` was written for."""
+    try:
+        return _fits(manifest, _status(path))
+    except NothingToResumeError:
+        return False
+
+
+def _fits(manifest: Manifest, status: os.stat_result) -> bool:
+    return (manifest.size, manifest.mtime_ns) == (status.st_size, status.st_mtime_ns)
+
+
 def renamed(manifest: Manifest, path: Path) -> Manifest:
     """The manifest for ``path``, which now holds, or holds a copy of, the file described by ``manifest``."""
     status = _status(path)
@@ -143,7 +155,7 @@ def read(folder: CheckpointFolder, name: str) -> Manifest | None:
         head, separator, tensors = text.partition(_TENSORS)
         fields = json.loads(head + "\n}" if separator else head)
         return _from_json(fields, name, TensorDigests(tensors.rstrip().removesuffix("}")))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return None
 
 

@@ -227,7 +227,7 @@ def _is_count(value: object) -> bool:
 
 
 def _is_number(value: object) -> bool:
-    return type(value) is float or type(value) is int
+    return type(value) is float or (type(value) is int and value.bit_length() < 64)
 
 
 def _is_history(value: object) -> bool:

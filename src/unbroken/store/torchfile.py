@@ -93,39 +93,49 @@ def read_metadata(path: Path) -> dict[str, Any]:
         return _as_payload(_stubs(file, archive, path), path)
 
 
-def check_storable(value: object) -> None:
-    """Raise UnsavableStateError with the path of the first value that a safe checkpoint cannot hold."""
-    stack: list[tuple[str, object, int]] = [("", value, 0)]
+def check_storable(root: object) -> None:
+    """Raise UnsavableStateError with the path of the first value that ``read`` would not give back."""
+    seen: set[int] = set()
+    count = 0
+    stack: list[tuple[str, object]] = [("", root)]
     while stack:
-        name, item, depth = stack.pop()
-        kind = type(item)
-        if depth > inert.MAX_DEPTH:
-            raise UnsavableStateError("store_too_deep", name=name[:200], limit=inert.MAX_DEPTH)
-        if kind is dict or kind is OrderedDict or kind is Counter:
-            assert isinstance(item, dict)
-            for key in item:
-                _check_storable_key(name, key)
-            stack.extend((f"{name}.{key}" if name else str(key), child, depth + 1) for key, child in item.items())
-        elif kind is list or kind is tuple:
-            assert isinstance(item, list | tuple)
-            if any(type(child) is not float for child in item):
-                stack.extend((f"{name}[{index}]", child, depth + 1) for index, child in enumerate(item))
-        elif not _is_storable_leaf(item):
-            raise UnsavableStateError("store_unsavable", name=name, kind=f"{kind.__module__}.{kind.__qualname__}")
+        name, value = stack.pop()
+        count += 1
+        if type(value) in (dict, OrderedDict, Counter, list, tuple):
+            if id(value) in seen:
+                continue
+            seen.add(id(value))
+            stack.extend(_items(name, value))
+        elif not _is_storable_leaf(value):
+            raise _unsavable(name, value)
+    try:
+        inert.check_tree(root, count)
+    except Refused as refusal:
+        raise UnsavableStateError("store_tangled", detail=refusal.detail) from refusal
 
 
-def _check_storable_key(name: str, key: object) -> None:
+def _items(name: str, value: object) -> Iterator[tuple[str, object]]:
+    if isinstance(value, dict):
+        for key, child in value.items():
+            if not _is_storable_key(key):
+                raise _unsavable(f"{name}[{key!r}]", key)
+            yield (f"{name}.{key}" if name else str(key)), child
+    elif isinstance(value, list | tuple):
+        for index, child in enumerate(value):
+            yield f"{name}[{index}]", child
+
+
+def _is_storable_key(key: object) -> bool:
     parts = key if type(key) is tuple else (key,)
-    for part in parts:
-        if type(part) is int and part.bit_length() < 64:
-            continue
-        if type(part) not in (str, bool, float, type(None), bytes, complex):
-            kind = type(part)
-            raise UnsavableStateError(
-                "store_unsavable",
-                name=f"{name}[{key!r}]"[:200],
-                kind=f"{kind.__module__}.{kind.__qualname__}",
-            )
+    return all(
+        part.bit_length() < 64 if type(part) is int else type(part) in (str, bool, float, type(None), bytes, complex)
+        for part in parts
+    )
+
+
+def _unsavable(name: str, value: object) -> UnsavableStateError:
+    kind = type(value)
+    return UnsavableStateError("store_unsavable", name=name[:200], kind=f"{kind.__module__}.{kind.__qualname__}")
 
 
 def _is_storable_leaf(item: object) -> bool:
@@ -136,8 +146,10 @@ def _is_storable_leaf(item: object) -> bool:
         return _is_storable_tensor(item)
     if type(item) is int:
         return item.bit_length() < 8 * 255  # the longest integer torch's safe reader knows
+    if type(item) is set:
+        return all(map(_is_storable_key, item))
     return type(item) in (
-        str, float, bool, type(None), complex, bytes, set, torch.Size, torch.dtype, torch.device,
+        str, float, bool, type(None), complex, bytes, torch.Size, torch.dtype, torch.device,
     )  # fmt: skip
 
 
@@ -168,8 +180,8 @@ def _open(path: Path) -> Iterator[tuple[BinaryIO, int]]:
             raise CheckpointDamagedError("store_not_regular", path=path)
         try:
             yield file, status.st_size
-        except OSError as error:
-            raise DiskError("store_unreadable", path=path, reason=error.strerror) from error
+        except OSError as error:  # EIO: the disk has lost some of it
+            raise CheckpointDamagedError("store_read_error", path=path, reason=error.strerror) from error
 
 
 def _inside(path: Path) -> Path:

@@ -1,0 +1,225 @@
+"""One save: a snapshot made durable under all its names.
+
+The order, and what is true if everything stops after each step:
+
+1. the new state is written beside ``latest`` and renamed over it; the state before it becomes ``previous``.
+   (At every moment ``latest`` is a whole file: the old state or the new one.)
+2. the manifests of both are written. (Stale ones are noticed by size and time, and rebuilt from the files.)
+3. each further name gets a copy of ``latest``, a file of its own, and a manifest.
+4. what a new branch has left behind moves to the archive: its successor is durable.
+5. retention deletes: a file first, its manifest after it.
+
+No step destroys another run's or branch's state: what a new file would replace moves to the archive first, unless
+it is an earlier state of the same thing.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import BinaryIO
+
+from unbroken.disk import digest, durable, space
+from unbroken.disk.durable import Written
+from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError
+from unbroken.store import aside, retention, torchfile
+from unbroken.store import manifest as manifests
+from unbroken.store import payload as keys
+from unbroken.store.folder import CheckpointFolder, epoch_number
+from unbroken.store.manifest import Manifest
+from unbroken.store.payload import Payload
+from unbroken.store.retention import Policy
+from unbroken.store.tensors import estimate, tensor_digests
+
+Branch = tuple[str | None, int]
+
+
+@dataclass(frozen=True)
+class SaveJob:
+    """A snapshot to save: nobody may change ``payload`` any more.
+
+    ``names``: ``latest`` first, the rest get copies of it. ``policy`` None deletes nothing; ``protected`` are
+    names (of files) that retention must leave alone, such as the one resumed from.
+    """
+
+    payload: Payload = field(repr=False)
+    names: tuple[Path, ...]
+    policy: Policy | None = None
+    protected: AbstractSet[str] = frozenset()
+
+
+@dataclass(frozen=True)
+class SaveReport:
+    """How a save went. ``names`` are the files written; ``missing`` those that should have been."""
+
+    names: tuple[Path, ...]
+    size: int
+    seconds: float
+    error: DiskError | None
+    missing: tuple[Path, ...] = ()
+    archived: tuple[Path, ...] = ()
+    deleted: tuple[str, ...] = ()
+
+    @property
+    def safe(self) -> bool:
+        """Whether the state itself is durable, under its first name, whatever became of its copies."""
+        return bool(self.names)
+
+
+def save(folder: CheckpointFolder, job: SaveJob, retired: set[Branch]) -> SaveReport:
+    """Save ``job`` in ``folder``; whatever goes wrong is in the report, and as much as possible done all the same.
+
+    ``retired`` remembers, from one save to the next, the branches that have nothing left behind any more.
+    """
+    work = _Save(folder, job, retired)
+    started = time.monotonic()
+    error: DiskError | None = None
+    try:
+        work.run()
+    except DiskError as failure:
+        error = failure
+    except Exception as failure:  # a save that fails must not end the writer, and so all later saves
+        reason = str(failure) or type(failure).__name__
+        error = DiskError("store_save_failed", path=job.names[0], reason=reason)
+        error.__cause__ = failure
+    _forget_frames(error)
+    return SaveReport(
+        names=tuple(work.written),
+        size=work.size,
+        seconds=time.monotonic() - started,
+        error=error,
+        missing=tuple(name for name in job.names if name not in work.written),
+        archived=tuple(work.archived),
+        deleted=tuple(work.deleted),
+    )
+
+
+class _Save:
+    """One save, step by step; what is done so far stays readable if a step fails."""
+
+    def __init__(self, folder: CheckpointFolder, job: SaveJob, retired: set[Branch]) -> None:
+        self._folder = folder
+        self._job = job
+        self._retired = retired
+        self._progress = keys.progress_of(job.payload)
+        self._errors: list[DiskError] = []
+        self.written: list[Path] = []
+        self.archived: list[Path] = []
+        self.deleted: list[str] = []
+        self.size = 0
+
+    def run(self) -> None:
+        """Do every step that does not need one that failed; raise the first DiskError at the end."""
+        latest, *copies = self._job.names
+        self._try(self._retire)
+        manifest = self._save_latest(latest)
+        for path in copies:
+            self._try(partial(self._save_copy, latest, path, manifest))
+        if not self._errors:
+            self._try(self._retire)
+            self._try(self._delete)
+        if self._errors:
+            raise self._errors[0]
+
+    def _try(self, step: Callable[[], None]) -> bool:
+        try:
+            step()
+        except DiskError as error:
+            self._errors.append(error)
+            return False
+        return True
+
+    def _save_latest(self, latest: Path) -> Manifest:
+        space.require_space(self._folder.path, estimate(self._job.payload))
+        previous = self._folder.previous
+        keep = self._try(lambda: self._make_way(previous))
+        before = self._current(latest)
+        written = self._write(latest, previous if keep else None)
+        self.size = written.size
+        self.written.append(latest)
+        if before is not None and manifests.is_current(before, previous):
+            self._try(lambda: manifests.write(self._folder, manifests.renamed(before, previous)))
+        tensors = tensor_digests(self._job.payload)
+        manifest = manifests.of_payload(
+            self._job.payload, latest, latest.stat(), digest=written.digest, tensors=tensors
+        )
+        self._try(lambda: manifests.write(self._folder, manifest))
+        return manifest
+
+    def _write(self, latest: Path, previous: Path | None) -> Written:
+        def write(file: BinaryIO) -> None:
+            torchfile.write(self._job.payload, file)
+
+        try:
+            return durable.write_durably(latest, write, keep_previous_as=previous)
+        except DiskError as error:
+            if error.key != "disk_keep_failed":
+                raise
+            self._errors.append(error)  # latest is safe, only its predecessor could not be kept
+            return Written(latest.stat().st_size, digest.file_digest(latest))
+
+    def _save_copy(self, latest: Path, path: Path, manifest: Manifest) -> None:
+        self._make_way(path)
+        durable.copy_durably(latest, path)
+        self.written.append(path)
+        manifests.write(self._folder, manifests.renamed(manifest, path))
+
+    def _make_way(self, path: Path) -> None:
+        """Move a file that this save would replace to the archive, if it is not an earlier state of the same thing.
+
+        For a numbered file: of the same branch; for the generation before the newest: of the same run.
+        """
+        numbered = epoch_number(path.name) is not None
+        if not (numbered or path == self._folder.previous) or not os.path.lexists(path):
+            return
+        there = self._current(path)
+        if (
+            there is not None
+            and there.progress.run_id == self._progress.run_id
+            and (not numbered or there.progress.branch == self._progress.branch)
+        ):
+            return
+        archive = self._folder.new_archive(f"replaced-by-{self._progress.run_id}")
+        self.archived.append(self._folder.move_into(archive, path))
+
+    def _retire(self) -> None:
+        """Move to the archive what this branch has left behind, once its newest file is durable.
+
+        Before the save, too: a branch resumed after a kill may not have finished this, and the save would
+        replace ``previous``.
+        """
+        parent, branch = self._progress.parent, (self._progress.run_id, self._progress.branch)
+        if parent is None or self._progress.run_id is None or branch in self._retired:
+            return
+        current = self._current(self._job.names[0])
+        if current is None or (current.progress.run_id, current.progress.branch) != branch:
+            return
+        self.archived += aside.retire_branch(self._folder, self._progress.run_id, self._progress.branch, parent)
+        self._retired.add(branch)
+
+    def _delete(self) -> None:
+        if self._job.policy is None:
+            return
+        infos = manifests.describe_all(self._folder)
+        protected = {*self._job.protected, *(path.name for path in self._job.names)}
+        for info in retention.plan(infos, self._job.policy, protected, self._progress.run_id):
+            durable.remove_durably(self._folder.path / info.name)
+            self.deleted.append(info.name)
+            durable.remove_durably(self._folder.manifest(info.name))
+
+    def _current(self, path: Path) -> Manifest | None:
+        """What is under ``path`` now; None if nothing, or nothing that can be described."""
+        try:
+            return manifests.describe(self._folder, path)
+        except (CheckpointDamagedError, DiskError, NothingToResumeError):
+            return None
+
+
+def _forget_frames(error: BaseException | None) -> None:
+    """Drop the tracebacks: they would keep the whole snapshot in memory for as long as the error is kept."""
+    while error is not None:
+        error.__traceback__ = None
+        error = error.__cause__ or error.__context__
