@@ -16,20 +16,29 @@ from unbroken._saving import Parts, Saver, restore_parts
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import require_space
 from unbroken.disk.temporaries import remove_temporaries
-from unbroken.errors import ArchitectureChangedError, DataChangedError, UnsavableStateError
+from unbroken.errors import CheckpointDamagedError, DataChangedError
 from unbroken.loop.randomness import capture_streams
 from unbroken.state import guards
-from unbroken.state.snapshot import encode
-from unbroken.store import lineage
+from unbroken.store import lineage, torchfile
+from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
+from unbroken.store.ancestry import newest_first
 from unbroken.store.folder import CheckpointFolder
-from unbroken.store.lineage import ResumePoint
-from unbroken.store.writer import Writer
+from unbroken.store.lineage import ResumePoint, RunRecord
+from unbroken.store.retention import LatestN
 
 _log = logging.getLogger("unbroken")
 
 # Set by the scheduler when it starts the same job again; a job that started over then would lose its run.
 _REQUEUE_COUNTERS = ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")
+
+_NEEDED = {"config", "data", "environment", "extras", "grads", "in_epoch", "metrics", "optimizer_parameters"} | {
+    "partial",
+    "seed",
+    "state",
+    "stop_requested",
+    "streams",
+}
 
 
 @dataclass(frozen=True)
@@ -89,7 +98,7 @@ class _Beginner:
         self._parts = parts
         self._seed = seed
         self._facts: dict[str, Any] = {
-            "config": _plain_config(origin.config),
+            "config": guards.plain_config(origin.config),
             "environment": guards.environment(),
             "data": None if origin.data is None else guards.fingerprint_data(origin.data),
             "architecture": parts.tracked.architecture(),
@@ -119,60 +128,76 @@ class _Beginner:
 
     def _start(self) -> Beginning:
         self._move_former_run_aside()
-        record = lineage.RunRecord(run_id=uuid.uuid4().hex, created=_now(), command=shlex.join(sys.argv))
-        lineage.write_run_record(self._folder, record)
-        saver = self._saver(record.run_id, branch=0, parent=None, seed=self._seed)
-        streams = {"now": capture_streams(), "epoch_start": None}
-        saver.save(
-            saver.snapshot("start", streams=streams, in_epoch=False, stop_requested=None), self._folder.latest
-        )
-        saver.finish()
+        run_id = uuid.uuid4().hex
+        self._write_record(run_id, branch=0)
+        saver = self._saver(run_id, branch=0, parent=None, seed=self._seed)
+        self._save_first(saver, self._state_as_built(saver, "start"))
         _log.info(messages.text("started", folder=self._folder.path))
         return Beginning(saver, self._seed, payload=None, resumed_from=None, stop_requested=None)
 
     def _move_former_run_aside(self) -> None:
-        former = lineage.candidates(self._folder) if self._folder.checkpoints() else []
-        if not former:
+        if not self._folder.checkpoints():
             return
-        newest = former[0].progress
-        archive = self._folder.archive_run(f"run-{(newest.run_id or 'plain')[:8]}")
+        readable = newest_first(manifests.describe_all(self._folder))
+        if not readable:
+            archive = lineage.archive_run(self._folder, "run-damaged")
+            _log.warning(messages.text("damaged_run_archived", archive=archive))
+            return
+        former = readable[0]
+        own = keys.own_of(torchfile.read_metadata(self._folder.path / former.name))
+        archive = lineage.archive_run(self._folder, f"run-{(former.progress.run_id or 'plain')[:8]}")
+        progress = former.progress
+        newest = archive / former.name
+        if not newest.exists():
+            return  # only other programs' files were there, and they stay
         _log.warning(
             messages.text(
-                "former_run_archived", archive=archive, epoch=newest.epoch, batch=newest.batch, latest=archive
+                "former_run_archived", archive=archive, epoch=progress.epoch, batch=progress.batch, newest=newest
             )
         )
+        planned = own.get("planned_epochs")
+        if planned is not None and progress.epoch < planned and not progress.finished:
+            _log.warning(messages.text("former_run_unfinished", epoch=progress.epoch, planned=planned))
 
     def _go_on(self, point: ResumePoint) -> Beginning:
         payload = point.payload
         own = payload.get(keys.OWN)
-        self._check_guards(point.path, payload)
+        if own is not None:
+            self._check_own(point.path, own)
+            self._check_data(own["data"])
+        else:
+            _log.warning(messages.text("plain_checkpoint", path=point.path))
         restore_parts(self._parts, payload)
         explicit = os.fspath(self._origin.resume) not in ("auto", "never")
         seed = self._seed if own is None else own["seed"]
-        stop_requested = None if own is None or explicit else own["stop_requested"]
-        branches = own is None or (explicit and not self._is_newest(point))
-        if not branches:
-            assert own is not None
-            saver = self._saver(own["run_id"], own["branch"], own["parent"], seed)
-        else:
+        if own is None or (explicit and not self._is_newest(point)):
             saver = self._branch_off(point, seed)
-        self._say_where(point, saver)
-        return Beginning(saver, seed, payload if own else None, point.path, stop_requested)
+        else:
+            saver = self._saver(own["run_id"], own["branch"], own["parent"], seed, protected=point.path.name)
+        self._say_where(point)
+        if own is not None:
+            self._show_changes(own)
+        return Beginning(
+            saver,
+            seed,
+            payload=None if own is None else payload,
+            resumed_from=point.path,
+            stop_requested=None if own is None or explicit else own["stop_requested"],
+        )
 
     def _is_newest(self, point: ResumePoint) -> bool:
         """Whether nothing in the folder is ahead of this state of the same run."""
-        here = lineage.candidates(self._folder) if self._folder.checkpoints() else []
-        progress = point.manifest.progress
-        return bool(here) and (here[0].progress.run_id, here[0].progress.order) == (
-            progress.run_id,
-            progress.order,
-        )
+        here = lineage.candidates(self._folder)
+        mine = point.manifest.progress
+        return bool(here) and (here[0].progress.run_id, here[0].progress.order) == (mine.run_id, mine.order)
 
     def _branch_off(self, point: ResumePoint, seed: int) -> Saver:
-        """Make the state resumed from the first file of a new branch, durable before older files move aside."""
+        """Make the state resumed from the first file of a new branch; what it leaves behind moves aside after."""
         progress = point.manifest.progress
         run_id = progress.run_id or uuid.uuid4().hex
-        branch = lineage.next_branch(self._folder, run_id, progress.branch)
+        here = manifests.describe_all(self._folder)
+        taken = [info.progress.branch for info in here if info.progress.run_id == run_id]
+        branch = 1 + max([progress.branch, *taken])
         parent = {
             "run_id": progress.run_id,
             "branch": progress.branch,
@@ -180,47 +205,49 @@ class _Beginner:
             "batch": progress.batch,
             "step": progress.step,
         }
-        saver = self._saver(run_id, branch, parent, seed)
+        saver = self._saver(run_id, branch, parent, seed, protected=point.path.name)
         own = point.payload.get(keys.OWN)
         if own is None:
-            streams = {"now": capture_streams(), "epoch_start": None}
-            first = saver.snapshot("branch", streams=streams, in_epoch=False, stop_requested=None)
+            first = self._state_as_built(saver, "branch")
         else:
-            facts = saver.facts
-            first = {**point.payload, keys.OWN: {**own, **facts, "reason": "branch", "finished": None}}
-            first[keys.OWN]["stop_requested"] = None
-        saver.save(first, self._folder.latest)
-        saver.finish()
-        record = lineage.RunRecord(run_id=run_id, created=_now(), command=shlex.join(sys.argv))
-        lineage.write_run_record(self._folder, record)
-        for path in lineage.retire(self._folder, run_id, branch, after=progress):
-            _log.info(messages.text("retired", path=path))
+            changed = {**saver.facts, "reason": "branch", "finished": None, "stop_requested": None}
+            first = {**point.payload, keys.OWN: {**own, **changed}}
+        self._save_first(saver, first)
+        self._write_record(run_id, branch)
         return saver
 
-    def _check_guards(self, path: Path, payload: Mapping[str, Any]) -> None:
-        own = payload.get(keys.OWN)
-        if own is None:
-            _log.warning(messages.text("plain_checkpoint", path=path))
-            return
-        if own["data"] is not None and self._facts["data"] is not None:
-            try:
-                guards.compare_data(own["data"], self._facts["data"])
-            except DataChangedError as changed:
-                if not self._origin.allow_changed_data:
-                    raise
-                _log.warning(messages.text("data_change_allowed", change=changed))
-        missing = sorted(set(own["tracked"]) - set(self._parts.tracked.names))
-        new = sorted(set(self._parts.tracked.names) - set(own["tracked"]))
-        if missing or new:
-            raise ArchitectureChangedError(
-                "tracked_changed", path=path, missing=", ".join(missing) or "-", new=", ".join(new) or "-"
-            )
-        self._parts.tracked.compare_architecture(own["architecture"])
-        for kind in ("environment", "config"):
-            for change in guards.differences(own[kind], self._facts[kind]):
-                _log.warning(messages.text(f"{kind}_changed", key=change.key, old=change.old, new=change.new))
+    def _state_as_built(self, saver: Saver, reason: str) -> dict[str, Any]:
+        streams = {"now": capture_streams(), "epoch_start": None}
+        return saver.snapshot(reason, streams=streams, in_epoch=False, stop_requested=None)
 
-    def _say_where(self, point: ResumePoint, saver: Saver) -> None:
+    def _save_first(self, saver: Saver, payload: dict[str, Any]) -> None:
+        saver.save(payload, self._folder.latest)
+        saver.finish()
+
+    def _write_record(self, run_id: str, branch: int) -> None:
+        now = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+        record = RunRecord(run_id, branch, now, shlex.join(sys.argv), self._facts["config"])
+        lineage.write_run_record(self._folder, record)
+
+    def _check_own(self, path: Path, own: Mapping[str, Any]) -> None:
+        missing = sorted(_NEEDED - own.keys())
+        if missing:
+            raise CheckpointDamagedError("store_keys_missing", path=path, keys=", ".join(missing))
+
+    def _check_data(self, saved: Mapping[str, Any] | None) -> None:
+        try:
+            guards.compare_data(saved, self._facts["data"])
+        except DataChangedError as changed:
+            if not self._origin.allow_changed_data:
+                raise
+            _log.warning(messages.text("data_change_allowed", change=changed))
+
+    def _show_changes(self, own: Mapping[str, Any]) -> None:
+        for kind in ("config", "environment"):
+            for change in guards.differences(own[kind], self._facts[kind]):
+                _log.warning(messages.text(f"{kind}_changed", change=change))
+
+    def _say_where(self, point: ResumePoint) -> None:
         """The contract's lines, Chinese in every language; what else there is to say stands after them."""
         history, cursor = self._parts.history, self._parts.cursor
         _log.info(f"恢复训练，从 epoch {cursor.epoch + 1} 开始")
@@ -239,26 +266,20 @@ class _Beginner:
             )
         )
 
-    def _saver(self, run_id: str, branch: int, parent: Mapping[str, Any] | None, seed: int) -> Saver:
+    def _saver(
+        self, run_id: str, branch: int, parent: Mapping[str, Any] | None, seed: int, protected: str = ""
+    ) -> Saver:
         identity = {"run_id": run_id, "branch": branch, "parent": parent, "seed": seed}
-        writer = Writer(self._folder, keep=self._origin.keep)
-        return Saver(self._folder, self._lock, writer, self._parts, {**identity, **self._facts})
-
-
-def _plain_config(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The parameters as values that compare across processes; what can't be stored is named instead."""
-    plain: dict[str, Any] = {}
-    for key, value in config.items():
-        try:
-            plain[str(key)] = encode(value, f"config[{key!r}]")
-        except UnsavableStateError:
-            plain[str(key)] = getattr(value, "__qualname__", type(value).__qualname__)
-    return plain
+        keep = self._origin.keep
+        return Saver(
+            self._folder,
+            self._lock,
+            self._parts,
+            facts={**identity, **self._facts},
+            policy=None if keep is None else LatestN(keep),
+            protected=frozenset({protected}),
+        )
 
 
 def _is_positive(count: str | None) -> bool:
     return count is not None and count.isdigit() and int(count) > 0
-
-
-def _now() -> str:
-    return datetime.now().strftime("%Y-%m-%d %H:%M:%S")

@@ -23,9 +23,9 @@ from unbroken.loop.cursor import Cursor
 from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.loop.signals import StopSignals
 from unbroken.loop.triggers import Triggers, seconds
+from unbroken.state.encoding import decode
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
-from unbroken.state.snapshot import decode
 from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState
 from unbroken.store.payload import OWN
@@ -86,9 +86,7 @@ class Run:
         seed: int | None = None,
         stop_after: str | float | timedelta | None = None,
     ) -> None:
-        self._triggers = Triggers(
-            every_epochs, every_steps, None if every is None else seconds(every, "every")
-        )
+        self._triggers = Triggers(every_epochs, every_steps, None if every is None else seconds(every, "every"))
         self._budget = None if stop_after is None else seconds(stop_after, "stop_after")
         if keep is not None and keep < 1:
             raise UsageError("bad_count", option="keep", value=keep)
@@ -102,7 +100,7 @@ class Run:
         )
         self._seed = torch.initial_seed() if seed is None else seed
         self._tracked = Tracked()
-        self._history = History(best=best, mode=best_mode)
+        self._history = History(best, best_mode)
         self._user_state = UserState()
         self._gradients = Gradients(self._tracked)
         self._cursor = Cursor()
@@ -182,9 +180,7 @@ class Run:
         if id(loader) not in self._loaders:
             self._loaders[id(loader)] = (loader, PositionedLoader(loader, self._seed))
             positioned = self._loaders[id(loader)][1]
-            _log.info(
-                messages.text("exact_loader", batches=positioned.length or "?", workers=loader.num_workers)
-            )
+            _log.info(messages.text("exact_loader", batches=positioned.length or "?", workers=loader.num_workers))
         return Batches(self._loaders[id(loader)][1], self._iterate)
 
     def average(self, weight: float = 1.0, /, **values: Any) -> None:
@@ -220,9 +216,9 @@ class Run:
         return self._user_state
 
     @property
-    def history(self) -> Mapping[str, tuple[float, ...]]:
+    def history(self) -> Mapping[str, Sequence[float]]:
         """Every metric's values, one per completed epoch."""
-        return self._history.columns
+        return {metric: tuple(values) for metric, values in self._history.columns.items()}
 
     @property
     def best(self) -> Best:
@@ -258,9 +254,7 @@ class Run:
         if error is not None and self._saver is not None and self._in_epoch and not self._stopped:
             self._stopped = True
             latest = self._saver.folder.latest
-            _log.error(
-                messages.text("left_by_error", error=type(error).__name__, epoch=self.epoch, latest=latest)
-            )
+            _log.error(messages.text("left_by_error", error=type(error).__name__, epoch=self.epoch, latest=latest))
         self.close()
 
     def _begin(self) -> Saver:
@@ -330,11 +324,15 @@ class Run:
     def _first_loop(self, saver: Saver, loader: PositionedLoader, batches: Iterator[Any]) -> Iterator[Any]:
         self._gradients.note_boundary()
         while True:
-            self._at_boundary(saver)
             try:
                 batch = self._fetch(saver, loader, batches)
             except StopIteration:
                 break
+            if self._cursor.batch + 1 == loader.length:
+                # For a stop after the batches. Not the state after the last one: a resume from there would give
+                # the loop no batch at all, and code behind a loop reads the variables that its body sets.
+                self._kept = self._snapshot(saver, "signal")
+            self._at_boundary(saver)
             self._phase = _Phase.STEP
             try:
                 yield batch
@@ -343,8 +341,6 @@ class Run:
                 self._phase = _Phase.LIBRARY
                 self._cursor.finish_batch()
                 self._gradients.note_boundary()
-            self._phase = _Phase.LIBRARY
-        self._kept = self._snapshot(saver, "signal")
         self._enter_user_code()
 
     def _second_loop(self, loader: PositionedLoader, loop: int) -> Iterator[Any]:
@@ -358,20 +354,17 @@ class Run:
             if not loader.in_process:
                 self._phase = _Phase.WAITING
             try:
-                batch = next(batches)
+                return next(batches)
             finally:
                 self._phase = _Phase.LIBRARY
-        except (StopIteration, _WaitBrokenOffError) as end:
-            if self._signals.received:
-                self._stop_now(saver, self._snapshot(saver, "signal"))
-            raise end
+        except StopIteration:
+            raise
+        except _WaitBrokenOffError:
+            self._stop_now(saver, self._snapshot(saver, "signal"))
         except Exception:
             saver.save(self._snapshot(saver, "loader_error"), saver.folder.latest)
             saver.wait()
             raise
-        if self._signals.received:
-            self._stop_now(saver, self._snapshot(saver, "signal"))
-        return batch
 
     def _at_boundary(self, saver: Saver) -> None:
         if self._signals.received:
@@ -446,9 +439,7 @@ class Run:
 class Batches:
     """The batches of one loop over a loader; iterate it once. ``len`` is that of the whole epoch."""
 
-    def __init__(
-        self, loader: PositionedLoader, iterate: Callable[[PositionedLoader], Iterator[Any]]
-    ) -> None:
+    def __init__(self, loader: PositionedLoader, iterate: Callable[[PositionedLoader], Iterator[Any]]) -> None:
         self._loader = loader
         self._iterate = iterate
 

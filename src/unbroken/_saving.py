@@ -13,13 +13,15 @@ from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import human
 from unbroken.errors import DiskError
 from unbroken.loop.cursor import Cursor
+from unbroken.state.encoding import decode
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import History
-from unbroken.state.snapshot import copy_to_host, decode
+from unbroken.state.snapshot import copy_to_host
 from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState
 from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
+from unbroken.store.retention import Policy
 from unbroken.store.writer import SaveJob, Writer
 
 _log = logging.getLogger("unbroken")
@@ -43,15 +45,19 @@ class Saver:
         self,
         folder: CheckpointFolder,
         lock: FolderLock,
-        writer: Writer,
         parts: Parts,
+        *,
         facts: Mapping[str, Any],
+        policy: Policy | None,
+        protected: frozenset[str],
     ) -> None:
         self.folder = folder
         self.saved_step = parts.cursor.step
         self._saved_at = time.monotonic()
         self._lock = lock
-        self._writer = writer
+        self._writer = Writer(folder)
+        self._policy = policy
+        self._protected = protected
         self._parts = parts
         self.facts = dict(facts)
 
@@ -91,6 +97,7 @@ class Saver:
             "state": parts.user_state.values_to_save(),
             "streams": dict(streams),
             "grads": parts.gradients.capture(),
+            "extras": parts.tracked.extras(),
             "optimizer_parameters": parts.tracked.optimizer_parameters(),
         }
         payload = keys.build(
@@ -107,7 +114,7 @@ class Saver:
 
     def save(self, payload: dict[str, Any], *names: Path) -> None:
         """Hand a snapshot to the writer, under these names; waits while an earlier save is being written."""
-        self._writer.submit(SaveJob(payload=payload, names=names))
+        self._writer.submit(SaveJob(payload, names, self._policy, self._protected))
         self.saved_step = payload[keys.OWN]["step"]
         self._saved_at = time.monotonic()
 
@@ -144,35 +151,35 @@ class Saver:
         for report in self._writer.take_reports():
             names = ", ".join(path.name for path in report.names)
             if report.error is not None:
-                _log.error(messages.text("save_failed", names=names, error=report.error))
-            else:
-                _log.debug(
-                    messages.text(
-                        "saved", names=names, size=human(report.size), seconds=f"{report.seconds:.2f}"
-                    )
-                )
+                missing = ", ".join(path.name for path in report.missing) or names
+                _log.error(messages.text("save_failed", names=missing, error=report.error))
+            for path in report.archived:
+                _log.info(messages.text("retired", path=path))
+            for name in report.deleted:
+                _log.info(messages.text("deleted_by_policy", name=name))
+            if report.safe:
+                seconds = f"{report.seconds:.2f}"
+                _log.debug(messages.text("saved", names=names, size=human(report.size), seconds=seconds))
 
 
 def restore_parts(parts: Parts, payload: Mapping[str, Any]) -> None:
     """As ``Saver.restore``; for a plain file without our own key, only what its ten keys hold."""
-    own = payload.get(keys.OWN, {})
-    states = {
-        name: payload[keys.state_key(name)]
-        for name in parts.tracked.names
-        if payload.get(keys.state_key(name)) is not None
-    }
-    parts.tracked.restore(states, own.get("optimizer_parameters", {}))
-    metrics = own.get("metrics", [metric for metric in keys.HISTORIES if payload[metric]])
+    own = keys.own_of(payload)
+    histories = keys.histories_of(payload)
+    best = own.get("best")
+    parts.tracked.restore(keys.states_of(payload), own.get("optimizer_parameters"), own.get("extras"))
     parts.history.restore(
-        columns={metric: payload[metric] for metric in metrics},
-        best_value=payload["best_corr"],
-        best_epoch=payload["best_epoch"],
-        partial=decode(own.get("partial", {})),
+        {metric: histories[metric] for metric in own.get("metrics", histories)},
+        payload[keys.BEST_CORR],
+        payload[keys.BEST_EPOCH],
+        partial=decode(own.get("partial")),
+        epoch=payload[keys.EPOCH],
+        judged_by=None if best is None else (best["metric"], best["mode"]),
     )
     parts.user_state.restore(own.get("state", {}))
     parts.gradients.restore(own.get("grads"))
     cursor = parts.cursor
-    cursor.epoch = payload["epoch"]
+    cursor.epoch = payload[keys.EPOCH]
     cursor.batch = own.get("batch", 0)
     cursor.batches = own.get("batches")
     cursor.step = own.get("step", 0)

@@ -69,5 +69,5 @@ class DiskError(UnbrokenError):
     exit_code = 74
 
 
-class Stopped(SystemExit):  # noqa: N818 - an ordered end, as SystemExit is
+class Stopped(SystemExit):
     """The run stopped on a signal or its time budget, with its state saved; ``code`` is 75, or 74 if unsaved."""

@@ -27,9 +27,7 @@ from unbroken.state.snapshot import equal_bits
 SEED = 1234
 
 
-def batches(
-    loader: DataLoader[Any], *, epoch: int = 1, start: int = 0, seed: int = SEED
-) -> list[torch.Tensor]:
+def batches(loader: DataLoader[Any], *, epoch: int = 1, start: int = 0, seed: int = SEED) -> list[torch.Tensor]:
     return list(PositionedLoader(loader, seed).iterate(epoch=epoch, loop=0, start=start))
 
 

@@ -10,6 +10,9 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 
+# Public in NumPy's documentation, but not re-exported in the type stubs of its package.
+from numpy.random.mtrand import get_bit_generator, set_bit_generator
+
 # Names the way a position becomes a seed; another way gets another name, and old checkpoints keep theirs.
 KEY_VERSION = 1
 
@@ -53,8 +56,8 @@ def seed_streams(position: Position) -> None:
     seeds = seeds_at(position)
     random.seed(seeds.python)
     torch.default_generator.manual_seed(seeds.torch)
-    if not isinstance(np.random.get_bit_generator(), np.random.MT19937):
-        np.random.set_bit_generator(np.random.MT19937())
+    if not isinstance(get_bit_generator(), np.random.MT19937):
+        set_bit_generator(np.random.MT19937())
     np.random.seed(seeds.numpy)
 
 
@@ -95,7 +98,7 @@ class Aside:
 
     @staticmethod
     def _put_aside(spare: np.random.BitGenerator) -> _CpuStreams:
-        generator = np.random.get_bit_generator()
+        generator = get_bit_generator()
         if isinstance(generator, np.random.MT19937):
             legacy: Any = np.random.get_state()
             state = legacy if legacy[3] else None
@@ -103,16 +106,16 @@ class Aside:
             augmented: Any = np.random.get_state(legacy=False)
             state = augmented if augmented["has_gauss"] else None
         aside = _CpuStreams(random.getstate(), torch.default_generator.get_state(), generator, state)
-        np.random.set_bit_generator(spare)
+        set_bit_generator(spare)
         return aside
 
 
 def _put_back(aside: _CpuStreams) -> None:
     random.setstate(aside.python)
     torch.default_generator.set_state(aside.torch)
-    np.random.set_bit_generator(aside.bit_generator)
+    set_bit_generator(aside.bit_generator)
     if aside.numpy_with_cached_normal is not None:
-        np.random.set_state(aside.numpy_with_cached_normal)  # type: ignore[arg-type]
+        np.random.set_state(aside.numpy_with_cached_normal)
 
 
 def capture_streams() -> dict[str, Any]:
@@ -123,7 +126,7 @@ def capture_streams() -> dict[str, Any]:
         "numpy": np.random.get_state(legacy=False),
         "torch": torch.default_generator.get_state(),
     }
-    if torch.cuda.is_available() and torch.cuda.is_initialized():
+    if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
         streams["cuda"] = torch.cuda.get_rng_state_all()
     return streams
 
@@ -133,8 +136,8 @@ def restore_streams(streams: Mapping[str, Any]) -> None:
     python = streams["python"]
     random.setstate((python["version"], tuple(python["words"].tolist()), python["cached_normal"]))
     numpy = streams["numpy"]
-    if np.random.get_bit_generator().__class__.__name__ != numpy["bit_generator"]:
-        np.random.set_bit_generator(getattr(np.random, numpy["bit_generator"])())
+    if get_bit_generator().__class__.__name__ != numpy["bit_generator"]:
+        set_bit_generator(getattr(np.random, numpy["bit_generator"])())
     np.random.set_state(numpy)
     torch.default_generator.set_state(streams["torch"])
     if "cuda" in streams and torch.cuda.is_available():

@@ -84,9 +84,7 @@ def check_order(loader: DataLoader[Any]) -> None:
 
 
 def _is_known(sampler: object) -> bool:
-    return isinstance(sampler, range | list | tuple) or type(sampler).__module__.startswith(
-        "torch.utils.data"
-    )
+    return isinstance(sampler, range | list | tuple) or type(sampler).__module__.startswith("torch.utils.data")
 
 
 def _trial_order(sampler: Iterable[Any]) -> list[str]:

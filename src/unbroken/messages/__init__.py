@@ -26,7 +26,7 @@ def language() -> Language:
     return "en"
 
 
-def text(key: str, *, lang: Language | None = None, **values: object) -> str:
-    """The sentence ``key`` with its values filled in, in ``lang`` or the user's language."""
+def text(key: str, /, **values: object) -> str:
+    """The sentence ``key`` in the user's language, with its values filled in."""
     english, chinese = _SENTENCES[key]
-    return (chinese if (lang or language()) == "zh" else english).format(**values)
+    return (chinese if language() == "zh" else english).format(**values)

@@ -10,14 +10,18 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "已从 {path} 恢复（保存于 {timestamp}）：继续第 {epoch} 轮，该轮已完成 {batch} 批。",
     ),
     "fell_back": (
-        "{path} is damaged ({reason}) and was set aside as {aside}; going on from the newest good one before it.",
-        "{path} 已损坏（{reason}），已移至 {aside}；将从它之前最新的完好检查点继续。",
+        "{path} is damaged and was set aside as {aside}; going on from the newest good one. Why: {reason}",
+        "{path} 已损坏，已移至 {aside}；将从最新的完好检查点继续。原因：{reason}",
     ),
     "former_run_archived": (
-        "The folder held a run at epoch {epoch} (+{batch} batches); it was moved to {archive}. To go on with it instead, "
-        "resume from the newest file there: --resume {latest}.",
+        "The folder held a run at epoch {epoch} (+{batch} batches); it was moved to {archive}. To go on with it, "
+        "resume from the newest file there: --resume {newest}.",
         "该文件夹中已有一次训练（完成 {epoch} 轮又 {batch} 批），已移至 {archive}。若要继续它，请从该处最新的文件"
-        "恢复：--resume {latest}。",
+        "恢复：--resume {newest}。",
+    ),
+    "damaged_run_archived": (
+        "The folder held checkpoints of which none can be read; they were moved to {archive}.",
+        "该文件夹中的检查点均无法读取，已移至 {archive}。",
     ),
     "former_run_unfinished": (
         "That run was NOT finished: {epoch} of {planned} epochs were done.",
@@ -28,8 +32,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{counter} 表明该作业是被重新启动的：改为恢复训练，而不是从头开始。",
     ),
     "retired": (
-        "Moved aside, as it lies ahead of where this run now goes on: {path}",
-        "已移开（位于本次恢复点之后）：{path}",
+        "Moved aside, as this run now goes on from an older state: {path}",
+        "已移开（本次训练从更早的状态继续）：{path}",
     ),
     "plain_checkpoint": (
         "{path} was not written by Unbroken: it has no random streams, data order or parameter names. Goes on from its "
@@ -37,25 +41,16 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{path} 不是由 Unbroken 写出的：其中没有随机数状态、数据顺序和参数名。将从它所在的轮次继续；从下一次保存"
         "起即可精确恢复。",
     ),
-    "plain_checkpoint_lacks": (
-        "{path} has no state for {name}: it starts as the script made it.",
-        "{path} 中没有 {name} 的状态：它将从脚本创建时的状态开始。",
-    ),
-    "tracked_changed": (
-        "{path} was saved by a script that tracked other objects: missing now: {missing}; new now: {new}. Track the "
-        "same objects under the same names, or start afresh (resume='never' moves the old run aside).",
-        "{path} 由跟踪了其他对象的脚本保存：现在缺少：{missing}；现在多出：{new}。请以相同名称跟踪相同对象，或从头"
-        "开始（resume='never' 会把旧的训练移开）。",
-    ),
     "data_change_allowed": (
         "Going on with other data, as asked: {change}",
         "按要求使用不同的数据继续：{change}",
     ),
-    "config_changed": ("Parameter {key}: {old} → {new}", "参数 {key}：{old} → {new}"),
+    "config_changed": ("Parameter {change}", "参数 {change}"),
     "environment_changed": (
-        "Environment {key}: {old} → {new} (bit-for-bit equality is promised on the same environment only)",
-        "环境 {key}：{old} → {new}（仅在相同环境下保证逐位一致）",
+        "Environment {change} (bit-for-bit equality is promised on the same environment only)",
+        "环境 {change}（仅在相同环境下保证逐位一致）",
     ),
+    "deleted_by_policy": ("Deleted by the retention policy: {name}", "已按保留策略删除：{name}"),
     "exact_loader": (
         "Data order and loading randomness resume exactly at any batch ({batches} per epoch, {workers} workers).",
         "数据顺序与加载随机性可在任意批次精确恢复（每轮 {batches} 批，{workers} 个 worker）。",
@@ -67,7 +62,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "stopped_saved": (
         "Stopped on {cause}; the state is safe in {latest}. Run the same command again (or resume) to go on.",
-        "因 {cause} 停止；状态已安全保存在 {latest}。再次运行同一命令（或恢复命令）即可继续。",
+        "因 {cause} 停止；状态已安全保存在 {newest}。再次运行同一命令（或恢复命令）即可继续。",
     ),
     "stopped_unsaved": (
         "Stopped on {cause}, and the last state could NOT be saved: {error}",
@@ -79,19 +74,23 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "在第 {epoch} 轮后按要求结束：{reason}",
     ),
     "left_early": (
-        "The loop was left in epoch {epoch} before its end; {latest} has the last saved state, and the same command goes "
+        "The loop was left in epoch {epoch} before its end; {latest} has the last saved state; the same command goes "
         "on from there. To end a run on purpose, call run.stop(reason).",
         "循环在第 {epoch} 轮提前退出；{latest} 中有最后保存的状态，再次运行同一命令即可从该处继续。若要主动结束训练，"
         "请调用 run.stop(原因)。",
     ),
     "left_by_error": (
-        "{error} in epoch {epoch}: the run is interrupted; {latest} has the last saved state, and the same command goes "
+        "{error} in epoch {epoch}: the run is interrupted; {latest} has the last saved state; the same command goes "
         "on from there.",
         "第 {epoch} 轮发生 {error}：训练中断；{latest} 中有最后保存的状态，再次运行同一命令即可从该处继续。",
     ),
     "signals_unavailable": (
         "Not in the main thread: stop signals cannot be caught, so a SIGTERM ends this process without a last save.",
         "不在主线程中：无法捕获停止信号，SIGTERM 会直接结束进程而不做最后一次保存。",
+    ),
+    "state_key_not_text": (
+        "A key of run.state must be text, not {key}.",
+        "run.state 的键必须是文本，而不是 {key}。",
     ),
     "track_too_late": (
         "track({names}) came after the run had begun; track everything before the loop over run.epochs.",
