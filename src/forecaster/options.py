@@ -1,0 +1,83 @@
+"""The parameters of a training run, and which of them a resumed run takes over from the run it continues."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+from forecaster.errors import OtherTaskError
+
+BUNDLED = "bundled"
+
+COLUMN_FLAGS = tuple(
+    f"{role}_column" for role in ("stock", "date", "open", "high", "low", "close", "volume", "adjusted")
+)
+# What a run learns, from what: a history that mixes two of these means nothing.
+_TASK = ("target", "train_end", "train_fraction", "drop_bad_rows", *COLUMN_FLAGS)
+# Of this process, not of the run.
+_OWN_TO_A_PROCESS = ("checkpoint_dir", "resume", "stop_after", "allow_changed_data")
+
+
+@dataclass(frozen=True)
+class Options:
+    """One field per flag; the defaults are those of ``python Training.py``."""
+
+    data: str = BUNDLED
+    target: str = "volatility"
+    train_end: str | None = None
+    train_fraction: float | None = None
+    drop_bad_rows: bool = False
+    stock_column: str | None = None
+    date_column: str | None = None
+    open_column: str | None = None
+    high_column: str | None = None
+    low_column: str | None = None
+    close_column: str | None = None
+    volume_column: str | None = None
+    adjusted_column: str | None = None
+
+    epochs: int = 25
+    batch_size: int = 64
+    lr: float = 3e-4
+    weight_decay: float = 1e-2
+    seed: int = 1
+    device: str = "auto"
+    threads: int = 1
+    num_workers: int = 0
+    amp: bool = False
+
+    checkpoint_freq: int = 5
+    checkpoint_every_steps: int | None = None
+    checkpoint_every: str = "10min"
+    keep: int | None = None
+    checkpoint_dir: str = "checkpoints"
+    resume: str = "never"
+    stop_after: str | None = None
+    allow_changed_data: bool = False
+
+    def parameters(self) -> dict[str, Any]:
+        """What describes the run: logged at its start, stored in every checkpoint, compared on a resume."""
+        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _OWN_TO_A_PROCESS}
+
+    def split_day(self) -> date | None:
+        """The last day of the training part, where it is given or known."""
+        if self.train_end is not None:
+            return date.fromisoformat(self.train_end)
+        return date(2009, 12, 31) if self.data == BUNDLED and self.train_fraction is None else None
+
+
+def continued(given: Mapping[str, Any], saved: Mapping[str, Any], source: Path) -> Options:
+    """The options of a resumed run: flags given now win, the others are as the run in ``source`` was started.
+
+    Raises:
+        OtherTaskError: a flag given now would make the run learn something else.
+    """
+    known = {field.name for field in fields(Options)} - set(_OWN_TO_A_PROCESS)
+    for name in _TASK:
+        changed = name in given and name in saved and given[name] != saved[name]
+        if changed and (name == "target" or not given.get("allow_changed_data")):
+            flag = "--" + name.replace("_", "-")
+            raise OtherTaskError("other_task", path=source, name=name, old=saved[name], new=given[name], flag=flag)
+    taken = {name: value for name, value in saved.items() if name in known and name not in given}
+    return replace(Options(), **taken, **given)
