@@ -103,8 +103,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "未加载 {path}：它由本库的更新版本写出（格式 {found}，当前最高支持 {known}）。请升级：pip install -U unbroken",
     ),
     "store_not_regular": _damaged(
-        "it is not a regular file (a pipe, a device or a socket)",
-        "它不是普通文件（而是管道、设备或套接字）",
+        "it is not a regular file (but a pipe, a device, a socket or a link to nothing)",
+        "它不是普通文件（而是管道、设备、套接字或失效的链接）",
     ),
     "store_link_outside": (
         "{path} was not loaded: it is a link that leads out of its folder. If you trust {target}, give that path "

@@ -19,7 +19,8 @@ _END64 = struct.Struct("<4sQ2H2L4Q")
 _LOCATOR = struct.Struct("<4sLQL")
 _ENTRY = struct.Struct("<4s6H3L5H2L")
 _LOCAL = struct.Struct("<4s5H3L2H")
-_ENCRYPTED = 0x2041  # traditional, strong, and masked headers
+_PLAIN_FLAGS = 0x0808  # sizes behind the data, names in UTF-8; the others mean encryption, patches and the like
+_FOLDER = 0x10  # for such a member torch (2.13) hands out uninitialised memory, and says nothing
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _LEGACY_PICKLE = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 _CHUNK = 1 << 20
@@ -56,7 +57,10 @@ def read_archive(file: BinaryIO, size: int, path: Path) -> Archive:
     _check_kind(file, size, path)
     start, length, count = _directory(file, size, path)
     file.seek(start)
-    entries = list(_entries(file.read(length), count, path))
+    directory = file.read(length)
+    if b"/constants.pkl" in directory:  # TorchScript
+        raise _bad("store_not_torch", path)
+    entries = list(_entries(directory, count, path))
     folders = {name.partition("/")[0] for name, *_ in entries}
     if len(folders) != 1:
         raise _bad("store_layout", path, detail="members outside the one folder")
@@ -72,7 +76,7 @@ def read_archive(file: BinaryIO, size: int, path: Path) -> Archive:
             raise _bad("store_member_outside", path, member=name)
         free_from = offset + length
         members[name.partition("/")[2]] = Member(name, offset, length, crc)
-    if "data.pkl" not in members or "constants.pkl" in members:
+    if "data.pkl" not in members:
         raise _bad("store_not_torch", path)
     return Archive(members)
 
@@ -156,7 +160,7 @@ def _entries(directory: bytes, count: int, path: Path) -> Iterator[tuple[str, in
         fields = _ENTRY.unpack_from(directory, at)
         mark, _, _, flags, method = fields[:5]
         crc, packed, size, name_length, extra_length, comment_length, disk = fields[7:14]
-        header = fields[16]
+        attributes, header = fields[15:]
         at += _ENTRY.size
         raw = directory[at : at + name_length]
         extra = directory[at + name_length : at + name_length + extra_length]
@@ -164,8 +168,10 @@ def _entries(directory: bytes, count: int, path: Path) -> Iterator[tuple[str, in
         if mark != b"PK\x01\x02" or disk or at > len(directory):
             raise _bad("store_layout", path, detail="directory")
         name = _name(raw, path)
-        if method or flags & _ENCRYPTED:
+        if method or flags & ~_PLAIN_FLAGS:
             raise _bad("store_compressed", path, member=name)
+        if attributes & _FOLDER:
+            raise _bad("store_layout", path, detail=f"{name} as a folder")
         size, packed, header = _wide(extra, size, packed, header)
         if size != packed:
             raise _bad("store_compressed", path, member=name)
@@ -181,7 +187,7 @@ def _name(raw: bytes, path: Path) -> str:
         # torch names the folder after the file, which may be in any script
         name = raw.decode("utf-8", "replace")
     folder, slash, rest = name.partition("/")
-    if not (folder and slash and rest) or "\0" in name or "\\" in name or ".." in name.split("/"):
+    if not (folder and slash and rest) or rest.endswith("/") or "\0" in name or "\\" in name or ".." in name.split("/"):
         raise _bad("store_layout", path, detail=f"member name {name!r}")
     return name
 
@@ -210,7 +216,7 @@ def _data_offset(file: BinaryIO, name: str, header: int, path: Path) -> int:
     if len(raw) < _LOCAL.size:
         raise _bad("store_member_outside", path, member=name)
     mark, _, flags, method, *_, name_length, extra_length = _LOCAL.unpack(raw)
-    if mark != b"PK\x03\x04" or method or flags & _ENCRYPTED or _name(file.read(name_length), path) != name:
+    if mark != b"PK\x03\x04" or method or flags & ~_PLAIN_FLAGS or _name(file.read(name_length), path) != name:
         raise _bad("store_local_header", path, member=name)
     return header + _LOCAL.size + int(name_length) + int(extra_length)
 

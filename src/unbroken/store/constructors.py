@@ -1,7 +1,7 @@
 """What the pickle of a torch file may call: each call is answered with a stub or a plain value, after checks.
 
-A storage must lie within its member of the file and a tensor within its storage: torch checks neither, and
-allocates what a file claims.
+Calls that allocate what a file claims (``torch.Tensor(n)`` and ``bytearray(n)`` do, and torch's safe reader makes
+them) are not among them; a storage must lie within its member of the file, and a tensor within its storage.
 """
 
 from collections import Counter, OrderedDict

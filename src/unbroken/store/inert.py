@@ -4,7 +4,7 @@ It runs the subset of opcodes that ``torch.save`` writes and torch's own ``weigh
 the same meaning, so that what it has accepted, torch reads as it was checked here. It imports no module,
 looks up no name, calls no constructor a file could choose, and allocates in proportion to the pickle's length
 (the standard unpickler does not: one opcode can make its memo as large as memory). Every tensor must lie
-within its storage, and every storage within its member of the file: torch checks neither.
+within its storage, and every storage within its member of the file.
 """
 
 import struct

@@ -5,6 +5,7 @@ are checked on that open file, and only then does torch read it, from the same o
 does not import torch.
 """
 
+import errno
 import os
 import stat
 from collections import Counter, OrderedDict
@@ -166,18 +167,23 @@ def _is_storable_tensor(tensor: "torch.Tensor") -> bool:
 def _open(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     """The regular file ``path``, open for reading, and its size; never a device, a pipe, or a way out of the folder."""
     try:
-        target = _inside(path)
-        descriptor = os.open(target, OPEN_FLAGS)
+        descriptor = os.open(_inside(path), OPEN_FLAGS)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise nothing_there(path) from error
     except OSError as error:
+        if error.errno in (errno.ENXIO, errno.ELOOP):  # a socket, or a link that leads nowhere
+            raise CheckpointDamagedError("store_not_regular", path=path) from error
         raise DiskError("store_unreadable", path=path, reason=error.strerror) from error
-    with os.fdopen(descriptor, "rb") as file:
+    try:
         status = os.fstat(descriptor)
         if stat.S_ISDIR(status.st_mode):
             raise UsageError("store_is_folder", path=path)
         if not stat.S_ISREG(status.st_mode):
             raise CheckpointDamagedError("store_not_regular", path=path)
+    except BaseException:
+        os.close(descriptor)
+        raise
+    with os.fdopen(descriptor, "rb") as file:
         try:
             yield file, status.st_size
         except OSError as error:  # EIO: the disk has lost some of it
