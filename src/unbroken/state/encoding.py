@@ -197,7 +197,8 @@ def _decode_marked(value: dict[Any, Any], path: str) -> object:
         return datetime.timedelta(*value["parts"])
     if kind in ("datetime", "date", "time"):
         classes: dict[str, Any] = {c.__name__: c for c in (datetime.datetime, datetime.date, datetime.time)}
-        return classes[kind].fromisoformat(value["text"])
+        time = classes[kind].fromisoformat(value["text"])
+        return time.replace(fold=1) if "fold" in value else time
     if kind in ("enum", "namedtuple"):
         return _decode_classed(kind, value, path)
     raise ValueError(kind)
@@ -274,9 +275,10 @@ def _encode_time(value: Any, path: str) -> object:
     if isinstance(value, datetime.timedelta):
         return {MARK: "timedelta", "parts": [value.days, value.seconds, value.microseconds]}
     zone = getattr(value, "tzinfo", None)
-    if (zone is not None and type(zone) is not datetime.timezone) or getattr(value, "fold", None) == 1:
+    if zone is not None and type(zone) is not datetime.timezone:
         raise UnsavableStateError("state_named_timezone", path=path)
-    return {MARK: type(value).__name__, "text": value.isoformat()}
+    fold = {"fold": 1} if getattr(value, "fold", 0) else {}
+    return {MARK: type(value).__name__, "text": value.isoformat(), **fold}
 
 
 def _is_namedtuple(kind: Any) -> bool:

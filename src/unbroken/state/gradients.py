@@ -5,6 +5,7 @@ from typing import Any
 from weakref import WeakKeyDictionary
 
 import torch
+from torch._compile import _disable_dynamo
 from torch.optim import Optimizer
 
 from unbroken.errors import ArchitectureChangedError
@@ -61,7 +62,8 @@ class Gradients:
         for name, parameter in parameters.items():
             gradient = values.get(name)
             parameter.grad = None if gradient is None else gradient.to(parameter.device, copy=True)
-        self._witnesses = WeakKeyDictionary()
+        for witness in self._witnesses.values():
+            witness.forget()
 
     def _attach(self) -> None:
         for optimizer in self._tracked.optimizers.values():
@@ -77,11 +79,14 @@ class _Witness:
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
+        self.forget()
+        optimizer.register_step_post_hook(self._after_step)
+
+    def forget(self) -> None:
         self._parameter: torch.Tensor | None = None
         self._consumed: tuple[torch.Tensor, int] | None = None
         self._awaited: tuple[torch.Tensor, int] | None = None
         self._proven = False
-        optimizer.register_step_post_hook(self._after_step)
 
     def note_boundary(self) -> None:
         if self._awaited is not None:
@@ -91,6 +96,8 @@ class _Witness:
     def disposable(self) -> bool:
         return self._proven and self._spent()
 
+    # A compiled step would trace into the hook; torch.compiler.disable says the same, and imports dynamo for it.
+    @_disable_dynamo
     def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self._parameter is None or self._parameter.grad is None:
             self._parameter = _smallest(optimizer)

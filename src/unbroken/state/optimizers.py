@@ -126,8 +126,9 @@ class OptimizerState:
 
     def _put_back(self, saved: dict[str, Any]) -> None:
         """Undo what ``load_state_dict`` did to values: it casts state to the parameter's dtype, for one."""
-        root = self.name
+        root = f"{self.name}.state"
         loaded = self.optimizer.state_dict()
+        self._check_groups(saved["param_groups"], loaded["param_groups"])
         if equal_bits(encode(saved["state"], root), encode(loaded["state"], root)) is None:
             return
         parameters = {
@@ -138,9 +139,19 @@ class OptimizerState:
         for index, value in saved["state"].items():
             key = parameters.get(index, index)
             self.optimizer.state[key] = _exact(own_copy(value, root), self.optimizer.state.get(key))
-        found = _difference(saved["state"], self.optimizer.state_dict()["state"], f"{root}.state")
+        found = _difference(saved["state"], self.optimizer.state_dict()["state"], root)
         if found is not None:
             raise ArchitectureChangedError("state_not_restored", path=found)
+
+    def _check_groups(self, saved: list[dict[str, Any]], loaded: list[dict[str, Any]]) -> None:
+        for i, (old, new) in enumerate(zip(saved, loaded, strict=True)):
+            root = f"{self.name}.param_groups[{i}]"
+            # An optimizer of a newer version may add settings of its own.
+            kept = {key: new.get(key) for key in old if key != "params"}
+            wanted = {key: value for key, value in old.items() if key != "params"}
+            found = equal_bits(encode(wanted, root), encode(kept, root), root)
+            if found is not None:
+                raise ArchitectureChangedError("state_not_restored", path=found)
 
 
 def match_groups(name: str, saved: Names, live: Names) -> list[tuple[int, list[int]]]:
