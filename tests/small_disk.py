@@ -14,4 +14,5 @@ def mounted(folder: Path, options: str) -> Iterator[Path]:
     try:
         yield folder
     finally:
-        subprocess.run(["umount", str(folder)], check=True)
+        # Lazily: a test that failed may still hold a file of it open.
+        subprocess.run(["umount", "--lazy", str(folder)], check=True)

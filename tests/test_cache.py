@@ -8,6 +8,7 @@ import sys
 import threading
 import zipfile
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from hypothesis.extra import numpy as hnp
 
 from tests.small_disk import mounted
 from unbroken.cache import Arrays, Cached, cached
+from unbroken.disk.digest import bytes_digest
 from unbroken.errors import UsageError
 
 _KEY = {"data": "xxh3_128:00", "window": 60, "features": ("open", "close"), "code": 1}
@@ -249,35 +251,45 @@ def test_files_that_are_not_ours_are_kept_and_named(tmp_path: Path, caplog: pyte
     assert (tmp_path / "x.npz.damaged-1").read_text() == "my notes"
 
 
-def _hostile(path: Path, **place: object) -> None:
-    from unbroken.disk.digest import bytes_digest
+def _sealed_by_hand(path: Path, **place: object) -> None:
+    """A file that is right in all but its one array's place: 8 bytes of eighty before the seal, unless told."""
+    content, member = BytesIO(), BytesIO()
+    with zipfile.ZipFile(content, "w") as archive:
+        archive.writestr("x", bytes(80))
+        array = {"offset": 40, "dtype": "<f8", "shape": [1], "fortran": False, **place}
+        seal = {"format": 1, "key": {}, "arrays": {"x": array}, "digest": bytes_digest(content.getvalue())}
+        np.save(member, np.array(json.dumps(seal).encode()))
+        archive.writestr("__unbroken__.npy", member.getvalue())
+    path.write_bytes(content.getvalue())
 
-    seal = {
-        "format": 1,
-        "key": {},
-        "arrays": {"x": {"offset": 0, "dtype": "<f8", "shape": [1], "fortran": False, **place}},
-        "digest": bytes_digest(b""),
-    }
-    np.savez(path, __unbroken__=np.array(json.dumps(seal).encode()))
+
+def test_a_seal_made_by_hand_is_good_if_it_is_right(tmp_path: Path) -> None:
+    _sealed_by_hand(tmp_path / "x.npz")
+    assert cached(tmp_path / "x.npz", _Build(), key={}).arrays["x"].tobytes() == bytes(8)
 
 
 @pytest.mark.parametrize(
     "place",
     [
-        {},  # nothing lies before the seal: any array is outside of it
+        {"offset": 1 << 20},
+        {"offset": 1 << 70},
+        {"offset": -8},
+        {"offset": "0"},
         {"dtype": "|O"},
-        {"dtype": "<f8, <f8"},
+        {"dtype": "<f4, <f4"},
+        {"dtype": "|V8"},
+        {"dtype": "no such"},
         {"shape": [1 << 62]},
+        {"shape": [1 << 40, 1 << 40]},
         {"shape": [-1]},
         {"shape": [-1, -1]},
-        {"offset": -8},
-        {"offset": 1 << 70},
+        {"shape": [0.5]},
         {"shape": "x"},
     ],
 )
 def test_a_hostile_seal_is_damage(tmp_path: Path, place: Mapping[str, object]) -> None:
     path = tmp_path / "x.npz"
-    _hostile(path, **place)
+    _sealed_by_hand(path, **place)
     build = _Build()
     _same(cached(path, build, key={}), build)
     assert (tmp_path / "x.npz.damaged-1").exists()
@@ -329,16 +341,22 @@ def test_an_error_in_preprocessing_is_its_own_and_leaves_the_old_cache(tmp_path:
     assert _names(tmp_path) == ["x.npz"]
 
 
-@pytest.mark.parametrize("options", ["size=64k", "ro"])
+@pytest.mark.parametrize(("options", "said"), [("size=64k", "800.0 kB needed, 65.5 kB free"), ("ro", "Read-only")])
 def test_a_disk_that_takes_no_cache_does_not_stop_training(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture, options: str
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
+    options: str,
+    said: str,
 ) -> None:
+    monkeypatch.setenv("UNBROKEN_LANG", "en")
     build = _Build(x=np.zeros(100_000))
     with mounted(tmp_path / "disk", options) as disk:
         result = cached(disk / "x.npz", build, key=_KEY)
         _same(result, build)
         assert not result.reused
         assert str(disk) in caplog.text
+        assert said in caplog.text
         assert _names(disk) == []
 
 
