@@ -33,6 +33,9 @@ def test_a_second_process_is_refused_and_told_who_holds_it(tmp_path: Path, secon
     assert (said["pid"], said["host"]) == (holder.pid, socket.gethostname())
     assert refused.value.values == {"path": tmp_path, **{k: said[k] for k in ("pid", "host", "started")}}
     assert str(holder.pid) in str(refused.value)
+    with pytest.raises(FolderLockedError) as refused:
+        FolderLock.acquire(tmp_path / "lock", Path("checkpoints"))
+    assert refused.value.values["path"] == Path("checkpoints")
     holder.communicate()  # its end gives the lock back
     FolderLock.acquire(tmp_path / "lock").release()
 

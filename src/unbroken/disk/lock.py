@@ -44,30 +44,33 @@ class FolderLock:
     holds the lock.
     """
 
-    def __init__(self, path: Path, descriptor: int, held_as: str) -> None:
+    def __init__(self, path: Path, folder: Path, descriptor: int, held_as: str) -> None:
         self.path = path
+        self._folder = folder
         self._descriptor = descriptor
         self._held_as = held_as
         self._owner = os.getpid()
 
     @classmethod
-    def acquire(cls, path: Path) -> "FolderLock":
+    def acquire(cls, path: Path, folder: Path | None = None) -> "FolderLock":
         """Take the lock whose file is ``path`` (made if missing, in an existing folder), without waiting.
 
+        ``folder`` is the one that is locked, as the user knows it: that of the file unless told otherwise.
         Raises FolderLockedError naming the holder, and DiskError if the file cannot be opened. Where the file
         system knows no locks, says so in the log and goes on.
         """
+        folder = folder or path.absolute().parent
         with _guard:
             held_as = os.path.realpath(path)
             if held_as in _held or _identity(path) in _held.values():
-                raise FolderLockedError("folder_locked_here", path=path.absolute().parent)
+                raise FolderLockedError("folder_locked_here", path=folder)
             try:
-                descriptor = _open_and_lock(path)
+                descriptor = _open_and_lock(path, folder)
             except OSError as error:
                 raise DiskError("disk_lock_failed", path=path, reason=error.strerror) from error
             status = os.fstat(descriptor)
             _held[held_as] = (status.st_dev, status.st_ino)
-        lock = cls(path, descriptor, held_as)
+        lock = cls(path, folder, descriptor, held_as)
         lock._say_who()
         return lock
 
@@ -81,7 +84,7 @@ class FolderLock:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             if error.errno in (errno.EACCES, errno.EAGAIN):
-                raise _locked(self.path, self._descriptor) from error
+                raise _locked(self._folder, self._descriptor) from error
             if error.errno not in _UNSUPPORTED:
                 raise DiskError("disk_lock_failed", path=self.path, reason=error.strerror) from error
 
@@ -108,7 +111,7 @@ class FolderLock:
             os.pwrite(self._descriptor, text, 0)
 
 
-def _open_and_lock(path: Path) -> int:
+def _open_and_lock(path: Path, folder: Path) -> int:
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
@@ -116,10 +119,10 @@ def _open_and_lock(path: Path) -> int:
                 fcntl.lockf(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except OSError as error:
                 if error.errno in (errno.EACCES, errno.EAGAIN):
-                    raise _locked(path, descriptor) from error
+                    raise _locked(folder, descriptor) from error
                 if error.errno not in _UNSUPPORTED:
                     raise
-                _log.warning(messages.text("disk_lock_unsupported", path=path.absolute().parent))
+                _log.warning(messages.text("disk_lock_unsupported", path=folder))
             status = os.fstat(descriptor)
             if _identity(path) == (status.st_dev, status.st_ino):
                 return descriptor
@@ -129,13 +132,13 @@ def _open_and_lock(path: Path) -> int:
         os.close(descriptor)  # the file was replaced between open and lock: what is locked has no name any more
 
 
-def _locked(path: Path, descriptor: int) -> FolderLockedError:
+def _locked(folder: Path, descriptor: int) -> FolderLockedError:
     try:
         said = json.loads(os.pread(descriptor, 1 << 16, 0))
     except (OSError, ValueError):
         said = {}
     who = {name: said.get(name, "?") if isinstance(said, dict) else "?" for name in ("pid", "host", "started")}
-    return FolderLockedError("folder_locked", path=path.absolute().parent, **who)
+    return FolderLockedError("folder_locked", path=folder, **who)
 
 
 def _identity(path: Path) -> tuple[int, int] | None:
