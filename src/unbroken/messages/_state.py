@@ -89,6 +89,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "跟踪的对象与保存时不同：检查点中没有：{absent}；只在检查点中：{dropped}。"
         '请以相同的名字跟踪相同的对象，或用 resume="never" 开始新的训练。',
     ),
+    "state_kind_changed": (
+        "What was saved as '{name}' is not the state of a {new}; track the same object under that name as then.",
+        "以“{name}”保存的并不是 {new} 的状态；请以该名字跟踪与当时相同的对象。",
+    ),
     "state_optimizer_parameters": (
         "Optimizer '{name}' has other parameters than were saved: missing: {missing}; new: {new}. "
         'Give it the same parameters, or start a new run with resume="never".',

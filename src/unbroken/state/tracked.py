@@ -145,6 +145,7 @@ class Tracked:
         """
         states = {name: state for name, state in states.items() if state is not None}
         self._compare_names(states, plain=extras is None)
+        self._compare_kinds(states, extras)
         wanted = {name: adapter.fit(states[name]) for name, adapter in self._modules.items() if name in states}
         self.compare_architecture(
             {path: entry for name, state in wanted.items() for path, entry in architecture_of(name, state).items()}
@@ -206,6 +207,20 @@ class Tracked:
             raise ArchitectureChangedError(
                 "state_names_changed", absent=", ".join(absent) or "-", dropped=", ".join(dropped) or "-"
             )
+
+    def _compare_kinds(self, states: Mapping[str, Any], extras: Mapping[str, Any] | None) -> None:
+        now = {name: self._kind(name) for name in self._objects}
+        for name in states.keys() & now.keys():
+            then = now[name]
+            if extras is not None:
+                then = (
+                    "module" if name in extras["modules"] else "optimizer" if name in extras["optimizers"] else "other"
+                )
+            if then != now[name] or (then != "other" and not isinstance(states[name], Mapping)):
+                raise ArchitectureChangedError("state_kind_changed", name=name, new=type(self._objects[name]).__name__)
+
+    def _kind(self, name: str) -> str:
+        return "module" if name in self._modules else "optimizer" if name in self._optimizers else "other"
 
     def _compare_functions(self, saved: Mapping[str, Mapping[str, str]]) -> None:
         current = self._functions()
