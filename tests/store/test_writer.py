@@ -200,11 +200,12 @@ def test_a_disk_that_has_room_for_the_state_but_not_for_its_copies(small: Checkp
 
 def test_a_write_that_fails_inside_torch_is_told_by_its_cause(folder: CheckpointFolder) -> None:
     put(folder.latest, state(1))
+    payload = state(2, size=BIG)  # made here: torch must not start its threads in a forked child
 
     def work() -> None:
         signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
         resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, resource.RLIM_INFINITY))
-        report = save(folder, SaveJob(state(2, size=BIG), (folder.latest,)), set())
+        report = save(folder, SaveJob(payload, (folder.latest,)), set())
         assert report.error is not None and report.error.key == "disk_write_failed"
         assert os.strerror(errno.EFBIG) in str(report.error) and not report.safe
 
