@@ -10,7 +10,18 @@ import pytest
 import torch
 from torch import nn
 
-from tests.state.programs import Program, adversarial, read, scaled, small_model, supervised, with_optimizer, written
+from tests.state.programs import (
+    ExtraState,
+    Program,
+    adversarial,
+    read,
+    scaled,
+    small_model,
+    supervised,
+    with_model,
+    with_optimizer,
+    written,
+)
 from unbroken.errors import ArchitectureChangedError, UnsavableStateError, UsageError
 from unbroken.state.snapshot import copy_to_host, equal_bits
 from unbroken.state.tracked import Tracked
@@ -423,6 +434,39 @@ def test_modules_see_the_version_they_were_saved_with(wrap: Callable[[nn.Module]
     inner = Versioned(2, 2)
     tracking(model=nn.Sequential(inner)).restore(states)
     assert inner.seen == 3
+
+
+def test_a_buffer_born_in_training_comes_back_into_a_fresh_module() -> None:
+    saved = with_model(ExtraState)(0)
+    saved.run(range(2))
+    fresh = with_model(ExtraState)(1)
+    assert fresh.objects["model"].born is None
+    fresh.restore(saved.save())
+    assert equal_bits(saved.everything(), fresh.everything()) is None
+
+
+class Log(nn.Module):
+    """Its own extra state is a tensor that grows."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.log = torch.zeros(0)
+
+    def get_extra_state(self) -> torch.Tensor:
+        return self.log
+
+    def set_extra_state(self, state: torch.Tensor) -> None:
+        self.log = state
+
+
+def test_extra_state_may_be_of_any_size() -> None:
+    saved, fresh = Log(), Log()
+    saved.log = torch.ones(3)
+    states = read(written(copy_to_host(tracking(model=saved).state())))
+    tracking(model=fresh).restore(states)
+    assert fresh.log.tolist() == [1.0] * 3
+    fresh.log.zero_()
+    assert states["model"]["_extra_state"].tolist() == [1.0] * 3, "the payload was changed"
 
 
 def test_the_expected_size_is_that_of_the_file() -> None:

@@ -14,7 +14,7 @@ from unbroken.errors import ArchitectureChangedError
 from unbroken.state.adapters import describe, one_line
 from unbroken.state.encoding import decode, encode
 from unbroken.state.functions import fingerprint
-from unbroken.state.snapshot import equal_bits
+from unbroken.state.snapshot import equal_bits, own_copy
 
 _log = logging.getLogger("unbroken")
 
@@ -97,7 +97,12 @@ class ModuleState:
                 module._buffers[key] = torch.empty_like(value, device=_device_of(self._module))
         names = self._bare_names()
         live_names = {names(key): key for key in self._module.state_dict()}
-        state = OrderedDict((live_names.get(key, key), value) for key, value in wanted.items())
+        # Torch copies tensors into the live ones, but a module keeps the very extra state that it is given.
+        copied = OrderedDict(
+            (key, own_copy(value, f"{self.name}.{key}") if key.endswith(_EXTRA_STATE) else value)
+            for key, value in wanted.items()
+        )
+        state = OrderedDict((live_names.get(key, key), value) for key, value in copied.items())
         if metadata is not None:
             state._metadata = {  # type: ignore[attr-defined]
                 path: dict(metadata.get(names(path), {}))
