@@ -26,6 +26,7 @@ from unbroken.loop.triggers import Triggers, seconds
 from unbroken.state.encoding import decode
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
+from unbroken.state.snapshot import own_copy
 from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState
 from unbroken.store.payload import OWN
@@ -112,7 +113,7 @@ class Run:
         self._loaders: dict[int, tuple[DataLoader[Any], PositionedLoader]] = {}
         self._mid_epoch: Mapping[str, Any] | None = None
         self._kept: dict[str, Any] | None = None
-        self._epoch_streams: Mapping[str, Any] = {}
+        self._epoch_start: Mapping[str, Any] = {}
         self._loops_opened = 0
         self._in_epoch = False
         self._stopped = False
@@ -271,17 +272,24 @@ class Run:
             streams = decode(own["streams"])
             if own["in_epoch"]:
                 self._mid_epoch = beginning.payload
-                self._epoch_streams = streams["epoch_start"]
+                self._epoch_start = streams["epoch_start"]
             else:
                 restore_streams(streams["now"])
         atexit.register(self.close)
         return self._saver
 
     def _open_epoch(self) -> None:
+        # The code before the batches runs again when the epoch is resumed inside, and what it draws must be the same.
         if self._mid_epoch is not None:
-            restore_streams(self._epoch_streams)
+            restore_streams(self._epoch_start)
+            self._tracked.restore_generators(self._epoch_start["generators"])
+            self._user_state.restore(self._epoch_start["state"])
         else:
-            self._epoch_streams = capture_streams()
+            self._epoch_start = {
+                **capture_streams(),
+                "generators": self._tracked.generators(),
+                "state": own_copy(self._user_state.values_to_save(), "state"),
+            }
         self._loops_opened = 0
         self._in_epoch = True
         self._enter_user_code()
@@ -381,7 +389,7 @@ class Run:
             reason,
             streams={
                 "now": capture_streams(),
-                "epoch_start": self._epoch_streams if self._in_epoch else None,
+                "epoch_start": self._epoch_start if self._in_epoch else None,
             },
             in_epoch=self._in_epoch,
             stop_requested=self._stop_reason,

@@ -12,6 +12,8 @@ from unbroken.state.encoding import encode
 from unbroken.state.functions import fingerprints
 from unbroken.state.snapshot import equal_bits, own_copy
 
+GENERATORS = (torch.Generator, np.random.Generator, np.random.BitGenerator, np.random.RandomState, random.Random)
+
 
 @runtime_checkable
 class Stateful(Protocol):

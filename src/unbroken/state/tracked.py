@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 from unbroken import messages
 from unbroken.errors import ArchitectureChangedError, UsageError
 from unbroken.state import functions
-from unbroken.state.adapters import ObjectState, adapt, check_same_shape
+from unbroken.state.adapters import GENERATORS, ObjectState, adapt, check_same_shape
 from unbroken.state.encoding import decode, encode
 from unbroken.state.modules import ModuleState, architecture_of, compare_architectures
 from unbroken.state.optimizers import Names, OptimizerState
@@ -74,6 +74,14 @@ class Tracked:
     def state(self) -> dict[str, Any]:
         """The state_dict of everything tracked, by name; its tensors are the live ones."""
         return {name: self._adapter(name).state() for name in self._objects}
+
+    def generators(self) -> dict[str, Any]:
+        """The states of the random generators among them: streams of the user's own, beside the global ones."""
+        return {name: self._adapter(name).state() for name, obj in self._objects.items() if isinstance(obj, GENERATORS)}
+
+    def restore_generators(self, states: Mapping[str, Any]) -> None:
+        for name, state in states.items():
+            self._others[name].restore(state)
 
     def extras(self) -> dict[str, Any]:
         """What the state_dicts leave out and an exact resume needs; belongs into the checkpoint beside them.
