@@ -1,6 +1,7 @@
 """Snapshots are out of training's reach, share what was shared, and comparisons miss no bit."""
 
 import math
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.state.programs import read, written
-from unbroken.state.snapshot import copy_to_host, equal_bits, own_copy
+from unbroken.state.memory import SnapshotMemory
+from unbroken.state.snapshot import copy_to_host, decode, equal_bits, own_copy
 
 
 def test_a_snapshot_is_independent_of_the_live_tensors() -> None:
@@ -152,3 +154,91 @@ def test_an_own_copy_shares_nothing() -> None:
     copied["l"].append(2)
     copied["a"][0] = 5
     assert equal_bits(value, {"t": torch.ones(2), "l": [1], "a": np.ones(2)}) is None
+
+
+def big(fill: float, count: int = 400_000) -> dict[str, Any]:
+    return {
+        "w": torch.full((count,), fill),
+        "t": torch.full((300, 400), fill).t(),
+        "n": [torch.tensor(fill), torch.tensor(3)],
+    }
+
+
+def test_the_memory_of_a_snapshot_that_is_gone_is_used_again() -> None:
+    first = copy_to_host(big(1.0))
+    address = first["w"].data_ptr()
+    second = copy_to_host(big(2.0))
+    assert second["w"].data_ptr() != address
+    assert equal_bits(first, big(1.0)) is None
+    del first
+    third = copy_to_host(big(3.0))
+    assert third["w"].data_ptr() == address
+    assert equal_bits(second, big(2.0)) is None
+    assert equal_bits(third, big(3.0)) is None
+
+
+def test_one_tensor_left_of_a_snapshot_keeps_its_memory() -> None:
+    snapshot = copy_to_host(big(1.0))
+    kept = snapshot["n"][0]
+    address = snapshot["w"].data_ptr()
+    del snapshot
+    for fill in (2.0, 3.0, 4.0):
+        assert copy_to_host(big(fill))["w"].data_ptr() != address
+    assert kept.item() == 1.0
+
+
+def test_memory_of_another_size_goes_back_to_the_system() -> None:
+    memory = SnapshotMemory()
+    leases = [memory.lease(5 << 20), memory.lease(6 << 20), memory.lease(7 << 20)]
+    leases.clear()
+    assert len(memory._free) == 2
+    memory.lease(1 << 20)
+    assert [len(block) for block in memory._free] == [1 << 20]
+
+
+def test_an_own_copy_never_lies_in_snapshot_memory() -> None:
+    """It may become an optimizer's state, which a forked child can read."""
+    copied = own_copy(big(1.0))
+    assert "dc" not in flags_of(copied["w"])
+    assert equal_bits(copied, big(1.0)) is None
+
+
+def test_snapshots_are_left_out_of_forks() -> None:
+    """After a fork, writing to a page that a child shares would copy it first."""
+    snapshot = copy_to_host(big(1.0))
+    assert "dc" in flags_of(snapshot["w"])
+
+
+def flags_of(tensor: torch.Tensor) -> list[str]:
+    """The kernel's flags of the memory a tensor lies in; ``dc``: do not copy on fork."""
+    inside = False
+    for line in Path("/proc/self/smaps").read_text().splitlines():
+        head = line.split(maxsplit=1)[0]
+        if "-" in head:
+            start, end = (int(part, 16) for part in head.split("-"))
+            inside = start <= tensor.data_ptr() < end
+        elif inside and head == "VmFlags:":
+            return line.split()[1:]
+    raise AssertionError("no such mapping")
+
+
+def test_a_large_snapshot_is_as_exact_as_a_small_one() -> None:
+    value = {
+        "pad": torch.zeros(300_000),
+        "last": torch.randn(2, 3, 4, 4).contiguous(memory_format=torch.channels_last),
+        "view": torch.randn(4, 6)[::2, ::3],
+        "expanded": torch.randn(1, 3).expand(5, 3),
+        "sparse": torch.eye(3).to_sparse(),
+        "empty": torch.empty(0, 3),
+        "bools": torch.tensor([True, False, True]),
+        "fp8": torch.randn(5).to(torch.float8_e4m3fn),
+        "complex": torch.randn(3, dtype=torch.complex64).conj(),
+        "array": np.arange(6.0),
+    }
+    value["tied"] = value["last"]
+    snapshot = copy_to_host(value)
+    assert snapshot["tied"] is snapshot["last"]
+    back = decode(read(written(snapshot)))
+    assert equal_bits(back, value) is None
+    assert back["last"].stride() == value["last"].stride()  # type: ignore[attr-defined]
+    assert len(written(snapshot)) < 1_250_000

@@ -128,7 +128,11 @@ class _Encoder:
             return _encode_path(value, path)
         if kind in (datetime.datetime, datetime.date, datetime.time, datetime.timedelta):
             return _encode_time(value, path)
-        if isinstance(value, enum.Enum) and _find_class(*_class_name(kind)) is kind and value.name is not None:
+        if (
+            isinstance(value, enum.Enum)
+            and _find_class(*_class_name(kind)) is kind
+            and kind.__members__.get(value.name) is value
+        ):
             return {MARK: "enum", "class": list(_class_name(kind)), "name": value.name}
         if isinstance(value, tuple) and _is_namedtuple(kind) and _find_class(*_class_name(kind)) is kind:
             items = [self.encode(v, child_path(path, f), depth + 1) for f, v in zip(kind._fields, value, strict=True)]

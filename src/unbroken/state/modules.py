@@ -98,11 +98,11 @@ class ModuleState:
         names = self._bare_names()
         live_names = {names(key): key for key in self._module.state_dict()}
         # Torch copies tensors into the live ones, but a module keeps the very extra state that it is given.
-        copied = OrderedDict(
+        copied: OrderedDict[str, Any] = OrderedDict(
             (key, own_copy(value, f"{self.name}.{key}") if key.endswith(_EXTRA_STATE) else value)
             for key, value in wanted.items()
         )
-        state = OrderedDict((live_names.get(key, key), value) for key, value in copied.items())
+        state: OrderedDict[str, Any] = OrderedDict((live_names.get(k, k), value) for k, value in copied.items())
         if metadata is not None:
             state._metadata = {  # type: ignore[attr-defined]
                 path: dict(metadata.get(names(path), {}))

@@ -1,6 +1,8 @@
 """Snapshots: the state copied out of training's reach in one go, and compared bit for bit."""
 
 import struct
+from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -10,43 +12,77 @@ from unbroken.state.encoding import child_path as child_path
 from unbroken.state.encoding import decode as decode
 from unbroken.state.encoding import encode as encode
 from unbroken.state.encoding import encode_with
+from unbroken.state.memory import SnapshotMemory, place, room_for
 
 _INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
 
 
+_LEASED = 1 << 20  # below it, memory of its own costs less than it saves
+
+_memory = SnapshotMemory()
+
+
 def copy_to_host(value: object, path: str = "") -> Any:
-    """``value`` encoded, with every tensor copied into CPU memory of its own: training may go on and change it.
+    """``value`` encoded, with every tensor copied into CPU memory: training may go on and change it.
 
     Tensors that are one tensor under several names (same memory, shape and strides: tied weights) are copied
-    once and stay one. Dense layouts keep their strides (channels_last). Raises ``UnsavableStateError``.
+    once and stay one. Dense layouts keep their strides (channels_last). A snapshot is for writing to a file, not
+    for handing to live objects: its memory is used again by a later snapshot once it is gone, and is not there in
+    forked processes. Raises ``UnsavableStateError``.
     """
-    copies: dict[tuple[object, ...], torch.Tensor] = {}
-    # The originals are kept until the end: a temporary's memory could be given to the next one,
-    # which would then look like the same tensor.
-    alive: list[torch.Tensor] = []
-
-    def keep(tensor: torch.Tensor) -> torch.Tensor:
-        if tensor.layout != torch.strided or not tensor.numel():
-            return _copy(tensor)
-        identity = (
-            tensor.untyped_storage().data_ptr(),
-            tensor.device,
-            tensor.storage_offset(),
-            tensor.shape,
-            tensor.stride(),
-            tensor.dtype,
-        )
-        if identity not in copies:
-            alive.append(tensor)
-            copies[identity] = _copy(tensor)
-        return copies[identity]
-
-    return encode_with(value, path, keep)
+    unique: dict[object, torch.Tensor] = {}
+    encoded = encode_with(value, path, lambda tensor: unique.setdefault(_identity(tensor), tensor))
+    dense = [tensor for tensor in unique.values() if tensor.layout == torch.strided and tensor.numel()]
+    size = sum(map(room_for, dense))
+    if size < _LEASED:
+        return _replaced(encoded, {id(tensor): _copy(tensor) for tensor in unique.values()})
+    lease = _memory.lease(size)
+    copies: dict[int, torch.Tensor] = {}
+    offset = 0
+    for tensor in dense:
+        copies[id(tensor)] = place(tensor, lease, offset)
+        offset += room_for(tensor)
+    for tensor in unique.values():
+        if id(tensor) not in copies:
+            copies[id(tensor)] = _copy(tensor)
+    return _replaced(encoded, copies)
 
 
 def own_copy(value: object, path: str = "") -> Any:
     """A deep copy of a decoded value, for a ``load_state_dict`` that keeps the very tensors it is given."""
-    return decode(copy_to_host(value, path), path)
+    unique: dict[object, torch.Tensor] = {}
+    encoded = encode_with(value, path, lambda tensor: unique.setdefault(_identity(tensor), tensor))
+    return decode(_replaced(encoded, {id(tensor): _copy(tensor) for tensor in unique.values()}), path)
+
+
+def _identity(tensor: torch.Tensor) -> object:
+    """Equal for tensors that are the same memory seen the same way. Holds only while both are alive."""
+    if tensor.layout != torch.strided or not tensor.numel():
+        return id(tensor)
+    return (
+        tensor.untyped_storage().data_ptr(),
+        tensor.device,
+        tensor.storage_offset(),
+        tensor.shape,
+        tensor.stride(),
+        tensor.dtype,
+    )
+
+
+def _replaced(encoded: Any, copies: Mapping[int, torch.Tensor]) -> Any:
+    """An encoded value with its tensors replaced by their copies, in place."""
+    if isinstance(encoded, torch.Tensor):
+        return copies[id(encoded)]
+    if isinstance(encoded, dict):
+        for key, child in encoded.items():
+            encoded[key] = _replaced(child, copies)
+        if type(encoded) is OrderedDict:
+            _replaced(vars(encoded), copies)
+    elif type(encoded) is list:
+        encoded[:] = [_replaced(child, copies) for child in encoded]
+    elif type(encoded) is tuple:
+        return tuple(_replaced(child, copies) for child in encoded)
+    return encoded
 
 
 def _copy(tensor: torch.Tensor) -> torch.Tensor:

@@ -1,0 +1,65 @@
+"""Host memory for snapshots: paid for once, used again when a snapshot is gone, invisible to forked workers."""
+
+import contextlib
+import ctypes
+import mmap
+import weakref
+from collections import deque
+from typing import TYPE_CHECKING
+
+import torch
+
+if TYPE_CHECKING:
+    Lease = ctypes.Array[ctypes.c_char]
+
+_ALIGNMENT = 64
+_MOST_FREE = 2  # as many snapshots as a run has alive at one time
+
+
+class SnapshotMemory:
+    """Blocks of memory that come back by themselves when the last tensor on them is gone.
+
+    Copying into fresh pages is several times slower than into touched ones, and after a fork every page written to is
+    copied once more. So blocks are kept, and are left out of forks: a forked child has nothing at their
+    addresses. Nothing but snapshots may lie here.
+    """
+
+    def __init__(self) -> None:
+        self._free: deque[mmap.mmap] = deque(maxlen=_MOST_FREE)
+
+    def lease(self, size: int) -> "Lease":
+        """``size`` bytes, the caller's as long as they, or a tensor on them, are referred to."""
+        free = [self._free.popleft() for _ in range(len(self._free))]
+        fitting = [block for block in free if size <= len(block) <= 2 * size]
+        # What does not fit the state any more will not fit the next one either: it goes back to the system.
+        block = fitting.pop() if fitting else _new_block(size)
+        self._free.extend(fitting)
+        lease = (ctypes.c_char * size).from_buffer(block)
+        weakref.finalize(lease, self._free.append, block).atexit = False
+        return lease
+
+
+def room_for(tensor: torch.Tensor) -> int:
+    """The bytes ``place`` needs for a copy of ``tensor``."""
+    return -(-tensor.nbytes // _ALIGNMENT) * _ALIGNMENT
+
+
+def place(tensor: torch.Tensor, lease: "Lease", offset: int) -> torch.Tensor:
+    """A copy of ``tensor`` at ``offset`` of a lease, which lives as long as the copy; strides as ``clone`` has them."""
+    flat = torch.frombuffer(lease, dtype=torch.uint8, count=tensor.nbytes, offset=offset).view(tensor.dtype)
+    if tensor.is_contiguous():
+        copy = flat.view(tensor.shape)
+    else:
+        copy = flat.as_strided(tensor.shape, torch.empty_like(tensor, device="meta").stride())
+    return copy.copy_(tensor)
+
+
+def _new_block(size: int) -> mmap.mmap:
+    if not hasattr(mmap, "MAP_PRIVATE"):
+        return mmap.mmap(-1, size)
+    block = mmap.mmap(-1, size, flags=mmap.MAP_PRIVATE | mmap.MAP_ANONYMOUS)
+    for advice in ("MADV_DONTFORK", "MADV_HUGEPAGE"):
+        if hasattr(mmap, advice):
+            with contextlib.suppress(OSError):  # advice: a kernel may not know it
+                block.madvise(getattr(mmap, advice))
+    return block
