@@ -71,7 +71,7 @@ def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | 
     """
     folder = CheckpointFolder(origin.folder)
     folder.prepare()
-    lock = FolderLock.acquire(folder.lock_path)
+    lock = FolderLock.acquire(folder.lock_path, folder.path)
     try:
         remove_temporaries(folder.path)
         return _Beginner(origin, folder, lock, parts, seed, planned_epochs).begin()

@@ -114,6 +114,7 @@ class Saver:
 
     def save(self, payload: dict[str, Any], *names: Path) -> None:
         """Hand a snapshot to the writer, under these names; waits while an earlier save is being written."""
+        self._lock.renew()
         self._writer.submit(SaveJob(payload, names, self._policy, self._protected))
         self.saved_step = payload[keys.OWN]["step"]
         self._saved_at = time.monotonic()

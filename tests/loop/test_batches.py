@@ -21,6 +21,7 @@ from torch.utils.data import (
 from tests.loop.datasets import AtOnce, Curriculum, Noisy, OwnStreams, shaking_collate, tell_users_dataset
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.batches import PositionedLoader
+from unbroken.loop.loaders import resumable
 from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.state.snapshot import equal_bits
 
@@ -213,7 +214,7 @@ def test_a_users_own_sampler_resumes_exactly() -> None:
 )
 def test_what_cannot_be_exact_is_refused_by_name(make: Any, named: str) -> None:
     with pytest.raises(LoaderRefusedError, match=named):
-        PositionedLoader(make(), SEED)
+        resumable(make(), SEED)
 
 
 def test_a_dataset_given_twice_is_not_confused() -> None:
