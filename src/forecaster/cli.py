@@ -87,7 +87,8 @@ def _choose_options(given: Mapping[str, Any], *, auto: bool) -> tuple[Options, f
 
 
 def _train(options: Options, new_rate: float | None, console: "Console") -> None:
-    _log.info(text("parameters", parameters=json.dumps(options.parameters(), ensure_ascii=False)))
+    given = {name: value for name, value in options.parameters().items() if value is not None}
+    _log.info(text("parameters", parameters=json.dumps(given, ensure_ascii=False)))
 
     from forecaster.plots import draw, resumed_epochs
     from forecaster.progress import EpochReport

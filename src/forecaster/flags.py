@@ -76,7 +76,7 @@ class _HelpFormatter(argparse.HelpFormatter):
 
 def _apply_language(argv: Sequence[str]) -> None:
     """Before the parser is built, which has sentences of its own; a wrong value is refused by the parser."""
-    for flag, value in zip(argv, [*argv[1:], ""], strict=True):
+    for flag, value in zip(argv, [*argv[1:], ""], strict=False):
         chosen = value if flag == "--lang" else flag.removeprefix("--lang=") if flag.startswith("--lang=") else ""
         if chosen in ("zh", "en"):
             os.environ["UNBROKEN_LANG"] = chosen

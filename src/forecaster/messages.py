@@ -67,6 +67,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The data file {path} is not a table: {reason}",
         "数据文件 {path} 不是规则的表格：{reason}",
     ),
+    "more_fields": (
+        "its rows have more fields than its header ({count})",
+        "数据行的字段多于表头（{count} 个）",
+    ),
     "data_needs_pyarrow": (
         "Reading Parquet ({path}) needs pyarrow: pip install pyarrow.",
         "读取 Parquet（{path}）需要 pyarrow：pip install pyarrow。",
@@ -230,10 +234,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "预处理缓存 {path} 存在，将被复用。",
     ),
     "found_no_cache": ("There is no preprocessed data {path} either.", "也没有预处理缓存 {path}。"),
-    "taken_over": (
-        "Not given now, so as the run was started: {parameters}",
-        "本次未指定，沿用该次训练的参数：{parameters}",
-    ),
     "other_task": (
         "The run in {path} learns with {name} = {old}, and {new} was asked for: its history can't go on "
         "with that. Leave "

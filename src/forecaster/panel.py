@@ -1,11 +1,12 @@
 """Reads a CSV or Parquet panel of daily bars: every value is checked, and nothing is repaired unasked."""
 
+import csv
 import gzip
 import io
 import logging
 import os
 import zlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Hashable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
@@ -131,16 +132,20 @@ def _read_table(path: Path, layout: PanelFormat, limit: int) -> pd.DataFrame:
         sample = raw.read(_SAMPLE)
         raw.seek(0)
         header, separator, encoding = _sniff(sample, path)
-        chosen = choose_columns(header, layout.columns, path)
+        places = {role: header.index(name) for role, name in choose_columns(header, layout.columns, path).items()}
         table = pd.read_csv(
             io.BufferedReader(BoundedReader(raw, limit), _BLOCK),
             sep=separator,
             encoding=encoding,
-            usecols=list(chosen.values()),
-            dtype={name: str for role, name in chosen.items() if role in ("stock", "date")},
+            header=None,
+            skiprows=1,
+            names=list(range(len(header))),  # all of them: with a selection, pandas lets longer rows pass
+            dtype={place: str for role, place in places.items() if role in ("stock", "date")},
             skipinitialspace=True,
         )
-    return _by_role(table, chosen)
+    if not isinstance(table.index, pd.RangeIndex):
+        raise InputError("data_not_a_table", path=path, reason=text("more_fields", count=len(header)))
+    return _by_role(table, places)
 
 
 def _open_unpacked(path: Path, magic: bytes) -> IO[bytes]:
@@ -176,11 +181,12 @@ def _sniff(sample: bytes, path: Path) -> tuple[list[str], str, str]:
     except UnicodeDecodeError:
         line, encoding = first.decode("gb18030"), "gb18030"
     separator = max(",;\t", key=line.count)
-    return [name.strip().strip('"') for name in line.rstrip("\r").split(separator)], separator, encoding
+    header = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
+    return [name.strip() for name in header], separator, encoding
 
 
-def _by_role(table: pd.DataFrame, chosen: Mapping[Role, str]) -> pd.DataFrame:
-    renamed = table.rename(columns={name: role for role, name in chosen.items()})
+def _by_role(table: pd.DataFrame, chosen: Mapping[Role, Hashable]) -> pd.DataFrame:
+    renamed = table[list(chosen.values())].set_axis(list(chosen), axis=1)
     if "stock" not in renamed:
         renamed["stock"] = "-"
     if "adjusted" not in renamed:
@@ -193,7 +199,8 @@ def _checked(table: pd.DataFrame, path: Path, *, drop: bool) -> pd.DataFrame:
     checked = pd.DataFrame({"stock": table["stock"].astype("string").str.strip(), "date": _days(table["date"])})
     wrong = pd.DataFrame({"stock": checked["stock"].fillna("") == "", "date": checked["date"].isna()})
     for role in NUMBERS:
-        numbers = pd.to_numeric(table[role], errors="coerce").astype("float64")
+        parsed = pd.to_numeric(table[role], errors="coerce")
+        numbers = pd.Series(parsed.to_numpy(dtype=np.float64, na_value=np.nan), index=table.index)
         lowest_is_zero = role == "volume"
         checked[role] = numbers
         wrong[role] = ~np.isfinite(numbers) | ((numbers < 0) if lowest_is_zero else (numbers <= 0))
@@ -227,7 +234,7 @@ def _days(dates: "pd.Series[Any]") -> "pd.Series[Any]":
     written = dates.astype("string").str.strip().str.replace(_DIGITS_ONLY, r"\1-\2-\3", regex=True)
     unique = pd.Series(written.dropna().unique(), dtype="string")
     parts = unique.str.extract(_YEAR_FIRST)
-    days = pd.to_datetime(parts.rename(columns={0: "year", 1: "month", 2: "day"}), errors="coerce")
+    days = pd.to_datetime(parts[0] + "-" + parts[1] + "-" + parts[2], format="%Y-%m-%d", errors="coerce")
     return pd.to_datetime(written.map(dict(zip(unique, days, strict=True))))
 
 

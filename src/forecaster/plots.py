@@ -60,6 +60,7 @@ def draw(path: Path, outcome: Outcome, target: str, resumed: Sequence[int]) -> N
         "axes.spines.top": False,
         "axes.spines.right": False,
         "axes.unicode_minus": False,
+        "date.converter": "concise",
     }
     with mpl.rc_context({**style, "font.family": fonts}):
         figure, axes = plt.subplots(2, 2, figsize=(11, 7.5), layout="constrained")

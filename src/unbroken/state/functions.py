@@ -25,7 +25,7 @@ def fingerprint(function: Callable[..., object]) -> str:
 
 def fingerprints(owner: object) -> dict[str, str]:
     """The fingerprint of every function held by ``owner``'s attributes, by its path in them."""
-    return dict(_held(vars(owner), "", 0))
+    return dict(_held(vars(owner), "", {id(owner)}))
 
 
 def changed(saved: Mapping[str, str], current: Mapping[str, str]) -> list[str]:
@@ -43,24 +43,25 @@ def _version(mark: str) -> str:
     return mark.partition(":")[0]
 
 
-def _held(attributes: Mapping[Any, object], path: str, depth: int) -> Iterator[tuple[str, str]]:
+def _held(attributes: Mapping[Any, object], path: str, seen: set[int]) -> Iterator[tuple[str, str]]:
     for key, value in attributes.items():
         if key != "optimizer":  # a scheduler's optimizer is tracked for itself
-            yield from _held_in(value, child_path(path, key), depth)
+            yield from _held_in(value, child_path(path, key), seen)
 
 
-def _held_in(value: object, path: str, depth: int) -> Iterator[tuple[str, str]]:
-    if depth > _DEPTH:
+def _held_in(value: object, path: str, seen: set[int]) -> Iterator[tuple[str, str]]:
+    if callable(value) and not isinstance(value, type):
+        yield path, fingerprint(value)
+    elif id(value) in seen:
         return
-    if isinstance(value, dict):
-        yield from _held(value, path, depth + 1)
+    elif isinstance(value, dict):
+        yield from _held(value, path, seen | {id(value)})
     elif isinstance(value, (list, tuple)):
         for i, item in enumerate(value):
-            yield from _held_in(item, f"{path}[{i}]", depth + 1)
-    elif callable(value) and not isinstance(value, type):
-        yield path, fingerprint(value)
+            yield from _held_in(item, f"{path}[{i}]", seen | {id(value)})
     elif hasattr(value, "state_dict") and hasattr(value, "__dict__"):
-        yield from _held(vars(value), path, depth + 1)
+        seen.add(id(value))
+        yield from _held(vars(value), path, seen)
 
 
 def _describe(value: object, depth: int) -> Iterator[str]:
@@ -71,6 +72,8 @@ def _describe(value: object, depth: int) -> Iterator[str]:
         yield from _describe_function(value, depth)
     elif isinstance(value, types.MethodType):
         yield from _describe(value.__func__, depth)
+    elif isinstance(value, types.BuiltinFunctionType):
+        yield f"{value.__module__}.{value.__qualname__}"
     elif isinstance(value, functools.partial):
         for part in (value.func, value.args, tuple(sorted(value.keywords.items()))):
             yield from _describe(part, depth + 1)

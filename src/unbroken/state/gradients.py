@@ -75,7 +75,8 @@ class _Witness:
     """Watches what becomes of one optimizer's gradients, by the smallest parameter that has one.
 
     The gradient's object tells whether it was dropped (``set_to_none``), its version counter whether it was
-    added to. A gradient made with ``create_graph`` is added to out of place and proves nothing.
+    added to. A gradient made with ``create_graph`` is added to out of place and proves nothing. Not seen through:
+    a loop that replaces ``.grad`` by hand with a new tensor computed from the old.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
@@ -117,7 +118,7 @@ class _Witness:
         if current is gradient and gradient._version == version:
             return  # nothing happened to it: this batch proves nothing
         dropped = current is not gradient and gradient._version == version
-        self._proven = dropped and (current is None or (current.grad_fn is None and not current.requires_grad))
+        self._proven = dropped and not any(g is not None and g.requires_grad for g in (gradient, current))
 
 
 def _smallest(optimizer: Optimizer) -> torch.Tensor | None:

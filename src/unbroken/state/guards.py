@@ -4,6 +4,7 @@ import enum
 import importlib.metadata
 import os
 import platform
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -164,7 +165,8 @@ def _plain(value: object) -> object:
         return f"{type(value).__name__}.{value.name}"
     if isinstance(value, os.PathLike):
         return os.fspath(value)
-    return str(value)
+    # An address would be another in every process.
+    return re.sub(r" at 0x[0-9A-Fa-f]+", "", str(value))
 
 
 def _listed(value: object) -> object:

@@ -51,21 +51,23 @@ class History:
         """Add to the epoch's weighted means. Sums are in float64, in the order given, and survive a resume exactly."""
         if not (isinstance(weight, Real) and math.isfinite(weight) and weight >= 0):
             raise UsageError("state_bad_weight", weight=weight)
-        for name, value in values.items():
-            if name in self._recorded:
-                raise UsageError("state_metric_both_ways", name=name)
+        taken = {name: _scalar(name, value) for name, value in values.items()}
+        for name in taken:
             if name not in self._sums:
                 _check_name(name)
-                self._sums[name] = _Sum()
-            self._sums[name].add(_scalar(name, value), float(weight))
+            if name in self._recorded:
+                raise UsageError("state_metric_both_ways", name=name)
+        for name, value in taken.items():
+            self._sums.setdefault(name, _Sum()).add(value, float(weight))
 
     def record(self, values: Mapping[str, object]) -> None:
         """Set this epoch's values; a second value for the same metric replaces the first."""
-        for name, value in values.items():
+        taken = {name: float(_scalar(name, value)) for name, value in values.items()}
+        for name in taken:
             _check_name(name)
             if name in self._sums:
                 raise UsageError("state_metric_both_ways", name=name)
-            self._recorded[name] = float(_scalar(name, value))
+        self._recorded.update(taken)
 
     def finish_epoch(self) -> bool:
         """Append this epoch's values to the histories; whether this epoch is the new best."""

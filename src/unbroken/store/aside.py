@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from unbroken.disk import durable
 from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError
 from unbroken.store import manifest as manifests
 from unbroken.store.ancestry import is_ancestor, newest_first
@@ -28,6 +29,32 @@ def retire_branch(folder: CheckpointFolder, run_id: str, branch: int, after: Pro
         return []
     archive = folder.new_archive(f"{run_id}-before-branch-{branch}")
     return [folder.move_into(archive, folder.path / info.name) for info in left]
+
+
+def clean(folder: CheckpointFolder) -> None:
+    """Finish or remove what a killed trainer left half done. Only under the folder's lock, and before saving.
+
+    A save killed between its two renames has replaced ``latest``, and holds the state before it under a
+    temporary name: it gets the name ``previous`` now, as it would have.
+    """
+    for path in folder.interrupted():
+        try:
+            left = manifests.describe(folder, path)
+        except (CheckpointDamagedError, DiskError, NothingToResumeError):
+            continue
+        # With two links latest was not replaced yet.
+        if path.stat().st_nlink == 1 and _is_newer(left, folder):
+            durable.remove_durably(folder.previous)
+            durable.move_durably(path, folder.previous)
+    folder.remove_litter()
+
+
+def _is_newer(left: Manifest, folder: CheckpointFolder) -> bool:
+    try:
+        there = manifests.describe(folder, folder.previous)
+    except (CheckpointDamagedError, DiskError, NothingToResumeError):
+        return True
+    return there.progress.run_id != left.progress.run_id or there.progress.order < left.progress.order
 
 
 def archive_run(folder: CheckpointFolder, label: str) -> Path:

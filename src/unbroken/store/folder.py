@@ -54,10 +54,16 @@ class CheckpointFolder:
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise DiskError("store_folder_unwritable", path=folder, reason="permission denied")
 
-    def clean(self) -> None:
+    def interrupted(self) -> list[Path]:
+        """Old newest states that a save was killed over while it gave them the name ``previous``."""
+        pattern = f".{self.previous.name}."
+        return [path for path in self._files() if path.name.startswith(pattern) and path.name.endswith(".tmp")]
+
+    def remove_litter(self) -> None:
         """Remove what dead writers left behind, and manifests without a file. Only under the lock."""
         for folder in (self.path, self.internal, self.manifests):
-            durable.remove_temporaries(folder)
+            if folder.is_dir():
+                durable.remove_temporaries(folder)
         for manifest in _regular_files(self.manifests):
             name = manifest.name.removesuffix(".json")
             if name != manifest.name and not os.path.lexists(self.path / name):

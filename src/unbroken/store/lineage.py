@@ -15,6 +15,7 @@ from unbroken.store import payload as keys
 from unbroken.store import torchfile
 from unbroken.store.ancestry import newest_first
 from unbroken.store.aside import archive_run as archive_run
+from unbroken.store.aside import clean as clean
 from unbroken.store.aside import retire_branch as retire_branch
 from unbroken.store.folder import CheckpointFolder, is_own_name
 from unbroken.store.manifest import Manifest

@@ -6,6 +6,7 @@ import sys
 import threading
 
 from unbroken.errors import DiskError
+from unbroken.store.aside import clean
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.save import Branch, save
 from unbroken.store.save import SaveJob as SaveJob
@@ -67,7 +68,7 @@ class Writer:
     def _work(self) -> None:
         _lower_priority()
         with contextlib.suppress(DiskError):  # litter is in nobody's way
-            self.folder.clean()
+            clean(self.folder)
         while True:
             with self._changed:
                 self._changed.wait_for(lambda: self._job is not None or self._closed)

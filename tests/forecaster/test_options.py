@@ -1,0 +1,58 @@
+"""A resumed run takes over what the run was started with; what is given now wins, and the task can't change."""
+
+from datetime import date
+from pathlib import Path
+
+import pytest
+
+from forecaster.errors import OtherTaskError
+from forecaster.options import Options, continued
+
+SAVED = Options(epochs=50, lr=1e-3, target="return", data="mine.csv", seed=9).parameters()
+SOURCE = Path("checkpoints")
+
+
+def test_taken_over_unless_given() -> None:
+    options = continued({"lr": 5e-4, "resume": "auto"}, SAVED, SOURCE)
+    assert (options.epochs, options.lr, options.target, options.data, options.seed) == (
+        50,
+        5e-4,
+        "return",
+        "mine.csv",
+        9,
+    )
+    assert options.resume == "auto"
+
+
+def test_what_belongs_to_a_process_is_not_taken_over() -> None:
+    saved = {**SAVED, "allow_changed_data": True, "checkpoint_dir": "x", "stop_after": "1s", "resume": "y"}
+    assert continued({}, saved, SOURCE) == continued({}, SAVED, SOURCE)
+
+
+def test_unknown_parameters_of_another_version_are_left() -> None:
+    assert continued({}, {"epochs": 3, "momentum": 0.9}, SOURCE).epochs == 3
+
+
+@pytest.mark.parametrize(
+    "given", [{"target": "volatility"}, {"train_end": "2020-01-01"}, {"close_column": "x"}, {"drop_bad_rows": True}]
+)
+def test_another_task_is_refused(given: dict[str, object]) -> None:
+    with pytest.raises(OtherTaskError) as caught:
+        continued(given, SAVED, SOURCE)
+    assert caught.value.exit_code == 4
+    assert "--" + next(iter(given)).replace("_", "-") in str(caught.value)
+    assert continued({name: SAVED[name] for name in given}, SAVED, SOURCE) == continued({}, SAVED, SOURCE)
+
+
+def test_another_split_may_come_with_other_data_but_no_other_target() -> None:
+    options = continued({"train_end": "2020-01-01", "allow_changed_data": True}, SAVED, SOURCE)
+    assert options.train_end == "2020-01-01"
+    with pytest.raises(OtherTaskError):
+        continued({"target": "volatility", "allow_changed_data": True}, SAVED, SOURCE)
+
+
+def test_split_day() -> None:
+    assert Options().split_day() == date(2009, 12, 31)
+    assert Options(train_fraction=0.5).split_day() is None
+    assert Options(data="mine.csv").split_day() is None
+    assert Options(data="mine.csv", train_end="2020-02-03").split_day() == date(2020, 2, 3)
