@@ -44,7 +44,7 @@ def witness(order: int, averaged: bytes) -> Witness:
         average=xxhash.xxh3_64_intdigest(averaged),
         python=_python_state(),
         numpy=xxhash.xxh3_64_intdigest(_numpy_state()),
-        torch=xxhash.xxh3_64_intdigest(torch.default_generator.get_state().numpy()),
+        torch=xxhash.xxh3_64_intdigest(torch.default_generator.get_state().numpy().tobytes()),
     )
 
 
@@ -115,8 +115,11 @@ class Replay:
     steps: int = 0
     difference: tuple[int, tuple[str, ...]] | None = None
 
-    def compare(self, step: int, before: Witness, now: Witness) -> None:
+    def compare(self, step: int, before: Witness, now: Witness) -> bool:
+        """Count the step; whether it is the first that differs."""
         self.steps += 1
-        if self.difference is None and before != now:
-            differing = tuple(name for name in Witness._fields if getattr(before, name) != getattr(now, name))
-            self.difference = (step, differing)
+        if self.difference is not None or before == now:
+            return False
+        differing = tuple(name for name in Witness._fields if getattr(before, name) != getattr(now, name))
+        self.difference = (step, differing)
+        return True

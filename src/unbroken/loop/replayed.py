@@ -27,7 +27,7 @@ class ReplayedIterable:
         self.workers = loader.num_workers
         self._epoch = torch.zeros(4, dtype=torch.int64)
         if self.workers:
-            self._epoch.share_memory_()  # persistent workers outlive the epoch they were started in
+            self._epoch.share_memory_()  # type: ignore[no-untyped-call]  # persistent workers outlive the epoch they were started in
         self._dataset = _KeyedIterable(loader.dataset, self._epoch)
         self._generator = torch.Generator()
         self._rebuilt = rebuild(
