@@ -39,7 +39,9 @@ class OnlyHalf:
 
 
 @pytest.mark.parametrize(
-    "obj", [3, [1], {"a": 1}, None, OnlyHalf(), nn.Linear, random.SystemRandom(), random, "model", np.ones(2)], ids=lambda o: type(o).__name__
+    "obj",
+    [3, [1], {"a": 1}, None, OnlyHalf(), nn.Linear, random.SystemRandom(), random, "model", np.ones(2)],
+    ids=lambda o: type(o).__name__,
 )
 def test_what_cannot_be_restored_is_refused_when_tracked(obj: Any) -> None:
     with pytest.raises(UsageError) as raised:
@@ -382,6 +384,45 @@ def test_a_compiled_models_checkpoint_fits_the_plain_model_and_back() -> None:
             resumed.run(range(3, 5))
             assert equal_bits(whole.everything(), resumed.everything()) is None
     assert [build(0).tracked.compiled for build in builds] == [False, True, False]
+
+
+class Inner(nn.Module):
+    def __init__(self, wrap: Callable[[nn.Module], Any]) -> None:
+        super().__init__()
+        self.first = wrap(nn.Linear(2, 2))
+        self.second = nn.Sequential(wrap(nn.BatchNorm1d(2)))
+
+
+@pytest.mark.parametrize(
+    "wrap", [lambda m: torch.compile(m, backend="eager"), nn.DataParallel], ids=["compiled", "parallel"]
+)
+def test_wrapped_parts_have_bare_names_too(wrap: Callable[[nn.Module], Any]) -> None:
+    wrapped, plain = Inner(wrap), Inner(lambda m: m)
+    assert list(tracking(model=wrapped).state()["model"]) == list(plain.state_dict())
+    assert tracking(model=wrapped).state()["model"]._metadata == plain.state_dict()._metadata
+    assert list(tracking(model=wrapped).architecture()) == list(tracking(model=plain).architecture())
+    assert list(tracking(model=wrapped).parameters()) == list(tracking(model=plain).parameters())
+    states = read(written(copy_to_host(tracking(model=wrapped).state())))
+    tracking(model=plain).restore(states)
+    assert equal_bits(tracking(model=wrapped).state(), tracking(model=plain).state()) is None
+    tracking(model=wrapped).restore(states)
+
+
+class Versioned(nn.Linear):
+    _version = 3
+    seen = None
+
+    def _load_from_state_dict(self, state_dict: Any, prefix: str, local_metadata: Any, *args: Any) -> None:
+        self.seen = local_metadata.get("version")
+        super()._load_from_state_dict(state_dict, prefix, local_metadata, *args)
+
+
+@pytest.mark.parametrize("wrap", [lambda m: m, nn.DataParallel], ids=["plain", "parallel"])
+def test_modules_see_the_version_they_were_saved_with(wrap: Callable[[nn.Module], Any]) -> None:
+    states = read(written(copy_to_host(tracking(model=nn.Sequential(wrap(Versioned(2, 2)))).state())))
+    inner = Versioned(2, 2)
+    tracking(model=nn.Sequential(inner)).restore(states)
+    assert inner.seen == 3
 
 
 def test_the_expected_size_is_that_of_the_file() -> None:

@@ -11,7 +11,7 @@ from unbroken.errors import LoaderRefusedError
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import Aside, Position, seed_streams, seeds_at
 from unbroken.loop.samplers import Order, PositionedSampler, Tag, order_of
-from unbroken.loop.signals import ignore_stop_signals
+from unbroken.loop.signals import heed_parent_only, stop_signals_held_back
 
 
 class PositionedLoader:
@@ -59,7 +59,8 @@ class PositionedLoader:
         # Workers get the same seed at every start, so that what a worker_init_fn builds from it does not
         # depend on how often they were started before. It is not drawn from a training stream.
         self._generator.manual_seed(worker_seed(self._seed))
-        batches: Iterator[Any] = iter(self._rebuilt)
+        with stop_signals_held_back():
+            batches: Iterator[Any] = iter(self._rebuilt)
         if self.workers == 0:
             batches = _InProcess(batches, self._dataset)
         return Pass(batches, self._sampler.digests, order or 0)
@@ -154,13 +155,13 @@ class _KeyedDataset(Dataset[Any]):
 
 
 class _WorkerInit:
-    """Makes a worker deaf to stop signals, shows it the user's dataset, then runs the user's own function."""
+    """Makes a worker deaf to all but its parent, shows it the user's dataset, then runs the user's own function."""
 
     def __init__(self, users: Callable[[int], None] | None) -> None:
         self._users = users
 
     def __call__(self, worker_id: int) -> None:
-        ignore_stop_signals()
+        heed_parent_only()
         info = get_worker_info()
         assert info is not None
         keyed: Any = info.dataset

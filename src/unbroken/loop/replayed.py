@@ -11,6 +11,7 @@ from unbroken.errors import LoaderRefusedError
 from unbroken.loop.batches import Pass, length_of, rebuild, tell_epoch, worker_seed
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import SAMPLER_BATCH, Aside, Position, seed_streams
+from unbroken.loop.signals import stop_signals_held_back
 
 
 class ReplayedIterable:
@@ -49,7 +50,8 @@ class ReplayedIterable:
         self._generator.manual_seed(worker_seed(self._seed))
         self._epoch.copy_(torch.tensor([self._seed % 2**63, epoch, loop, self._seed // 2**63]))
         if self.workers:
-            batches: Iterator[Any] = iter(self._rebuilt)
+            with stop_signals_held_back():
+                batches: Iterator[Any] = iter(self._rebuilt)
         else:
             position = Position(self._seed, epoch, loop, SAMPLER_BATCH)
             batches = _Continued(self._rebuilt, position, find_generators(self._dataset.dataset, self._collate))

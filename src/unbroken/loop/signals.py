@@ -3,7 +3,8 @@
 import os
 import signal
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import FrameType
 from typing import Any
 
@@ -48,7 +49,34 @@ class StopSignals:
         self._on_signal()
 
 
-def ignore_stop_signals() -> None:
-    """For worker processes: a signal to the process group must not kill them before the boundary is reached."""
+@contextmanager
+def stop_signals_held_back() -> Iterator[None]:
+    """Within the block a stop signal waits, for this thread and for processes forked from it: these are born deaf."""
+    if not hasattr(signal, "pthread_sigmask"):
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def heed_parent_only() -> None:
+    """For worker processes: deaf to stop signals, but for the SIGTERM by which the parent ends them.
+
+    A signal to the process group must not kill them before the boundary is reached. But multiprocessing ends a
+    worker by SIGTERM and then waits for it: for ever, if it is deaf to that as well.
+    """
     for number in STOP_SIGNALS:
-        signal.signal(number, signal.SIG_IGN)
+        if number != signal.SIGTERM:
+            signal.signal(number, signal.SIG_IGN)
+    if hasattr(signal, "sigwaitinfo"):  # the one call that tells who sent a signal, of those that are blocked
+        signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+        threading.Thread(target=_end_at_parents_word, name="unbroken-worker-end", daemon=True).start()
+
+
+def _end_at_parents_word() -> None:
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+        pass
+    os._exit(0)

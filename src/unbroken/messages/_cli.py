@@ -1,3 +1,205 @@
 """Sentences of the cli floor: key -> (English, Chinese)."""
 
-SENTENCES: dict[str, tuple[str, str]] = {}
+SENTENCES: dict[str, tuple[str, str]] = {
+    # Help
+    "cli_description": (
+        "Look at, check, compare, thin out and back up the checkpoints of a training run.",
+        "查看、校验、比较、清理和备份训练检查点。",
+    ),
+    "cli_help_help": ("show this help and exit", "显示帮助并退出"),
+    "cli_help_version": ("show the version and exit", "显示版本并退出"),
+    "cli_help_lang": ("language of what is said (default: as the system's)", "输出语言（默认随系统）"),
+    "cli_help_json": ("one JSON document instead of text", "输出一个 JSON 文档，而不是文字"),
+    "cli_help_list": ("list every checkpoint in a folder, the newest first", "列出文件夹中的所有检查点，最新的在前"),
+    "cli_help_show": ("show all that one checkpoint says of itself", "显示一个检查点的全部信息"),
+    "cli_help_verify": (
+        "read every byte and say which checkpoints are good (exit code 5 if one is not)",
+        "逐字节读取，检查各检查点是否完好（有损坏时退出码为 5）",
+    ),
+    "cli_help_diff": (
+        "compare two checkpoints: metrics, parameters, environment, every tensor",
+        "比较两个检查点：指标、参数、环境和每个张量",
+    ),
+    "cli_help_resume_point": (
+        "say which file the next resume takes, and why not the others",
+        "说明下次恢复会使用哪个文件，以及为什么不用其他文件",
+    ),
+    "cli_help_prune": (
+        "delete old numbered checkpoints, after showing which",
+        "删除旧的编号检查点，删除前先列出",
+    ),
+    "cli_help_backup": (
+        "copy a checkpoint folder elsewhere, every copy verified; what is there already is skipped",
+        "把检查点文件夹备份到别处，逐个校验副本；已有且相同的会跳过",
+    ),
+    "cli_help_folder": ("the checkpoint folder (default: checkpoints)", "检查点文件夹（默认：checkpoints）"),
+    "cli_help_folder_or_file": (
+        "a checkpoint folder, or one file (default: checkpoints)",
+        "检查点文件夹或单个文件（默认：checkpoints）",
+    ),
+    "cli_help_file": ("a checkpoint file", "检查点文件"),
+    "cli_help_destination": ("where the copies go; made if missing", "备份目标文件夹；不存在时自动创建"),
+    "cli_help_keep": ("how many of the newest numbered checkpoints to keep", "保留最新的多少个编号检查点"),
+    "cli_help_dry_run": ("only show what would be deleted", "只显示将要删除的文件，不实际删除"),
+    "cli_help_yes": ("delete without asking", "不询问，直接删除"),
+    # Columns and labels
+    "cli_column_file": ("file", "文件"),
+    "cli_column_epoch": ("epoch", "轮次"),
+    "cli_column_batch": ("batch", "批次"),
+    "cli_column_step": ("step", "步数"),
+    "cli_column_best": ("best so far", "当前最佳"),
+    "cli_column_size": ("size", "大小"),
+    "cli_column_saved": ("saved", "保存时间"),
+    "cli_column_state": ("state", "状态"),
+    "cli_column_branch": ("branch", "分支"),
+    "cli_column_run": ("run", "训练"),
+    "cli_column_why": ("why not", "原因"),
+    "cli_column_not_taken": ("not taken", "未选用"),
+    "cli_column_delete": ("to delete", "将删除"),
+    "cli_column_backup": ("backup", "备份"),
+    "cli_column_metric": ("metric", "指标"),
+    "cli_column_last": ("last value", "最新值"),
+    "cli_column_epochs": ("epochs", "轮数"),
+    "cli_column_first_difference": ("difference", "差异"),
+    "cli_column_tracked": ("state of", "所属状态"),
+    "cli_column_tensors": ("tensors", "张量数"),
+    "cli_column_numbers": ("numbers", "元素数"),
+    "cli_column_dtype": ("dtype", "数据类型"),
+    "cli_state_good": ("good", "完好"),
+    "cli_state_unverified": ("unverified", "未校验"),
+    "cli_state_damaged": ("damaged", "损坏"),
+    "cli_state_foreign": ("not a checkpoint", "非检查点"),
+    "cli_saved_on": ("why saved", "保存原因"),
+    "cli_saved_start": ("start of the run", "训练开始"),
+    "cli_saved_epoch": ("end of an epoch", "一轮结束"),
+    "cli_saved_steps": ("every so many steps", "达到步数间隔"),
+    "cli_saved_time": ("every so much time", "达到时间间隔"),
+    "cli_saved_signal": ("stopped by a signal", "收到停止信号"),
+    "cli_saved_branch": ("went on from an older state", "从更早的状态继续"),
+    "cli_saved_loader_error": ("loading data failed", "数据加载出错"),
+    "cli_saved_budget": ("end of the time budget", "时间预算用完"),
+    "cli_finished": ("ended on purpose", "主动结束"),
+    "cli_parent": ("went on from", "起点"),
+    "cli_parent_value": (
+        "epoch {epoch}, batch {batch}, step {step} of branch {branch} (run {run_id})",
+        "训练 {run_id} 分支 {branch} 的第 {epoch} 轮、第 {batch} 批（第 {step} 步）",
+    ),
+    "cli_plain_file": ("none (plain file)", "无（普通文件）"),
+    "cli_config": ("Parameters", "训练参数"),
+    "cli_environment": ("Environment", "运行环境"),
+    "cli_data": ("Data", "数据"),
+    "cli_state": ("State beside tensors and metrics", "其他状态（张量和指标之外）"),
+    "cli_packages": (
+        "  and {count} package versions (--json shows them)",
+        "  另有 {count} 个软件包的版本（用 --json 查看）",
+    ),
+    "cli_more": ("  and {count} more (--json shows all)", "  另有 {count} 项（用 --json 查看全部）"),
+    # list, verify
+    "cli_state_note": (
+        "good: as sealed when it was saved, by size and time; unverified: no seal. To read every byte: unbroken verify",
+        "完好：大小和时间与保存时的封存记录一致；未校验：没有封存记录。逐字节检查请运行：unbroken verify",
+    ),
+    "cli_archived": (
+        "Moved aside earlier: {path} ({count} file(s)); to look into it: {command}",
+        "此前移开的训练：{path}（{count} 个文件）；查看：{command}",
+    ),
+    "cli_set_aside": ("Set aside as damaged: {path}", "因损坏而移开：{path}"),
+    "cli_verified": ("good: {good}, damaged: {damaged}", "完好：{good}，损坏：{damaged}"),
+    # Nothing found
+    "cli_nothing": (
+        "No checkpoint found. Looked for {pattern}: {found}. {cache}. {next}",
+        "没有找到检查点。查找了 {pattern}：{found}。{cache}。{next}",
+    ),
+    "cli_found_no_folder": ("that folder does not exist", "该文件夹不存在"),
+    "cli_found_empty": ("that folder is empty", "该文件夹是空的"),
+    "cli_found_only": ("that folder holds only {names}", "该文件夹中只有 {names}"),
+    "cli_found_unreadable": ("that folder cannot be read ({reason})", "无法读取该文件夹（{reason}）"),
+    "cli_cache_there": (
+        "The preprocessed data are there: {path} ({size})",
+        "预处理缓存已存在：{path}（{size}）",
+    ),
+    "cli_cache_missing": ("There are no preprocessed data either ({path})", "也没有预处理缓存（{path}）"),
+    "cli_next_elsewhere": (
+        "Checkpoints lie elsewhere ({count} folder(s)); run: {command}",
+        "别处有检查点（{count} 个文件夹）；请运行：{command}",
+    ),
+    "cli_next_training": ("To start training, run: {command}", "要开始训练，请运行：{command}"),
+    "cli_next_script": (
+        "Start your training script, or name another folder: unbroken list FOLDER",
+        "请启动训练脚本，或指定其他文件夹：unbroken list 文件夹",
+    ),
+    "cli_no_file": (
+        "There is no {path}. Its folder holds: {found}. To see them, run: {next}",
+        "{path} 不存在。所在文件夹中有：{found}。要查看它们，请运行：{next}",
+    ),
+    # diff
+    "cli_from_epoch": ("from epoch {epoch} on", "从第 {epoch} 轮起不同"),
+    "cli_same_so_far": ("same as far as both go", "共有的轮次相同"),
+    "cli_tensors_recorded": (
+        "Tensors, by the digests recorded when they were saved: {equal} equal, {differing} different, {only_a} only in "
+        "A, {only_b} only in B",
+        "张量（按保存时记录的摘要比较）：{equal} 个相同，{differing} 个不同，仅 A 有 {only_a} 个，仅 B 有 {only_b} 个",
+    ),
+    "cli_tensors_read": (
+        "Tensors, read and compared: {equal} equal, {differing} different, {only_a} only in A, {only_b} only in B",
+        "张量（读取文件比较）：{equal} 个相同，{differing} 个不同，仅 A 有 {only_a} 个，仅 B 有 {only_b} 个",
+    ),
+    "cli_diff_identical": (
+        "The training state is the same, bit for bit.",
+        "训练状态逐位相同。",
+    ),
+    "cli_diff_differ": ("The training state differs.", "训练状态不同。"),
+    # resume-point
+    "cli_resume_between": (
+        "The next resume takes {path} and starts epoch {next} (step {step} done, saved {timestamp}).",
+        "下次恢复将使用 {path}，从第 {next} 轮开始（已完成 {step} 步，保存于 {timestamp}）。",
+    ),
+    "cli_resume_inside": (
+        "The next resume takes {path} and goes on in epoch {next}, {batch} batches of it done (step {step} done, saved "
+        "{timestamp}).",
+        "下次恢复将使用 {path}，继续第 {next} 轮，该轮已完成 {batch} 批（已完成 {step} 步，保存于 {timestamp}）。",
+    ),
+    "cli_resume_finished": (
+        "That run was ended on purpose ({reason}): a resume finds nothing left to train.",
+        "该训练已主动结束（{reason}）：恢复后没有剩余的训练内容。",
+    ),
+    "cli_why_same": ("the same state as {name}", "与 {name} 是同一状态"),
+    "cli_why_older": ("older", "较旧"),
+    "cli_why_left_behind": (
+        "left behind: the run went on from an older state (branch {branch})",
+        "已被放弃：训练从更早的状态重新继续（分支 {branch}）",
+    ),
+    "cli_why_other_run": ("of another run: {run}", "属于另一个训练：{run}"),
+    "cli_why_foreign": ("not a checkpoint", "不是检查点"),
+    # prune
+    "cli_needs_yes": (
+        "{count} file(s) would be deleted and nobody can be asked here: add --yes to delete them, or --dry-run to see "
+        "which.",
+        "将删除 {count} 个文件，但此处无法询问：要删除请加 --yes，只想查看请加 --dry-run。",
+    ),
+    "cli_ask_delete": ("Delete these {count} file(s), {size}? [y/N]", "删除这 {count} 个文件（{size}）？[y/N]"),
+    "cli_nothing_deleted": ("Nothing was deleted.", "没有删除任何文件。"),
+    "cli_nothing_to_delete": ("Nothing to delete.", "没有可删除的文件。"),
+    "cli_kept": ("Kept: {names}", "保留：{names}"),
+    "cli_deleted": ("Deleted {count} file(s), {size} freed.", "已删除 {count} 个文件，释放 {size}。"),
+    "cli_dry_run": (
+        "Would delete {count} file(s) and free {size}; nothing was deleted.",
+        "将删除 {count} 个文件，释放 {size}；本次没有删除任何文件。",
+    ),
+    # backup
+    "cli_backup_inside": (
+        "{destination} lies inside {folder}: a backup there would be lost with it; choose another place.",
+        "{destination} 位于 {folder} 之内：备份会随它一起丢失；请换一个位置。",
+    ),
+    "cli_copied": ("copied and verified", "已复制并校验"),
+    "cli_unchanged": ("unchanged, read again", "未变化，已重新核对"),
+    "cli_left_out": ("NOT copied", "未复制"),
+    "cli_moved_aside": (
+        "The backup held another run; it is now in {path}",
+        "备份中原有另一个训练，已移至 {path}",
+    ),
+    "cli_backed_up": (
+        "Backed up to {path}: {copied} copied ({size}), {unchanged} unchanged.",
+        "已备份到 {path}：复制 {copied} 个（{size}），{unchanged} 个未变化。",
+    ),
+}

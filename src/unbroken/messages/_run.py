@@ -81,7 +81,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "stopped_saved": (
         "Stopped on {cause}; the state is safe in {latest}. Run the same command again (or resume) to go on.",
-        "因 {cause} 停止；状态已安全保存在 {newest}。再次运行同一命令（或恢复命令）即可继续。",
+        "因 {cause} 停止；状态已安全保存在 {latest}。再次运行同一命令（或恢复命令）即可继续。",
     ),
     "stopped_unsaved": (
         "Stopped on {cause}, and the last state could NOT be saved: {error}",

@@ -12,7 +12,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from unbroken.disk import durable
 from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError
@@ -144,8 +144,7 @@ def renamed(manifest: Manifest, path: Path) -> Manifest:
 
 def write(folder: CheckpointFolder, manifest: Manifest) -> None:
     """Write the manifest; only once the file it describes is durable."""
-    text = _to_json(manifest)
-    durable.write_durably(folder.manifest(manifest.name), lambda file: ignore(file.write(text.encode())))
+    write_text(folder.manifest(manifest.name), _to_json(manifest))
 
 
 def read(folder: CheckpointFolder, name: str) -> Manifest | None:
@@ -240,6 +239,15 @@ def _number_in(value: object) -> float:
     return float(value)
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write JSON text durably; lone surrogates, which have no UTF-8, become JSON's own escapes."""
+
+    def write(file: BinaryIO) -> None:
+        file.write(text.encode("utf-8", "backslashreplace"))
+
+    durable.write_durably(path, write)
+
+
 def read_text(path: Path) -> str:
     descriptor = os.open(path, torchfile.OPEN_FLAGS)
     with os.fdopen(descriptor, "rb") as file:
@@ -253,7 +261,3 @@ def _status(path: Path) -> os.stat_result:
         return path.stat(follow_symlinks=False)
     except (FileNotFoundError, NotADirectoryError) as error:
         raise torchfile.nothing_there(path) from error
-
-
-def ignore(_: int) -> None:
-    return None

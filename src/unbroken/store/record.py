@@ -5,9 +5,8 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from unbroken.disk import durable
 from unbroken.store.folder import CheckpointFolder
-from unbroken.store.manifest import ignore, read_text
+from unbroken.store.manifest import read_text, write_text
 
 
 @dataclass(frozen=True)
@@ -37,4 +36,4 @@ def read_run_record(folder: CheckpointFolder) -> RunRecord | None:
 def write_run_record(folder: CheckpointFolder, record: RunRecord) -> None:
     """Write ``run.json``, durably."""
     text = json.dumps(asdict(record), ensure_ascii=False, indent=1, default=str) + "\n"
-    durable.write_durably(folder.run_json, lambda file: ignore(file.write(text.encode())))
+    write_text(folder.run_json, text)

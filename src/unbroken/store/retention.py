@@ -91,10 +91,9 @@ def plan(
 
 
 def best_epochs(manifests: Sequence[Manifest]) -> set[int]:
-    """The best epoch of the newest state of each branch, as the states themselves tell it."""
-    newest: dict[int, Manifest] = {}
+    """The best epoch of each branch, as its newest state tells it."""
+    newest: dict[int, tuple[int, ...]] = {}
     for info in manifests:
-        branch = info.progress.branch
-        if branch not in newest or info.progress.order > newest[branch].progress.order:
-            newest[branch] = info
-    return {info.best_epoch for info in newest.values() if info.best_epoch}
+        progress = info.progress
+        newest[progress.branch] = max(newest.get(progress.branch, ()), progress.order)
+    return {info.best_epoch for info in manifests if info.best_epoch and info.progress.order in newest.values()}

@@ -1,0 +1,92 @@
+"""Entry: from the words of a command line to the command, and from its errors to an exit code."""
+
+import argparse
+import io
+import os
+import sys
+from collections.abc import Sequence
+from typing import Protocol
+
+from unbroken import __version__
+from unbroken.cli import backup, diff, prune, resume_point, show, verify
+from unbroken.cli import list as list_command
+from unbroken.cli.output import fail
+from unbroken.errors import UnbrokenError
+from unbroken.messages import text
+
+_INTERRUPTED = 130  # 128 + SIGINT, as shells report it
+_NOBODY_READS = 141  # 128 + SIGPIPE
+
+
+class Command(Protocol):
+    """What a module of this package is, to be a command."""
+
+    NAME: str
+
+    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
+
+    def run(self, arguments: argparse.Namespace) -> int: ...
+
+
+_COMMANDS: tuple[Command, ...] = (list_command, show, verify, diff, resume_point, prune, backup)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; whatever goes wrong is said in one line, without a traceback.
+
+    ``--lang`` sets ``UNBROKEN_LANG`` for this process. With ``--json`` standard output holds exactly one JSON
+    document, an error's too.
+    """
+    _print_what_cannot_be_encoded()
+    try:
+        arguments = _parse(sys.argv[1:] if argv is None else argv)
+    except SystemExit as end:  # argparse has said what is wrong, or has shown the help
+        return end.code if isinstance(end.code, int) else 2
+    try:
+        code: int = arguments.run(arguments)
+        sys.stdout.flush()
+    except UnbrokenError as error:
+        return fail(error, as_json=arguments.json)
+    except KeyboardInterrupt:
+        return _INTERRUPTED
+    except BrokenPipeError:
+        # Python flushes once more at its end, and would complain then.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return _NOBODY_READS
+    return code
+
+
+def _parse(words: Sequence[str]) -> argparse.Namespace:
+    language = argparse.ArgumentParser(prog="unbroken", add_help=False, allow_abbrev=False)
+    language.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS)
+    chosen = language.parse_known_args(words)[0]  # first of all: the help below is in this language
+    if "lang" in chosen:
+        os.environ["UNBROKEN_LANG"] = chosen.lang
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS, help=text("cli_help_lang"))
+    common.add_argument("--help", "-h", action="help", help=text("cli_help_help"))
+
+    parser = argparse.ArgumentParser(
+        prog="unbroken", description=text("cli_description"), parents=[common], add_help=False, allow_abbrev=False
+    )
+    parser.add_argument("--version", action="version", version=__version__, help=text("cli_help_version"))
+    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    for command in _COMMANDS:
+        said = text(f"cli_help_{command.NAME.replace('-', '_')}")
+        child = commands.add_parser(
+            command.NAME, help=said, description=said, parents=[common], add_help=False, allow_abbrev=False
+        )
+        command.add_arguments(child)
+        child.add_argument("--json", action="store_true", help=text("cli_help_json"))
+        child.set_defaults(run=command.run)
+    if not words:
+        parser.print_help(sys.stderr)
+        raise SystemExit(2)
+    return parser.parse_args(words)
+
+
+def _print_what_cannot_be_encoded() -> None:
+    """A file name, or Chinese on a terminal without it, must not end the command."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")

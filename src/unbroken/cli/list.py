@@ -1,0 +1,90 @@
+"""``unbroken list``: every checkpoint there is, from manifests alone."""
+
+import argparse
+
+from unbroken.cli.arguments import add_folder
+from unbroken.cli.checkpoints import (
+    Entry,
+    State,
+    archived_runs,
+    best_text,
+    look_into,
+    progress_cells,
+    size_text,
+)
+from unbroken.cli.nothing import command, nothing_found
+from unbroken.cli.output import Column, Row, print_json, print_table, say
+from unbroken.messages import text
+from unbroken.store.folder import CheckpointFolder
+
+NAME = "list"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_folder(parser)
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Raises NothingToResumeError if there is none."""
+    folder = CheckpointFolder(arguments.folder)
+    entries = look_into(folder)
+    if not entries:
+        raise nothing_found(folder)
+    archived = archived_runs(folder)
+    aside = folder.set_aside_files()
+    if arguments.json:
+        print_json(
+            {
+                "folder": str(folder.path),
+                "checkpoints": [entry.as_json() for entry in entries],
+                "archived": [str(run.path) for run in archived],
+                "set_aside": [str(path) for path in aside],
+            }
+        )
+        return 0
+    _print_entries(entries)
+    for entry in entries:
+        if entry.state is State.DAMAGED:
+            say(entry.reason)
+    say(text("cli_state_note"))
+    for run in archived:
+        say(text("cli_archived", path=run.path, count=len(run.checkpoints()), command=command("list", run.path)))
+    for path in aside:
+        say(text("cli_set_aside", path=path))
+    return 0
+
+
+def _print_entries(entries: list[Entry]) -> None:
+    several_runs = len({entry.run_id for entry in entries if entry.manifest}) > 1
+    several_branches = len({entry.manifest.progress.branch for entry in entries if entry.manifest}) > 1
+    columns = [
+        Column(text("cli_column_file")),
+        Column(text("cli_column_epoch"), right=True),
+        Column(text("cli_column_batch"), right=True),
+        Column(text("cli_column_step"), right=True),
+        Column(text("cli_column_best"), right=True),
+        Column(text("cli_column_size"), right=True),
+        Column(text("cli_column_saved")),
+        Column(text("cli_column_state")),
+    ]
+    if several_branches:
+        columns.append(Column(text("cli_column_branch"), right=True))
+    if several_runs:
+        columns.append(Column(text("cli_column_run")))
+    rows = []
+    for entry in entries:
+        info = entry.manifest
+        cells = [
+            entry.name,
+            *progress_cells(entry.progress),
+            best_text(info) if info else "-",
+            size_text(entry),
+            info.timestamp if info else "-",
+            entry.state.label,
+        ]
+        if several_branches:
+            cells.append(str(info.progress.branch) if info else "-")
+        if several_runs:
+            cells.append((entry.run_id or "-")[:8])
+        rows.append(Row(cells, entry.state.style if entry.state is not State.GOOD else ""))
+    print_table(columns, rows)

@@ -1,0 +1,165 @@
+"""``unbroken prune``: delete old numbered checkpoints, after showing which, and never the last good ones."""
+
+import argparse
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from unbroken.cli.arguments import add_folder, positive
+from unbroken.cli.checkpoints import Entry, State, examine, look_into, progress_cells
+from unbroken.cli.nothing import nothing_found
+from unbroken.cli.output import Column, Row, can_ask, confirm, print_json, print_table, say, working_on
+from unbroken.disk import durable
+from unbroken.disk.space import human
+from unbroken.errors import CheckpointDamagedError, NothingToResumeError, UsageError
+from unbroken.messages import text
+from unbroken.store import lineage, retention
+from unbroken.store import manifest as manifests
+from unbroken.store.folder import CheckpointFolder, epoch_number
+from unbroken.store.manifest import Manifest
+
+NAME = "prune"
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What would go, oldest first, and which files of the run are damaged, so that they count for nothing."""
+
+    doomed: list[Manifest]
+    kept: list[Manifest]
+    damaged: list[Entry]
+
+    @property
+    def size(self) -> int:
+        return sum(info.size for info in self.doomed)
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    add_folder(parser)
+    parser.add_argument("--keep", metavar="N", type=positive, required=True, help=text("cli_help_keep"))
+    parser.add_argument("--dry-run", action="store_true", help=text("cli_help_dry_run"))
+    parser.add_argument("--yes", "-y", action="store_true", help=text("cli_help_yes"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Raises UsageError if nobody can be asked; NothingToResumeError, CheckpointDamagedError, GuardError, DiskError."""
+    folder = CheckpointFolder(arguments.folder)
+    plan = make_plan(folder, arguments.keep)
+    if not arguments.json:
+        _print_plan(plan)
+    deleted: list[str] = []
+    if plan.doomed and not arguments.dry_run:
+        if not arguments.yes:
+            if arguments.json or not can_ask():
+                raise UsageError("cli_needs_yes", count=len(plan.doomed))
+            if not confirm(text("cli_ask_delete", count=len(plan.doomed), size=human(plan.size))):
+                say(text("cli_nothing_deleted"))
+                return 0
+        deleted = carry_out(folder, plan)
+    if arguments.json:
+        print_json(
+            {
+                "folder": str(folder.path),
+                "keep": arguments.keep,
+                "dry_run": arguments.dry_run,
+                "delete": [{"file": info.name, "size": info.size, **_where(info)} for info in plan.doomed],
+                "deleted": deleted,
+                "kept": [info.name for info in plan.kept],
+                "damaged": [{"file": entry.name, "reason": entry.reason} for entry in plan.damaged],
+            }
+        )
+    elif deleted:
+        freed = sum(info.size for info in plan.doomed if info.name in deleted)
+        say(text("cli_deleted", count=len(deleted), size=human(freed)))
+    elif plan.doomed and arguments.dry_run:
+        say(text("cli_dry_run", count=len(plan.doomed), size=human(plan.size)))
+    return 0
+
+
+def make_plan(folder: CheckpointFolder, keep: int) -> Plan:
+    """What keeping the ``keep`` newest numbered checkpoints of the folder's run would delete.
+
+    A file counts as kept only once every byte of it was read and found good. Never deleted, whatever ``keep``
+    says: what the next resume takes, the best, the state that a branch was started from, damaged files.
+    """
+    with working_on(folder.path):
+        found = lineage.explain(folder)
+    if found.chosen is None:
+        if found.rejected:
+            first = found.rejected[0].reason
+            values = {"folder": folder.path, "count": len(found.rejected), "first": first}
+            raise CheckpointDamagedError("store_all_damaged", **values)
+        raise nothing_found(folder)
+    infos = {info.name: info for info in found.survey.candidates}
+    protected = {found.chosen.name, *_forked_from(found.survey.candidates)}
+    damaged: dict[str, Entry] = {}
+    good: set[str] = set()
+    while True:
+        counted = [info for info in infos.values() if info.name not in damaged]
+        doomed = retention.plan(counted, retention.LatestN(keep), protected, found.survey.run_id)
+        names = {info.name for info in doomed}
+        kept = [info for info in counted if info.name not in names]
+        unread = [info for info in kept if epoch_number(info.name) is not None and info.name not in good]
+        if not unread:
+            break
+        for info in unread:
+            with working_on(folder.path / info.name):
+                entry = _examine(folder, info)
+            if entry is None or entry.state is State.GOOD:
+                good.add(info.name)
+            else:
+                damaged[info.name] = entry
+    unopened = [entry for entry in look_into(folder) if entry.state is State.DAMAGED and entry.name not in infos]
+    return Plan(doomed, kept, [*damaged.values(), *unopened])
+
+
+def carry_out(folder: CheckpointFolder, plan: Plan) -> list[str]:
+    """Delete what the plan says; returns the names deleted.
+
+    No lock: a full disk is cleared while the trainer runs, and that trainer never needs these files again. One
+    that has been replaced since the plan was made is another state, and stays.
+    """
+    deleted = []
+    for info in plan.doomed:
+        path = folder.path / info.name
+        if not manifests.is_current(info, path):
+            continue
+        durable.remove_durably(path)
+        durable.remove_durably(folder.manifest(info.name))
+        deleted.append(info.name)
+    return deleted
+
+
+def _examine(folder: CheckpointFolder, info: Manifest) -> Entry | None:
+    try:
+        return examine(folder, folder.path / info.name)
+    except NothingToResumeError:
+        return None
+
+
+def _forked_from(infos: Sequence[Manifest]) -> set[str]:
+    """Names of the states that branches of the run were started from."""
+    forks = {(parent.branch, *parent.position) for info in infos if (parent := info.progress.parent) is not None}
+    return {info.name for info in infos if info.progress.order in forks}
+
+
+def _where(info: Manifest) -> dict[str, object]:
+    return {"epoch": info.progress.epoch, "step": info.progress.step, "branch": info.progress.branch}
+
+
+def _print_plan(plan: Plan) -> None:
+    for entry in plan.damaged:
+        say(entry.reason)
+    if not plan.doomed:
+        say(text("cli_nothing_to_delete"))
+        return
+    columns = [
+        Column(text("cli_column_delete")),
+        Column(text("cli_column_epoch"), right=True),
+        Column(text("cli_column_batch"), right=True),
+        Column(text("cli_column_step"), right=True),
+        Column(text("cli_column_size"), right=True),
+        Column(text("cli_column_saved")),
+    ]
+    rows = [Row([info.name, *progress_cells(info.progress), human(info.size), info.timestamp]) for info in plan.doomed]
+    print_table(columns, rows)
+    say(text("cli_kept", names=", ".join(info.name for info in plan.kept)))

@@ -1,0 +1,91 @@
+"""``unbroken verify``: read every byte of the checkpoints and say which are good."""
+
+import argparse
+from pathlib import Path
+
+from unbroken.cli.arguments import DEFAULT_FOLDER
+from unbroken.cli.checkpoints import Entry, State, examine, progress_cells, size_text, sort_newest_first
+from unbroken.cli.nothing import no_such_file, nothing_found
+from unbroken.cli.output import Column, Row, print_json, print_table, say, working_on
+from unbroken.errors import CheckpointDamagedError, NothingToResumeError
+from unbroken.messages import text
+from unbroken.store.folder import CheckpointFolder
+
+NAME = "verify"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "path",
+        metavar="FOLDER|FILE",
+        nargs="?",
+        type=Path,
+        default=DEFAULT_FOLDER,
+        help=text("cli_help_folder_or_file"),
+    )
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns 5 if anything is damaged, or if the one file named is no checkpoint at all.
+
+    Raises NothingToResumeError if there is nothing to verify.
+    """
+    entries = _examined(arguments.path)
+    bad = {State.DAMAGED} if arguments.path.is_dir() else {State.DAMAGED, State.FOREIGN}
+    damaged = [entry for entry in entries if entry.state in bad]
+    if arguments.json:
+        print_json(
+            {
+                "path": str(arguments.path),
+                "checkpoints": [entry.as_json() for entry in entries],
+                "damaged": len(damaged),
+            }
+        )
+    else:
+        _print_entries(entries)
+        for entry in entries:
+            if entry.reason:
+                say(entry.reason)
+        good = sum(entry.state is State.GOOD for entry in entries)
+        say(text("cli_verified", good=good, damaged=len(damaged)))
+    return CheckpointDamagedError.exit_code if damaged else 0
+
+
+def _examined(path: Path) -> list[Entry]:
+    if not path.is_dir():
+        folder = CheckpointFolder(path.parent)
+        if not path.exists():
+            raise no_such_file(path) if path.suffix == ".pth" else nothing_found(CheckpointFolder(path))
+        return _examine_all(folder, [path])
+    folder = CheckpointFolder(path)
+    entries = _examine_all(folder, folder.checkpoints())
+    if not entries:
+        raise nothing_found(folder)
+    return entries
+
+
+def _examine_all(folder: CheckpointFolder, paths: list[Path]) -> list[Entry]:
+    entries = []
+    for path in paths:
+        try:
+            with working_on(path):
+                entries.append(examine(folder, path))
+        except NothingToResumeError:
+            continue  # retention deleted it since the folder was read
+    return sort_newest_first(folder, entries)
+
+
+def _print_entries(entries: list[Entry]) -> None:
+    columns = [
+        Column(text("cli_column_file")),
+        Column(text("cli_column_epoch"), right=True),
+        Column(text("cli_column_batch"), right=True),
+        Column(text("cli_column_step"), right=True),
+        Column(text("cli_column_size"), right=True),
+        Column(text("cli_column_state")),
+    ]
+    rows = [
+        Row([entry.name, *progress_cells(entry.progress), size_text(entry), entry.state.label], entry.state.style)
+        for entry in entries
+    ]
+    print_table(columns, rows)
