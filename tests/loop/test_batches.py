@@ -241,7 +241,7 @@ def test_another_order_than_before_is_refused() -> None:
     next(running), next(running)
     resumed = PositionedLoader(loader, SEED)
     next(resumed.iterate(epoch=1, loop=0, start=2, order=running.order))
-    with pytest.raises(LoaderRefusedError, match="DrawsFromNumpy|BatchSampler"):
+    with pytest.raises(LoaderRefusedError, match=r"DrawsFromNumpy|BatchSampler"):
         next(PositionedLoader(loader, SEED + 1).iterate(epoch=1, loop=0, start=2, order=running.order))
 
 
