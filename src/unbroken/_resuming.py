@@ -32,13 +32,8 @@ _log = logging.getLogger("unbroken")
 # Set by the scheduler when it starts the same job again; a job that started over then would lose its run.
 _REQUEUE_COUNTERS = ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")
 
-_NEEDED = {"config", "data", "environment", "extras", "grads", "in_epoch", "metrics", "optimizer_parameters"} | {
-    "partial",
-    "seed",
-    "state",
-    "stop_requested",
-    "streams",
-}
+_NEEDED = {"config", "data", "environment", "extras", "grads", "in_epoch", "metrics", "optimizer_parameters", "order"}
+_NEEDED |= {"partial", "passes", "replays", "seed", "state", "stop_requested", "streams"}
 
 
 @dataclass(frozen=True)
@@ -71,7 +66,7 @@ def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | 
     """
     folder = CheckpointFolder(origin.folder)
     folder.prepare()
-    lock = FolderLock.acquire(folder.lock_path)
+    lock = FolderLock.acquire(folder.lock_path, folder.path)
     try:
         remove_temporaries(folder.path)
         return _Beginner(origin, folder, lock, parts, seed, planned_epochs).begin()
@@ -103,6 +98,7 @@ class _Beginner:
             "data": None if origin.data is None else guards.fingerprint_data(origin.data),
             "architecture": parts.tracked.architecture(),
             "planned_epochs": planned_epochs,
+            "replays": [],
         }
 
     def begin(self) -> Beginning:
@@ -168,6 +164,7 @@ class _Beginner:
         else:
             _log.warning(messages.text("plain_checkpoint", path=point.path))
         restore_parts(self._parts, payload)
+        self._facts["replays"] = [] if own is None else own["replays"]
         explicit = os.fspath(self._origin.resume) not in ("auto", "never")
         seed = self._seed if own is None else own["seed"]
         if own is None or (explicit and not self._is_newest(point)):
@@ -218,7 +215,8 @@ class _Beginner:
 
     def _state_as_built(self, saver: Saver, reason: str) -> dict[str, Any]:
         streams = {"now": capture_streams(), "epoch_start": None}
-        return saver.snapshot(reason, streams=streams, in_epoch=False, stop_requested=None)
+        passes: dict[str, Any] = {"lead": None, "opened": []}
+        return saver.snapshot(reason, streams=streams, in_epoch=False, passes=passes, stop_requested=None)
 
     def _save_first(self, saver: Saver, payload: dict[str, Any]) -> None:
         saver.save(payload, self._folder.latest)

@@ -76,7 +76,13 @@ class Saver:
         return self._writer.failure
 
     def snapshot(
-        self, reason: str, *, streams: Mapping[str, Any], in_epoch: bool, stop_requested: str | None
+        self,
+        reason: str,
+        *,
+        streams: Mapping[str, Any],
+        in_epoch: bool,
+        passes: Mapping[str, Any],
+        stop_requested: str | None,
     ) -> dict[str, Any]:
         """A whole copy of the state at this moment, in host memory, independent of the live objects."""
         parts = self._parts
@@ -87,7 +93,9 @@ class Saver:
             "batch": parts.cursor.batch,
             "batches": parts.cursor.batches,
             "step": parts.cursor.step,
+            "order": parts.cursor.order,
             "in_epoch": in_epoch,
+            "passes": dict(passes),
             "finished": None if in_epoch else stop_requested,
             "stop_requested": stop_requested,
             "tracked": list(parts.tracked.names),
@@ -114,6 +122,7 @@ class Saver:
 
     def save(self, payload: dict[str, Any], *names: Path) -> None:
         """Hand a snapshot to the writer, under these names; waits while an earlier save is being written."""
+        self._lock.renew()
         self._writer.submit(SaveJob(payload, names, self._policy, self._protected))
         self.saved_step = payload[keys.OWN]["step"]
         self._saved_at = time.monotonic()
@@ -183,3 +192,4 @@ def restore_parts(parts: Parts, payload: Mapping[str, Any]) -> None:
     cursor.batch = own.get("batch", 0)
     cursor.batches = own.get("batches")
     cursor.step = own.get("step", 0)
+    cursor.order = own.get("order", 0)

@@ -11,7 +11,6 @@ from torch.utils.data import (
     BatchSampler,
     DataLoader,
     Dataset,
-    IterableDataset,
     RandomSampler,
     Sampler,
     SubsetRandomSampler,
@@ -21,6 +20,7 @@ from torch.utils.data import (
 from tests.loop.datasets import AtOnce, Curriculum, Noisy, OwnStreams, shaking_collate, tell_users_dataset
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.batches import PositionedLoader
+from unbroken.loop.loaders import resumable
 from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.state.snapshot import equal_bits
 
@@ -175,21 +175,22 @@ class CountsItsPasses(Sampler[int]):
         return 37
 
 
+class AsksTheSystem(Sampler[int]):
+    def __iter__(self) -> Iterator[int]:
+        order = list(range(37))
+        random.SystemRandom().shuffle(order)
+        return iter(order)
+
+    def __len__(self) -> int:
+        return 37
+
+
 class DrawsFromNumpy(Sampler[int]):
     def __iter__(self) -> Iterator[int]:
         return iter(np.random.permutation(37).tolist())
 
     def __len__(self) -> int:
         return 37
-
-
-class Stream(IterableDataset[int]):
-    def __iter__(self) -> Iterator[int]:
-        return iter(range(10))
-
-
-class Subclass(DataLoader[Any]):
-    pass
 
 
 def test_a_users_own_sampler_resumes_exactly() -> None:
@@ -200,20 +201,15 @@ def test_a_users_own_sampler_resumes_exactly() -> None:
 @pytest.mark.parametrize(
     ("make", "named"),
     [
-        (lambda: DataLoader(Noisy(), sampler=CountsItsPasses()), "CountsItsPasses"),
-        (
-            lambda: DataLoader(Noisy(), batch_sampler=BatchSampler(CountsItsPasses(), 4, False)),
-            "CountsItsPasses",
-        ),
-        (lambda: DataLoader(Stream()), "Stream"),
-        (lambda: Subclass(Noisy()), "Subclass"),
+        (lambda: DataLoader(Noisy(), sampler=AsksTheSystem()), "AsksTheSystem"),
+        (lambda: DataLoader(Noisy(), batch_sampler=BatchSampler(AsksTheSystem(), 4, False)), "AsksTheSystem"),
         (lambda: DataLoader(Noisy(), num_workers=1, in_order=False), "in_order"),
         (lambda: [1, 2, 3], "list"),
     ],
 )
 def test_what_cannot_be_exact_is_refused_by_name(make: Any, named: str) -> None:
     with pytest.raises(LoaderRefusedError, match=named):
-        PositionedLoader(make(), SEED)
+        resumable(make(), SEED)
 
 
 def test_a_dataset_given_twice_is_not_confused() -> None:
@@ -222,3 +218,36 @@ def test_a_dataset_given_twice_is_not_confused() -> None:
     second = PositionedLoader(DataLoader(dataset, batch_size=4, shuffle=True), SEED)
     one, two = first.iterate(epoch=1, loop=0, start=0), second.iterate(epoch=1, loop=0, start=0)
     assert all(torch.equal(next(one), next(two)) for _ in range(10))
+
+
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("start", [0, 3])
+def test_a_sampler_that_counts_its_passes_is_caught_up(wrapped: bool, start: int) -> None:
+    def make() -> DataLoader[Any]:
+        if wrapped:
+            return DataLoader(Noisy(), batch_sampler=BatchSampler(CountsItsPasses(), 4, False))
+        return DataLoader(Noisy(), batch_size=4, sampler=CountsItsPasses())
+
+    running = PositionedLoader(make(), SEED)
+    passes = [list(running.iterate(epoch=epoch, loop=0, start=0)) for epoch in (1, 2, 3)]
+    assert not torch.equal(passes[1][0][:, 0], passes[2][0][:, 0])
+    resumed = PositionedLoader(make(), SEED).iterate(epoch=3, loop=0, start=start)
+    assert same(list(resumed), passes[2][start:])
+
+
+def test_another_order_than_before_is_refused() -> None:
+    loader = DataLoader(Noisy(), batch_size=4, sampler=DrawsFromNumpy())
+    running = PositionedLoader(loader, SEED).iterate(epoch=1, loop=0, start=0)
+    next(running), next(running)
+    resumed = PositionedLoader(loader, SEED)
+    next(resumed.iterate(epoch=1, loop=0, start=2, order=running.order))
+    with pytest.raises(LoaderRefusedError, match=r"DrawsFromNumpy|BatchSampler"):
+        next(PositionedLoader(loader, SEED + 1).iterate(epoch=1, loop=0, start=2, order=running.order))
+
+
+def test_the_order_digest_is_that_of_the_batches_given_out_not_of_those_prefetched() -> None:
+    here = PositionedLoader(LOADERS["shuffle"](), SEED).iterate(epoch=1, loop=0, start=0)
+    there = PositionedLoader(LOADERS["shuffle"](num_workers=2), SEED).iterate(epoch=1, loop=0, start=0)
+    for _ in range(5):
+        next(here), next(there)
+        assert here.order == there.order

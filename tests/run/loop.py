@@ -58,8 +58,8 @@ class Trial:
 
     def _settle(self) -> None:
         """A save at every step can only be told where it is if the loop, far faster than any disk, waits for it."""
-        assert self.run._saver is not None
-        self.run._saver.wait()
+        assert self.run._loop.saver is not None
+        self.run._loop.saver.wait()
 
     def result(self) -> dict[str, Any]:
         return {

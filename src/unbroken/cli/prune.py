@@ -79,7 +79,7 @@ def make_plan(folder: CheckpointFolder, keep: int) -> Plan:
     """What keeping the ``keep`` newest numbered checkpoints of the folder's run would delete.
 
     A file counts as kept only once every byte of it was read and found good. Never deleted, whatever ``keep``
-    says: what the next resume takes, the best, the state that a branch was started from, damaged files.
+    says: what the next resume takes, the best, the state that a branch was started from, what was found damaged.
     """
     with working_on(folder.path):
         found = lineage.explain(folder)

@@ -1,15 +1,16 @@
-"""The user's DataLoader rebuilt so that a batch is a function of (seed, epoch, batch) and any batch can be next."""
+"""A map-style DataLoader rebuilt so that a batch is a function of (seed, epoch, batch) and any batch can be next."""
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import Aside, Position, seed_streams, seeds_at
-from unbroken.loop.samplers import PositionedSampler, Tag, check_order
+from unbroken.loop.samplers import Order, PositionedSampler, Tag, order_of
 from unbroken.loop.signals import heed_parent_only, stop_signals_held_back
 
 
@@ -20,33 +21,67 @@ class PositionedLoader:
     a worker, and so is the batch.
 
     Raises:
-        LoaderRefusedError: a loader whose position can't be restored exactly; the message says which and why.
+        LoaderRefusedError: its sampler's order can't be repeated.
     """
 
+    promise = "loader_exact"
+
     def __init__(self, loader: DataLoader[Any], seed: int) -> None:
-        _refuse_what_is_not_covered(loader)
-        check_order(loader)
         self._seed = seed
-        self.in_process = loader.num_workers == 0
+        self._order = order_of(loader)
+        self.workers = loader.num_workers
         batched = loader.batch_sampler is not None
-        self._sampler = PositionedSampler(loader.batch_sampler if batched else loader.sampler)  # type: ignore[arg-type]
+        source: Any = loader.batch_sampler if batched else loader.sampler
+        self._sampler = PositionedSampler(source, self._order)
         self._dataset = _KeyedDataset(loader.dataset, loader.collate_fn, batched=batched)
         self._generator = torch.Generator()
-        self._rebuilt = _rebuild(loader, self._dataset, self._sampler, self._generator)
-        try:
-            self.length: int | None = len(self._sampler)
-        except TypeError:
-            self.length = None
+        self._rebuilt = rebuild(
+            loader, self._dataset, self._generator, batch_size=None, sampler=self._sampler, collate_fn=_as_loaded
+        )
+        self.length = length_of(self._sampler)
 
-    def iterate(self, *, epoch: int, loop: int, start: int) -> Iterator[Any]:
-        """The batches of one pass, from batch ``start`` on (counted from 0)."""
-        self._sampler.seek(Position(self._seed, epoch, loop, start))
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What must be the same for a saved position to mean the same; the number of workers need not."""
+        return {"promise": self.promise, "length": self.length}
+
+    def iterate(self, *, epoch: int, loop: int, start: int, order: int | None = None) -> "Pass":
+        """The batches of one pass, from batch ``start`` on (counted from 0).
+
+        ``order`` is the digest of the batches before ``start`` as they were given out, where that is known.
+
+        Raises:
+            LoaderRefusedError: the sampler now gives another order, or can't be iterated a second time per epoch.
+        """
+        if loop > 0 and self._order is Order.COUNTING:
+            raise LoaderRefusedError("counting_sampler_twice", epoch=epoch)
+        self._sampler.seek(Position(self._seed, epoch, loop, start), order)
         # Workers get the same seed at every start, so that what a worker_init_fn builds from it does not
         # depend on how often they were started before. It is not drawn from a training stream.
-        self._generator.manual_seed(seeds_at(Position(self._seed, 0, 0, 0), "workers").torch)
+        self._generator.manual_seed(worker_seed(self._seed))
         with stop_signals_held_back():
-            batches = iter(self._rebuilt)
-        return _InProcess(batches, self._dataset) if self.in_process else batches
+            batches: Iterator[Any] = iter(self._rebuilt)
+        if self.workers == 0:
+            batches = _InProcess(batches, self._dataset)
+        return Pass(batches, self._sampler.digests, order or 0)
+
+
+class Pass:
+    """The batches of one pass; ``order`` is the digest of the indices of all given out so far."""
+
+    def __init__(self, batches: Iterator[Any], digests: deque[int], order: int) -> None:
+        self._batches = batches
+        self._digests = digests
+        self.order = order
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        batch = next(self._batches)
+        if self._digests:
+            self.order = self._digests.popleft()
+        return batch
 
 
 class _InProcess:
@@ -88,7 +123,10 @@ class _KeyedDataset(Dataset[Any]):
 
     def __getitem__(self, tag: Tag) -> Any:
         position, indices = tag
-        self._tell_epoch(position.epoch)
+        # A persistent worker has a copy of the dataset that the user's own set_epoch call never reaches.
+        if position.epoch != self._epoch:
+            self._epoch = position.epoch
+            tell_epoch(self.dataset, position.epoch)
         own = self.own_generators()
         seed_streams(position)
         own.seed(position)
@@ -100,6 +138,10 @@ class _KeyedDataset(Dataset[Any]):
             self._own = OwnGenerators(find_generators(self.dataset, self._collate))
         return self._own
 
+    def forget_generators(self) -> None:
+        """Look for them anew: a worker has copies of its own, and its user's function may have replaced them."""
+        self._own = None
+
     def _fetch(self, indices: Any) -> Any:
         if not self._batched:
             return self.dataset[indices]
@@ -108,16 +150,8 @@ class _KeyedDataset(Dataset[Any]):
             return fetch_many(indices)
         return [self.dataset[index] for index in indices]
 
-    def _tell_epoch(self, epoch: int) -> None:
-        # A persistent worker has a copy of the dataset that the user's own set_epoch call never reaches.
-        if epoch != self._epoch:
-            self._epoch = epoch
-            set_epoch = getattr(self.dataset, "set_epoch", None)
-            if callable(set_epoch):
-                set_epoch(epoch)
-
     def __getstate__(self) -> dict[str, Any]:
-        return {**self.__dict__, "_own": None}  # a spawned worker finds its own copies
+        return {**self.__dict__, "_own": None}
 
 
 class _WorkerInit:
@@ -131,27 +165,38 @@ class _WorkerInit:
         info = get_worker_info()
         assert info is not None
         keyed: Any = info.dataset
-        keyed._own = None  # found anew: a forked worker would seed, but its user's function may replace them
+        keyed.forget_generators()
         object.__setattr__(info, "dataset", keyed.dataset)  # WorkerInfo is frozen
         if self._users is not None:
             self._users(worker_id)
 
 
-def _as_loaded(batch: Any) -> Any:
-    return batch
+def tell_epoch(dataset: object, epoch: int) -> None:
+    """Call the dataset's ``set_epoch``, where it has one."""
+    set_epoch = getattr(dataset, "set_epoch", None)
+    if callable(set_epoch):
+        set_epoch(epoch)
 
 
-def _rebuild(
-    loader: DataLoader[Any], dataset: _KeyedDataset, sampler: PositionedSampler, generator: torch.Generator
+def worker_seed(seed: int) -> int:
+    return seeds_at(Position(seed, 0, 0, 0), "workers").torch
+
+
+def length_of(sized: Any) -> int | None:
+    try:
+        return len(sized)
+    except (TypeError, NotImplementedError):
+        return None
+
+
+def rebuild(
+    loader: DataLoader[Any], dataset: Dataset[Any], generator: torch.Generator, **batching: Any
 ) -> DataLoader[Any]:
-    options: dict[str, Any] = {}
-    if loader.pin_memory_device:
-        options["pin_memory_device"] = loader.pin_memory_device
+    """The user's loader over ``dataset``, with its workers as the user set them up and a generator of our own."""
+    if getattr(loader, "pin_memory_device", ""):
+        batching["pin_memory_device"] = loader.pin_memory_device
     return DataLoader(
         dataset,
-        batch_size=None,
-        sampler=sampler,
-        collate_fn=_as_loaded,
         num_workers=loader.num_workers,
         pin_memory=loader.pin_memory,
         timeout=loader.timeout,
@@ -160,17 +205,9 @@ def _rebuild(
         generator=generator,
         prefetch_factor=loader.prefetch_factor,
         persistent_workers=loader.persistent_workers,
-        **options,
+        **batching,
     )
 
 
-def _refuse_what_is_not_covered(loader: object) -> None:
-    name = f"{type(loader).__module__}.{type(loader).__qualname__}"
-    if not isinstance(loader, DataLoader):
-        raise LoaderRefusedError("not_a_loader", loader=name)
-    if type(loader) is not DataLoader:
-        raise LoaderRefusedError("loader_subclass", loader=name)
-    if isinstance(loader.dataset, IterableDataset):
-        raise LoaderRefusedError("loader_iterable", dataset=type(loader.dataset).__qualname__)
-    if not getattr(loader, "in_order", True):
-        raise LoaderRefusedError("loader_out_of_order")
+def _as_loaded(batch: Any) -> Any:
+    return batch

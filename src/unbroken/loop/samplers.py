@@ -1,10 +1,13 @@
 """The order of samples as a function of (seed, epoch): the user's own sampler, drawn under streams of its own."""
 
 import copy
+from collections import deque
 from collections.abc import Iterable, Iterator
+from enum import Enum
 from itertools import islice
 from typing import Any
 
+import xxhash
 from torch.utils.data import DataLoader
 
 from unbroken.errors import LoaderRefusedError
@@ -13,41 +16,70 @@ from unbroken.loop.randomness import SAMPLER_BATCH, Aside, Position, seed_stream
 
 # Drawn ahead at a time, so that putting the training streams aside costs next to nothing per batch.
 _DRAWN_AHEAD = 64
-_CHECKED_BATCHES = 4_096
+_TRIED_BATCHES = 4_096
 
 Tag = tuple[Position, Any]
 
 
-class PositionedSampler:
-    """Yields ``(position, indices)`` from the batch set by ``seek`` on; its draws touch no training stream."""
+class Order(Enum):
+    """What a sampler's order is a function of."""
 
-    def __init__(self, source: Iterable[Any]) -> None:
+    KNOWN = "known"  # a sampler of torch: of the streams it draws from
+    POSITIONAL = "positional"  # found out by trial to be so, too
+    COUNTING = "counting"  # also of how often it was iterated before
+
+
+def digest_of(indices: object, before: int = 0) -> int:
+    """64 bits over a batch's indices, chained to those of the batches before it."""
+    return xxhash.xxh3_64_intdigest(repr(indices).encode(), seed=before)
+
+
+class PositionedSampler:
+    """Yields ``(position, indices)`` from the batch set by ``seek`` on; its draws touch no training stream.
+
+    ``digests`` has one entry per batch yielded and not yet taken from it: the order, for those who compare it.
+    """
+
+    def __init__(self, source: Iterable[Any], order: Order = Order.KNOWN) -> None:
         self._source = source
+        self._order = order
         self._aside = Aside()
         self._position = Position(0, 0, 0, 0)
+        self._expected: int | None = None
+        self._passes = 0
+        self.digests: deque[int] = deque()
 
-    def seek(self, position: Position) -> None:
-        """The next iteration is the pass of this position and starts at its batch."""
+    def seek(self, position: Position, expected: int | None = None) -> "PositionedSampler":
+        """The next iteration is the pass of this position and starts at its batch.
+
+        ``expected`` is the digest of the batches before it, as they were given out in their time.
+        """
         self._position = position
+        self._expected = expected
+        self.digests = deque()
+        return self
 
     def __len__(self) -> int:
         return len(self._source)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Tag]:
-        return self._tags(self._position)
+        return self._tags(self._position, self._expected, self.digests)
 
-    def _tags(self, position: Position) -> Iterator[Tag]:
-        for batch, indices in enumerate(self._index_batches(position), position.batch):
+    def _tags(self, position: Position, expected: int | None, digests: deque[int]) -> Iterator[Tag]:
+        digest = 0 if expected is None else expected
+        for batch, indices in enumerate(self._index_batches(position, expected), position.batch):
+            digest = digest_of(indices, digest)
+            digests.append(digest)
             yield position._replace(batch=batch), indices
 
-    def _index_batches(self, position: Position) -> Iterator[Any]:
+    def _index_batches(self, position: Position, expected: int | None) -> Iterator[Any]:
         own = OwnGenerators(find_generators(self._source))
         held = own.states()
         with self._aside.running():
-            own_start = position._replace(batch=SAMPLER_BATCH)
-            seed_streams(own_start)
-            own.seed(own_start)
-            batches = islice(iter(self._source), position.batch, None)
+            if self._order is Order.COUNTING:
+                self._catch_up(position, own)
+            batches = self._begin_pass(position, own)
+            self._skip(batches, position, expected)
             ahead = list(islice(batches, _DRAWN_AHEAD))
             streams, own_states = self._aside.capture(), own.states()
             own.set_states(held)
@@ -60,33 +92,59 @@ class PositionedSampler:
                 streams, own_states = self._aside.capture(), own.states()
                 own.set_states(held)
 
+    def _begin_pass(self, position: Position, own: OwnGenerators) -> Iterator[Any]:
+        start = position._replace(batch=SAMPLER_BATCH)
+        seed_streams(start)
+        own.seed(start)
+        self._passes += 1
+        return iter(self._source)
 
-def check_order(loader: DataLoader[Any]) -> None:
-    """Refuse a sampler whose order is not a function of the streams it draws from.
+    def _catch_up(self, position: Position, own: OwnGenerators) -> None:
+        """Run through the passes of earlier epochs that this process has not seen: their indices only."""
+        while self._passes < position.epoch - 1:
+            earlier = position._replace(epoch=self._passes + 1)
+            deque(self._begin_pass(earlier, own), maxlen=0)
 
-    Samplers of torch itself are known; any other is copied and run twice from the same streams. One that counts
-    its passes for itself, or draws from elsewhere, gives two orders.
+    def _skip(self, batches: Iterator[Any], position: Position, expected: int | None) -> None:
+        skipped = islice(batches, position.batch)
+        if self._order is Order.KNOWN or expected is None:
+            deque(skipped, maxlen=0)
+            return
+        digest = 0
+        for indices in skipped:
+            digest = digest_of(indices, digest)
+        if digest != expected:
+            name = type(self._source).__qualname__
+            raise LoaderRefusedError("order_changed", sampler=name, epoch=position.epoch, batch=position.batch)
+
+
+def order_of(loader: DataLoader[Any]) -> Order:
+    """What the order of this loader's sampler depends on.
+
+    Samplers of torch itself are known; any other is copied and tried from the same streams: two passes, twice.
 
     Raises:
-        LoaderRefusedError: the orders differ, or the sampler can't be copied to be tried.
+        LoaderRefusedError: it can't be copied, or its order depends on something that can't be repeated.
     """
     source = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
     inner = getattr(source, "sampler", source)
     if _is_known(source) and _is_known(inner):
-        return
+        return Order.KNOWN
     name = type(inner if _is_known(source) else source).__qualname__
     try:
-        trial = copy.deepcopy(source, {id(loader.dataset): loader.dataset})
+        one, other = (copy.deepcopy(source, {id(loader.dataset): loader.dataset}) for _ in range(2))
     except Exception as error:
         raise LoaderRefusedError("sampler_uncheckable", sampler=name, error=error) from error
-    if _trial_order(trial) != _trial_order(trial):
-        raise LoaderRefusedError("sampler_not_positional", sampler=name)
+    first, second = _tried(one), _tried(one)
+    if (_tried(other), _tried(other)) != (first, second):
+        raise LoaderRefusedError("sampler_not_repeatable", sampler=name)
+    return Order.POSITIONAL if first == second else Order.COUNTING
 
 
 def _is_known(sampler: object) -> bool:
     return isinstance(sampler, range | list | tuple) or type(sampler).__module__.startswith("torch.utils.data")
 
 
-def _trial_order(sampler: Iterable[Any]) -> list[str]:
-    positioned = PositionedSampler(sampler)
-    return [repr(indices) for _, indices in islice(positioned, _CHECKED_BATCHES)]
+def _tried(sampler: Iterable[Any]) -> list[str]:
+    positioned = PositionedSampler(sampler).seek(Position(0, 1, 0, 0))
+    return [repr(indices) for _, indices in islice(positioned, _TRIED_BATCHES)]

@@ -13,29 +13,59 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "run.batches takes a torch.utils.data.DataLoader, not a {loader}; wrap your dataset in a DataLoader.",
         "run.batches 需要 torch.utils.data.DataLoader，而不是 {loader}；请用 DataLoader 包装数据集。",
     ),
-    "loader_subclass": (
-        "{loader} is a subclass of DataLoader, and its position cannot be restored exactly yet; give run.batches a "
-        "plain DataLoader over the same dataset, or iterate the loader yourself: it then resumes at whole epochs.",
-        "{loader} 是 DataLoader 的子类，目前无法精确恢复其位置；请把同一数据集的普通 DataLoader 交给 "
-        "run.batches，或自行遍历该 loader（此时只能按整轮恢复）。",
+    "loader_exact": (
+        "Exact at any batch, and nothing is loaded twice ({batches} batches per epoch, {workers} workers).",
+        "可在任意批次精确恢复，且不重复加载（每轮 {batches} 批，{workers} 个 worker）。",
     ),
-    "loader_iterable": (
-        "{dataset} is an IterableDataset, and a position inside it cannot be restored exactly yet; give run.batches a "
-        "map-style dataset, or iterate the loader yourself: it then resumes at whole epochs.",
-        "{dataset} 是 IterableDataset，目前无法精确恢复其中的位置；请改用支持下标访问的数据集，或自行遍历该 "
-        "loader（此时只能按整轮恢复）。",
+    "loader_replayed_iterable": (
+        "An IterableDataset has no positions: exact at any batch, by loading again what was loaded before in the epoch "
+        "({batches} batches per epoch, {workers} workers; their number must stay the same).",
+        "IterableDataset 没有下标：可在任意批次精确恢复，但需重新加载该轮之前的数据（每轮 {batches} 批，{workers} 个 "
+        "worker，其数量须保持不变）。",
+    ),
+    "loader_replayed_subclass": (
+        "This DataLoader iterates in a way of its own: resumed by iterating it again from the start of the epoch, exact "
+        "if its order comes from python, numpy or torch ({batches} batches, {workers} workers).",
+        "该 DataLoader 自定义了遍历方式：恢复时从该轮开头重新遍历；只要其顺序来自 python、numpy 或 torch 的随机数即为"
+        "精确（{batches} 批，{workers} 个 worker）。",
+    ),
+    "loader_subclass_persistent": (
+        "{loader} iterates in a way of its own and keeps its workers between epochs, so their random state cannot be "
+        "restored; set persistent_workers=False.",
+        "{loader} 自定义了遍历方式且在各轮之间保留 worker，其随机状态无法恢复；请设置 persistent_workers=False。",
+    ),
+    "workers_changed": (
+        "This loader ran with {old} workers before and has {new} now, and its order depends on that; set num_workers "
+        "back to {old}.",
+        "该 loader 此前使用 {old} 个 worker，现在为 {new} 个，而其顺序取决于此；请把 num_workers 改回 {old}。",
+    ),
+    "order_changed": (
+        "The sampler {sampler} now gives another order than before the interruption (epoch {epoch}, first {batch} "
+        "batches); it depends on something that is not saved. Resume from a checkpoint at the end of an epoch.",
+        "采样器 {sampler} 给出的顺序与中断前不同（第 {epoch} 轮前 {batch} 批），它依赖于未保存的状态；请改从某一轮结束"
+        "时的检查点恢复。",
+    ),
+    "counting_sampler_twice": (
+        "This loader's sampler counts how often it is iterated, and epoch {epoch} iterates it beside or after another "
+        "loop; give it to the first loop of the epoch only.",
+        "该 loader 的采样器会统计被遍历的次数，而第 {epoch} 轮在另一循环之外又遍历了它；请只在每轮的第一个循环中使用它。",
+    ),
+    "other_loop_leads": (
+        "The checkpoint was made in loop {old} over a loader in this epoch, but now loop {new} asks for the first batch; "
+        "resume from a checkpoint at the end of an epoch, or run the script as it was.",
+        "该检查点保存于本轮的第 {old} 个数据循环中，而现在由第 {new} 个循环先取数据；请改从某一轮结束时的检查点恢复，"
+        "或使用原来的脚本。",
     ),
     "loader_out_of_order": (
         "This DataLoader has in_order=False: the order of its batches depends on which worker is faster, so no resume "
         "can be exact; drop in_order=False.",
         "该 DataLoader 设置了 in_order=False：批次顺序取决于各 worker 的快慢，无法精确恢复；请去掉 in_order=False。",
     ),
-    "sampler_not_positional": (
-        "The sampler {sampler} gives another order each time it is iterated from the same random state (does it count "
-        "its passes, or draw from somewhere else?), so its order cannot be restored exactly; let it draw from torch, "
-        "numpy or random, or from the number given to set_epoch.",
-        "采样器 {sampler} 在相同随机状态下每次遍历得到的顺序不同（它是否自行计数，或从别处取随机数？），无法精确"
-        "恢复其顺序；请让它只使用 torch、numpy、random 的随机数，或 set_epoch 传入的轮号。",
+    "sampler_not_repeatable": (
+        "Two copies of the sampler {sampler} give different orders from the same random state (does it draw from the "
+        "system, or the clock?), so its order cannot be restored; let it draw from torch, numpy or random.",
+        "采样器 {sampler} 的两个副本在相同随机状态下给出不同的顺序（它是否使用了系统随机数或时钟？），无法恢复其顺序；请"
+        "让它只使用 torch、numpy、random 的随机数。",
     ),
     "sampler_uncheckable": (
         "The sampler {sampler} cannot be copied to check that its order is repeatable ({error}); make it copyable "
@@ -44,9 +74,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "torch.utils.data 自带的采样器。",
     ),
     "epoch_length_changed": (
-        "The checkpoint is inside epoch {epoch}, after {batch} of {old} batches, but the loader now has {new}; go back "
-        "to the former batch size and data, or resume from a checkpoint at the end of an epoch.",
-        "检查点位于第 {epoch} 轮之内（已完成 {batch}/{old} 批），而现在的 loader 有 {new} 批；请恢复原来的 batch "
-        "size 与数据，或改从某一轮结束时的检查点恢复。",
+        "The checkpoint is inside an epoch of {old} batches, but the loader now has {new}; go back to the former batch "
+        "size and data, or resume from a checkpoint at the end of an epoch.",
+        "检查点位于一轮之内（该轮共 {old} 批），而现在的 loader 有 {new} 批；请恢复原来的 batch size 与数据，或改从某一轮"
+        "结束时的检查点恢复。",
     ),
 }

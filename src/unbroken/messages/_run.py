@@ -51,9 +51,28 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "环境 {change}（仅在相同环境下保证逐位一致）",
     ),
     "deleted_by_policy": ("Deleted by the retention policy: {name}", "已按保留策略删除：{name}"),
-    "exact_loader": (
-        "Data order and loading randomness resume exactly at any batch ({batches} per epoch, {workers} workers).",
-        "数据顺序与加载随机性可在任意批次精确恢复（每轮 {batches} 批，{workers} 个 worker）。",
+    "ended_steps": ("Done: {step} of {goal} steps.", "训练完成：{step}/{goal} 步。"),
+    "replay_exact": (
+        "Replayed {steps} steps after step {after}, bit for bit as before the interruption.",
+        "自第 {after} 步起重放了 {steps} 步，与中断前逐位一致。",
+    ),
+    "replay_differs": (
+        "REPLAY DIFFERS at step {step} in {streams}: this resume is not exact. What differs tells where to look: order = "
+        "sampler or data; python, numpy, torch = a random stream drawn from elsewhere; average = the computation.",
+        "重放在第 {step} 步出现差异（{streams}）：本次恢复并不精确。差异之处指明原因：order = 采样器或数据；python、"
+        "numpy、torch = 随机数在别处被取用；average = 计算本身。",
+    ),
+    "no_journal": (
+        "No journal for the replay proof ({error}); training goes on without it.",
+        "无法建立用于重放验证的日志（{error}）；训练照常进行。",
+    ),
+    "steps_inside_epochs": (
+        "run.batches(loader, steps=...) is for use without a loop over run.epochs; leave out steps inside one.",
+        "run.batches(loader, steps=...) 用于没有 run.epochs 循环的情况；在其中请去掉 steps。",
+    ),
+    "loader_gives_nothing": (
+        "The loader gave no batch at all, so the goal in steps can't be reached; check its dataset and sampler.",
+        "该 loader 没有给出任何批次，无法达到目标步数；请检查其数据集与采样器。",
     ),
     "saved": ("Saved {names} ({size}, {seconds} s)", "已保存 {names}（{size}，{seconds} 秒）"),
     "save_failed": (
@@ -98,7 +117,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "batches_outside_epochs": (
         "run.batches is for use inside a loop over run.epochs: for epoch in run.epochs(n): for batch in "
-        "run.batches(loader): ...",
-        "run.batches 须在 run.epochs 的循环内使用：for epoch in run.epochs(n): for batch in run.batches(loader): ...",
+        "run.batches(loader): ... (or without one, with a goal: run.batches(loader, steps=n)).",
+        "run.batches 须在 run.epochs 的循环内使用：for epoch in run.epochs(n): for batch in run.batches(loader): ..."
+        "（或不用该循环而给出目标步数：run.batches(loader, steps=n)）。",
     ),
 }

@@ -2,6 +2,7 @@
 
 import logging
 import math
+import struct
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -46,6 +47,7 @@ class History:
         self.columns: dict[str, list[float]] = {}
         self._sums: dict[str, _Sum] = {}
         self._recorded: dict[str, float] = {}
+        self._given: list[float] = []
 
     def average(self, values: Mapping[str, object], weight: float = 1.0) -> None:
         """Add to the epoch's weighted means. Sums are in float64, in the order given, and survive a resume exactly."""
@@ -59,6 +61,13 @@ class History:
                 raise UsageError("state_metric_both_ways", name=name)
         for name, value in taken.items():
             self._sums.setdefault(name, _Sum()).add(value, float(weight))
+            if isinstance(value, float):
+                self._given.append(value)
+
+    def take_given(self) -> bytes:
+        """The bits of all that ``average`` was given since the last call, but for what lies on an accelerator."""
+        given, self._given = self._given, []
+        return struct.pack(f"<{len(given)}d", *given)
 
     def record(self, values: Mapping[str, object]) -> None:
         """Set this epoch's values; a second value for the same metric replaces the first."""

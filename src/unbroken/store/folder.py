@@ -24,6 +24,7 @@ class CheckpointFolder:
         self.internal = self.path / ".unbroken"
         self.manifests = self.internal / "manifests"
         self.lock_path = self.internal / "lock"
+        self.journal = self.internal / "journal"
         self.run_json = self.internal / "run.json"
 
     def __repr__(self) -> str:

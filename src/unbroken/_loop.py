@@ -1,0 +1,368 @@
+"""Loop: the course of a run between its saves. Epochs, passes over loaders, boundaries, signals, the replay proof."""
+
+import json
+import logging
+import time
+from collections.abc import Callable, Iterator, Mapping
+from enum import Enum, auto
+from pathlib import Path
+from typing import Any, NoReturn
+
+from unbroken import messages
+from unbroken._resuming import Beginning
+from unbroken._saving import Parts, Saver
+from unbroken.errors import EXIT_STOPPED, DiskError, Stopped, UsageError
+from unbroken.loop.batches import Pass
+from unbroken.loop.journal import Journal, Replay, witness
+from unbroken.loop.loaders import ResumableLoader
+from unbroken.loop.passes import EpochPasses, OpenPass
+from unbroken.loop.randomness import capture_streams, restore_streams
+from unbroken.loop.signals import StopSignals
+from unbroken.loop.triggers import Triggers
+from unbroken.state.encoding import decode
+from unbroken.state.snapshot import own_copy
+from unbroken.store.payload import OWN
+
+_log = logging.getLogger("unbroken")
+
+_REPLAYS_KEPT = 20
+
+
+class Phase(Enum):
+    """Who is at work; decides what a stop signal may do at once."""
+
+    LIBRARY = auto()  # remember it
+    STEP = auto()  # the user's code has a batch in hand: remember it
+    WAITING = auto()  # a worker is loading and the state is whole: break off the wait
+    OUTSIDE = auto()  # the user's code between epochs and batches, or after them: stop now
+
+
+class _WaitBrokenOffError(BaseException):
+    """Raised by the signal handler to leave the wait for a worker."""
+
+
+class Loop:
+    """One run from its beginning to its end; ``begin`` is called once, at the first epoch or step."""
+
+    def __init__(
+        self,
+        parts: Parts,
+        triggers: Triggers,
+        budget: float | None,
+        begin: Callable[[int | None], Beginning],
+    ) -> None:
+        self.phase = Phase.OUTSIDE
+        self.in_epoch = False
+        self.stop_reason: str | None = None
+        self.saver: Saver | None = None
+        self.resumed_from: Path | None = None
+        self.stopped = False
+        self._parts = parts
+        self._cursor = parts.cursor
+        self._triggers = triggers
+        self._budget = budget
+        self._begin_run = begin
+        self._started = time.monotonic()
+        self._signals = StopSignals(self._on_signal)
+        self._passes = EpochPasses()
+        self._mid_epoch: Mapping[str, Any] | None = None
+        self._kept: dict[str, Any] | None = None
+        self._epoch_start: Mapping[str, Any] = {}
+        self._goal: int | None = None
+        self._journal: Journal | None = None
+        self._replay: Replay | None = None
+
+    def epochs(self, count: int) -> Iterator[int]:
+        """The numbers of the epochs still to be trained."""
+        saver = self._begin(count)
+        self._catch_signals()
+        try:
+            while self._mid_epoch is not None or (self.stop_reason is None and self._cursor.epoch < count):
+                self._open_epoch()
+                self._enter_user_code()
+                yield self._cursor.epoch + 1
+                self._close_epoch(saver)
+            self._finish(saver, messages.text("ended", epoch=self._cursor.epoch, count=count))
+        finally:
+            self._end_signals()
+
+    def steps(self, loader: ResumableLoader, goal: int) -> Iterator[Any]:
+        """The batches of pass after pass over ``loader``, each an epoch, until ``goal`` steps are done in all."""
+        saver = self._begin(None)
+        self._catch_signals()
+        try:
+            while self._cursor.step < goal and (self.stop_reason is None or self._mid_epoch is not None):
+                before = self._cursor.step
+                self._open_epoch()
+                self._goal = goal
+                yield from self.iterate(loader)
+                self.phase = Phase.LIBRARY
+                if self._cursor.step >= goal:
+                    break
+                if self._cursor.step == before and self._cursor.batch == 0:
+                    raise UsageError("loader_gives_nothing")
+                self._close_epoch(saver)
+            if self.in_epoch:
+                saver.wait()
+                saver.save(self._snapshot("end"), saver.folder.latest)
+                self.in_epoch = False
+            self._finish(saver, messages.text("ended_steps", step=self._cursor.step, goal=goal))
+        finally:
+            self._goal = None
+            self._end_signals()
+
+    def iterate(self, loader: ResumableLoader) -> Iterator[Any]:
+        """The batches of one loop over ``loader`` in the epoch in hand."""
+        if self.saver is None or not self.in_epoch:
+            raise UsageError("batches_outside_epochs")
+        before, self.phase = self.phase, Phase.LIBRARY
+        opened = self._passes.open(loader.facts)
+        order = self._mid_epoch[OWN]["order"] if self._mid_epoch and opened.given else None
+        batches = loader.iterate(epoch=self._cursor.epoch + 1, loop=opened.index, start=opened.given, order=order)
+        self.phase = before
+        return self._pass(self.saver, opened, loader, batches)
+
+    def begin_if_needed(self) -> None:
+        self._begin(None)
+
+    def close(self) -> Saver | None:
+        """End the run for this process; returns the saver that was closed, if there was one."""
+        saver, self.saver = self.saver, None
+        if saver is not None:
+            self._report_replay()
+            saver.close()
+            if self._journal is not None:
+                self._journal.close()
+                self._journal = None
+        return saver
+
+    def _begin(self, planned_epochs: int | None) -> Saver:
+        if self.saver is not None:
+            return self.saver
+        beginning = self._begin_run(planned_epochs)
+        self.saver = beginning.saver
+        self.resumed_from = beginning.resumed_from
+        self.stop_reason = beginning.stop_requested
+        if beginning.payload is not None:
+            own = beginning.payload[OWN]
+            streams = decode(own["streams"])
+            self._passes = EpochPasses(own["passes"], same_epoch=own["in_epoch"])
+            if own["in_epoch"]:
+                self._mid_epoch = beginning.payload
+                self._epoch_start = streams["epoch_start"]
+            else:
+                restore_streams(streams["now"])
+        self._open_journal(beginning)
+        return self.saver
+
+    def _open_epoch(self) -> None:
+        # The code before the batches runs again when the epoch is resumed inside, and what it draws must be the same.
+        tracked, user_state = self._parts.tracked, self._parts.user_state
+        if self._mid_epoch is not None:
+            restore_streams(self._epoch_start)
+            tracked.restore_generators(self._epoch_start["generators"])
+            user_state.restore(self._epoch_start["state"])
+        else:
+            self._epoch_start = {
+                **capture_streams(),
+                "generators": tracked.generators(),
+                "state": own_copy(user_state.values_to_save(), "state"),
+            }
+        self.in_epoch = True
+
+    def _close_epoch(self, saver: Saver) -> None:
+        self.phase = Phase.LIBRARY
+        self.in_epoch = False
+        self._kept = None
+        self._mid_epoch = None
+        passes, self._passes = self._passes.record(self._cursor.batch), EpochPasses()
+        self._cursor.finish_epoch()
+        improved = self._parts.history.finish_epoch()
+        folder = saver.folder
+        names = [folder.latest]
+        if self._triggers.names_epoch(self._cursor.epoch):
+            names.append(folder.epoch(self._cursor.epoch))
+        if improved:
+            names.append(folder.best)
+        saver.wait()
+        saver.save(self._snapshot("epoch", passes), *names)
+        if self._signals.received or self._budget_is_spent():
+            self._stop_now(saver)
+
+    def _pass(self, saver: Saver, opened: OpenPass, loader: ResumableLoader, batches: Pass) -> Iterator[Any]:
+        if self._passes.lead is None:
+            self._lead(saver, opened, loader)
+        if self._passes.lead is opened:
+            yield from self._leading_pass(saver, loader, batches)
+            opened.exhausted = True
+            return
+        for batch in batches:
+            opened.given += 1
+            yield batch
+        opened.exhausted = True
+
+    def _lead(self, saver: Saver, opened: OpenPass, loader: ResumableLoader) -> None:
+        self.phase = Phase.LIBRARY
+        self._passes.take_lead(opened)
+        if self._mid_epoch is not None:
+            payload, self._mid_epoch = self._mid_epoch, None
+            saver.restore(payload)
+            restore_streams(decode(payload[OWN]["streams"]["now"]))
+        self._cursor.batches = loader.length
+        self._parts.gradients.note_boundary()
+
+    def _leading_pass(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Iterator[Any]:
+        self._cursor.order = batches.order
+        while self._goal is None or self._cursor.step < self._goal:
+            self.phase = Phase.LIBRARY
+            try:
+                batch = self._fetch(saver, loader, batches)
+            except StopIteration:
+                break
+            if self._goal is None and self._cursor.batch + 1 == loader.length:
+                # For a stop after the batches. Not the state after the last one: a resume from there would give
+                # the loop no batch at all, and code behind a loop reads the variables that its body sets.
+                self._kept = self._snapshot("signal")
+            self._at_boundary(saver)
+            self.phase = Phase.STEP
+            step_done = False
+            try:
+                yield batch
+                step_done = True
+            finally:
+                # Also when the loop is left by a break: the batch was in hand, and the epoch is at its end.
+                self.phase = Phase.LIBRARY
+                self._cursor.finish_batch(batches.order)
+                self._parts.gradients.note_boundary()
+                if step_done:
+                    self._bear_witness()
+        self._enter_user_code()
+
+    def _fetch(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Any:
+        """The next batch; while it is loaded the state is whole, so a failure here still saves it."""
+        try:
+            if loader.workers:
+                self.phase = Phase.WAITING
+            try:
+                return next(batches)
+            finally:
+                self.phase = Phase.LIBRARY
+        except StopIteration:
+            raise
+        except _WaitBrokenOffError:
+            self._stop_now(saver, self._snapshot("signal"))
+        except Exception:
+            if self._signals.received:  # it may be the signal that killed a worker
+                self._stop_now(saver, self._snapshot("signal"))
+            saver.save(self._snapshot("loader_error"), saver.folder.latest)
+            saver.wait()
+            raise
+
+    def _at_boundary(self, saver: Saver) -> None:
+        if self._signals.received:
+            self._stop_now(saver, self._snapshot("signal"))
+        if self._budget_is_spent():
+            self._stop_now(saver, self._snapshot("budget"))
+        if not saver.busy:
+            reason = self._triggers.due(self._cursor.step - saver.saved_step, saver.seconds_since_save)
+            if reason is not None:
+                saver.save(self._snapshot(reason), saver.folder.latest)
+
+    def _snapshot(self, reason: str, passes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+        assert self.saver is not None
+        return self.saver.snapshot(
+            reason,
+            streams={"now": capture_streams(), "epoch_start": self._epoch_start if self.in_epoch else None},
+            in_epoch=self.in_epoch,
+            passes=self._passes.record(self._cursor.batch) if passes is None else passes,
+            stop_requested=self.stop_reason,
+        )
+
+    def _catch_signals(self) -> None:
+        if not self._signals.install():
+            _log.warning(messages.text("signals_unavailable"))
+
+    def _end_signals(self) -> None:
+        self._signals.remove()
+        self.phase = Phase.OUTSIDE
+
+    def _enter_user_code(self) -> None:
+        self.phase = Phase.OUTSIDE
+        if self._signals.received:
+            self._on_signal()
+
+    def _on_signal(self) -> None:
+        if self.phase is Phase.WAITING:
+            self.phase = Phase.LIBRARY
+            raise _WaitBrokenOffError
+        if self.phase is not Phase.OUTSIDE or self.saver is None:
+            return
+        # Before its batches an epoch starts from the state saved last; after them, from the copy kept then.
+        # A loop left by a break has no such copy: its end of epoch is near, and saves.
+        if self._kept is not None or self._passes.lead is None:
+            self.phase = Phase.LIBRARY
+            self._stop_now(self.saver, self._kept)
+
+    def _stop_now(self, saver: Saver, state: dict[str, Any] | None = None) -> NoReturn:
+        if state is not None:
+            saver.save(state, saver.folder.latest)
+        saver.wait()
+        self.stopped = True
+        cause = "budget" if self._signals.received is None else self._signals.received.name
+        if saver.failure is not None:
+            _log.error(messages.text("stopped_unsaved", cause=cause, error=saver.failure))
+            raise Stopped(DiskError.exit_code)
+        _log.info(messages.text("stopped_saved", cause=cause, latest=saver.folder.latest))
+        raise Stopped(EXIT_STOPPED)
+
+    def _budget_is_spent(self) -> bool:
+        return self._budget is not None and time.monotonic() - self._started >= self._budget
+
+    def _finish(self, saver: Saver, ended: str) -> None:
+        self.phase = Phase.LIBRARY
+        self._report_replay()
+        saver.finish()
+        if self.stop_reason is not None:
+            ended = messages.text("ended_on_purpose", epoch=self._cursor.epoch, reason=self.stop_reason)
+        _log.info(ended)
+
+    def _open_journal(self, beginning: Beginning) -> None:
+        facts = beginning.saver.facts
+        key = [facts[name] for name in ("run_id", "branch", "seed", "config", "environment", "data")]
+        try:
+            self._journal = Journal(beginning.saver.folder.journal, json.dumps(key, sort_keys=True, default=str))
+        except OSError as error:
+            _log.warning(messages.text("no_journal", error=error))
+            return
+        if beginning.payload is not None:
+            self._replay = Replay(after=self._cursor.step)
+
+    def _bear_witness(self) -> None:
+        if self._journal is None:
+            return
+        step = self._cursor.step
+        now = witness(self._cursor.order, self._parts.history.take_given())
+        if self._replay is not None:
+            before = self._journal.read(step)
+            if before is None:
+                self._report_replay()
+            elif self._replay.compare(step, before, now):
+                self._say_difference(self._replay)
+        self._journal.write(step, now)
+
+    def _say_difference(self, replay: Replay) -> None:
+        assert replay.difference is not None
+        step, streams = replay.difference
+        _log.error(f"重放在第 {step} 步与中断前不一致：{', '.join(streams)}")
+        _log.error(messages.text("replay_differs", step=step, streams=", ".join(streams)))
+
+    def _report_replay(self) -> None:
+        """Once per resume, when the steps that were trained before the interruption have all been trained again."""
+        replay, self._replay = self._replay, None
+        if replay is None or replay.steps == 0 or self.saver is None:
+            return
+        if replay.difference is None:
+            _log.info(f"已重放 {replay.steps} 步，与中断前逐位一致")
+            _log.info(messages.text("replay_exact", steps=replay.steps, after=replay.after))
+        record = {"after": replay.after, "steps": replay.steps, "difference": replay.difference}
+        self.saver.facts["replays"] = [*self.saver.facts["replays"], record][-_REPLAYS_KEPT:]

@@ -1,0 +1,96 @@
+"""The loops over loaders within one epoch: which of them leads, and how far the others have got beside it.
+
+The first loop that asks for a batch leads: its boundaries are where the state can be saved. Others may run beside
+it, as in ``zip(run.batches(a), run.batches(b))`` or with ``next`` on an iterator of their own; at a boundary of the
+leading one each has given a number of batches, and starts from there on a resume.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from unbroken.errors import LoaderRefusedError
+
+
+@dataclass
+class OpenPass:
+    """One loop: its number among those of the epoch, what its position depends on, and what it has given."""
+
+    index: int
+    facts: Mapping[str, Any]
+    given: int
+    exhausted: bool = False
+
+
+class EpochPasses:
+    """The loops of one epoch; with ``saved``, an epoch that goes on from where these records were made.
+
+    With ``same_epoch`` False they are those of the epoch before: only the leading loader is compared with its own.
+    """
+
+    def __init__(self, saved: Mapping[str, Any] | None = None, *, same_epoch: bool = False) -> None:
+        self.lead: OpenPass | None = None
+        self._opened: list[OpenPass] = []
+        self._saved: list[Mapping[str, Any]] = list(saved["opened"]) if saved else []
+        self._saved_lead: int | None = saved["lead"] if saved else None
+        self._same_epoch = same_epoch
+        self._waiting: list[int] = []
+        self._next_index = 0
+
+    def open(self, facts: Mapping[str, Any]) -> OpenPass:
+        """A further loop. On a resume it is the saved one that was opened at this place, and starts where that was.
+
+        Raises:
+            LoaderRefusedError: its loader differs from that one's in what a position depends on.
+        """
+        if self._waiting:
+            index = self._waiting.pop(0)
+        else:
+            index = self._next_index
+            self._next_index += 1
+        given, exhausted = 0, False
+        if index < len(self._saved):
+            before = self._saved[index]
+            if self._same_epoch or index == self._saved_lead:
+                _compare(before["facts"], facts, same_epoch=self._same_epoch)
+            if self._same_epoch:
+                given, exhausted = before["given"], before["exhausted"]
+        opened = OpenPass(index, facts, given, exhausted)
+        self._opened.append(opened)
+        return opened
+
+    def take_lead(self, opened: OpenPass) -> None:
+        """The first batch of the epoch is asked of ``opened``.
+
+        Raises:
+            LoaderRefusedError: on a resume, it was another loop that led.
+        """
+        self.lead = opened
+        if self._saved_lead is None or not self._same_epoch:
+            return
+        if opened.index != self._saved_lead:
+            raise LoaderRefusedError("other_loop_leads", old=self._saved_lead + 1, new=opened.index + 1)
+        self._waiting = [
+            index for index, before in enumerate(self._saved) if index >= self._next_index and not before["exhausted"]
+        ]
+        self._next_index = max(self._next_index, len(self._saved))
+
+    def record(self, batch: int) -> dict[str, Any]:
+        """What a checkpoint must know of the loops, the leading one having given ``batch`` batches that are done."""
+        by_index = {opened.index: opened for opened in self._opened}
+        opened = []
+        for index in range(max(self._next_index, len(self._saved) if self._same_epoch else 0)):
+            one = by_index.get(index)
+            if one is None:
+                opened.append(dict(self._saved[index]))
+            else:
+                given = batch if one is self.lead else one.given
+                opened.append({"facts": dict(one.facts), "given": given, "exhausted": one.exhausted})
+        return {"lead": None if self.lead is None else self.lead.index, "opened": opened}
+
+
+def _compare(before: Mapping[str, Any], now: Mapping[str, Any], *, same_epoch: bool) -> None:
+    if before.get("workers") != now.get("workers"):
+        raise LoaderRefusedError("workers_changed", old=before.get("workers"), new=now.get("workers"))
+    if same_epoch and before.get("length") != now.get("length"):
+        raise LoaderRefusedError("epoch_length_changed", old=before.get("length"), new=now.get("length"))

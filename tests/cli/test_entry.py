@@ -1,0 +1,185 @@
+"""The command as a whole: exit codes, one line for an error, both languages, and how little it starts."""
+
+import os
+import re
+import resource
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from string import Formatter
+
+import pytest
+
+import unbroken.cli
+from tests.cli.conftest import Command
+from tests.store.states import put_with_manifest, state
+from unbroken import __version__
+from unbroken.messages._cli import SENTENCES
+from unbroken.store.folder import CheckpointFolder
+
+Process = Callable[..., "subprocess.CompletedProcess[str]"]
+SOURCE = "\n".join(path.read_text(encoding="utf-8") for path in Path(unbroken.cli.__path__[0]).glob("*.py"))
+COMMANDS = ("list", "show", "verify", "diff", "resume-point", "prune", "backup")
+
+
+@pytest.mark.parametrize("words", [["list"], ["show", "checkpoints/checkpoint_latest.pth"], ["resume-point"]])
+@pytest.mark.parametrize("options", [[], ["--json"]])
+def test_looking_imports_neither_torch_nor_numpy(
+    run: CheckpointFolder, process: Process, words: list[str], options: list[str]
+) -> None:
+    program = (
+        "import sys; from unbroken.cli import main; code = main(sys.argv[1:]);"
+        "sys.exit(code or ', '.join({'torch', 'numpy', 'pandas'} & set(sys.modules)) or 0)"
+    )
+    done = process(["-c", program, *words, *options])
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_list_answers_at_once(run: CheckpointFolder, process: Process) -> None:
+    """In processor time, so that other work on the machine does not count."""
+
+    def seconds() -> float:
+        used = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return used.ru_utime + used.ru_stime
+
+    costs = []
+    for _ in range(4):
+        before = seconds()
+        assert process(["-m", "unbroken", "list"]).returncode == 0
+        costs.append(seconds() - before)
+    assert min(costs) < 0.3
+
+
+def test_the_script_and_the_module_are_the_same(run: CheckpointFolder, process: Process) -> None:
+    script = subprocess.run([Path(sys.executable).with_name("unbroken"), "list"], capture_output=True, text=True)
+    assert script.returncode == 0
+    assert script.stdout == process(["-m", "unbroken", "list"]).stdout
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        [],
+        ["train"],
+        ["show"],
+        ["diff", "one.pth"],
+        ["prune"],
+        ["prune", "--keep", "0"],
+        ["prune", "--keep", "few"],
+        ["list", "--lang", "fr"],
+        ["list", "--jso"],
+    ],
+)
+def test_a_wrong_word_is_a_usage_error(unbroken: Command, words: list[str]) -> None:
+    said = unbroken(*words)
+    assert said.code == 2
+    assert said.out == ""
+    assert "usage: unbroken" in said.err
+
+
+def test_version_and_help(unbroken: Command) -> None:
+    assert unbroken("--version").out == f"{__version__}\n"
+    said = unbroken("--help")
+    assert said.code == 0
+    assert all(f"    {command} " in said.out for command in COMMANDS)
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_every_command_has_help_in_both_languages(
+    unbroken: Command, command: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    english, chinese = SENTENCES[f"cli_help_{command.replace('-', '_')}"]
+    assert english[:20] in unbroken(command, "--help").out
+    assert chinese[:6] in unbroken(command, "--lang", "zh", "--help").out
+    assert os.environ["UNBROKEN_LANG"] == "zh"
+
+
+@pytest.mark.parametrize("words", [["--lang", "zh", "list"], ["list", "--lang", "zh"], ["list", "--lang=zh"]])
+def test_the_language_is_chosen_anywhere_on_the_line(
+    run: CheckpointFolder, unbroken: Command, words: list[str]
+) -> None:
+    assert "完好" in unbroken(*words).out
+
+
+def test_an_error_is_one_line_without_a_traceback(unbroken: Command) -> None:
+    said = unbroken("list")
+    assert said.code == 3
+    assert said.out == ""
+    assert len(said.err.splitlines()) == 1
+
+
+def test_an_error_is_a_json_document_too(unbroken: Command) -> None:
+    said = unbroken("list", "--json")
+    assert said.code == 3
+    assert said.json == {"error": said.err.strip(), "kind": "NothingToResumeError", "exit_code": 3}
+
+
+def test_a_folder_that_is_a_file(unbroken: Command, here: Path) -> None:
+    (here / "checkpoints").write_text("")
+    said = unbroken("list")
+    assert (said.code, len(said.err.splitlines())) == (2, 1)
+    assert "is a file" in said.err
+
+
+def test_a_name_cannot_take_over_the_terminal(folder: CheckpointFolder, unbroken: Command) -> None:
+    put_with_manifest(folder, folder.path / "a\x1b[2J\nb.pth", state(1))
+    said = unbroken("list")
+    assert said.code == 0
+    assert "\x1b" not in said.out
+    assert "a\\x1b[2J\\nb.pth" in said.out
+    said = unbroken("show", "checkpoints/missing\x1b[2J.pth")
+    assert "\x1b" not in said.err
+
+
+def test_a_name_that_is_not_text(folder: CheckpointFolder, process: Process) -> None:
+    put_with_manifest(folder, folder.path / "a\udcff.pth", state(1))
+    for options in ([], ["--json"]):
+        done = process(["-m", "unbroken", "list", *options])
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "a\\udcff.pth" in done.stdout
+
+
+def test_a_terminal_without_chinese(run: CheckpointFolder, process: Process) -> None:
+    for options in ([], ["--json"]):
+        done = process(["-m", "unbroken", "resume-point", "--lang", "zh", *options], {"PYTHONIOENCODING": "ascii"})
+        assert (done.returncode, done.stderr) == (0, "")
+        assert "\\u" in done.stdout
+
+
+def test_nobody_reads_to_the_end(run: CheckpointFolder) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    done = subprocess.run([sys.executable, "-m", "unbroken", "list"], stdout=writing, stderr=subprocess.PIPE, text=True)
+    os.close(writing)
+    assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_columns_of_chinese_line_up(run: CheckpointFolder, unbroken: Command) -> None:
+    from rich.cells import cell_len
+
+    lines = unbroken("list", "--lang", "zh").out.splitlines()[:7]
+    starts = {cell_len(re.split(r"(?:完好|状态)", line)[0]) for line in lines}
+    assert len(starts) == 1
+
+
+def fields(sentence: str) -> set[str]:
+    return {name for _, name, _, _ in Formatter().parse(sentence) if name}
+
+
+@pytest.mark.parametrize("key", SENTENCES)
+def test_both_languages_say_the_same_in_one_line(key: str) -> None:
+    english, chinese = SENTENCES[key]
+    assert fields(english) == fields(chinese)
+    assert "\n" not in english + chinese
+    assert english.isascii()
+    assert not chinese.isascii()
+
+
+def test_every_sentence_is_used_and_every_key_has_one() -> None:
+    def is_used(key: str) -> bool:
+        built = re.match(r"cli_(help|state|saved|column)_", key)
+        return f'"{key}"' in SOURCE or bool(built and f'f"cli_{built[1]}_{{' in SOURCE)
+
+    assert [key for key in SENTENCES if not is_used(key)] == []
+    assert set(re.findall(r'"(cli_[a-z_]+)"', SOURCE)) <= set(SENTENCES)

@@ -1,0 +1,210 @@
+"""Loops of other shapes than one loader per epoch: steps without epochs, several loaders at once, replayed loaders."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, IterableDataset, Sampler
+
+import unbroken
+from tests.run.loop import BrokenOffError, Lines, data
+
+
+class Endless(IterableDataset[torch.Tensor]):
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        while True:
+            yield torch.randn(3)
+
+
+class EndlessSampler(Sampler[int]):
+    def __iter__(self) -> Iterator[int]:
+        while True:
+            yield from torch.randperm(20).tolist()
+
+
+class Stream(IterableDataset[torch.Tensor]):
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        for _ in range(20):
+            yield torch.randn(3)
+
+
+Body = Callable[[unbroken.Run, Callable[..., None]], None]
+
+
+def by_steps(make: Callable[[], DataLoader[Any]]) -> Body:
+    def body(run: unbroken.Run, train: Callable[..., None]) -> None:
+        for batch in run.batches(make(), steps=23):
+            train(batch[0] if isinstance(batch, list) else batch)
+
+    return body
+
+
+def zipped(run: unbroken.Run, train: Callable[..., None]) -> None:
+    a = DataLoader(data(), batch_size=4, shuffle=True)
+    b = DataLoader(data(40), batch_size=4, shuffle=True)
+    for _ in run.epochs(3):
+        for (x, _), (y, _) in zip(run.batches(a), run.batches(b), strict=False):
+            train(x, y)
+
+
+def second_loader_by_next(run: unbroken.Run, train: Callable[..., None]) -> None:
+    a = DataLoader(data(), batch_size=4, shuffle=True)
+    b = DataLoader(data(40), batch_size=4, shuffle=True)
+    for _ in run.epochs(3):
+        others = iter(run.batches(b))
+        for x, _ in run.batches(a):
+            train(x, next(others)[0])
+
+
+def second_loader_in_circles(run: unbroken.Run, train: Callable[..., None]) -> None:
+    a = DataLoader(data(), batch_size=4, shuffle=True)
+    short = DataLoader(data(8), batch_size=4, shuffle=True)
+    for _ in run.epochs(3):
+        others: Iterator[Any] | None = None
+        for x, _ in run.batches(a):
+            try:
+                if others is None:
+                    others = iter(run.batches(short))
+                y = next(others)[0]
+            except StopIteration:
+                others = iter(run.batches(short))
+                y = next(others)[0]
+            train(x, y)
+
+
+def a_loop_inside_each_step(run: unbroken.Run, train: Callable[..., None]) -> None:
+    a = DataLoader(data(), batch_size=4, shuffle=True)
+    short = DataLoader(data(8), batch_size=4, shuffle=True)
+    for _ in run.epochs(2):
+        for x, _ in run.batches(a):
+            train(x, *[y for y, _ in run.batches(short)])
+
+
+def over_an_iterable(workers: int) -> Body:
+    def body(run: unbroken.Run, train: Callable[..., None]) -> None:
+        loader = DataLoader(Stream(), batch_size=4, num_workers=workers)
+        for _ in run.epochs(2):
+            for x in run.batches(loader):
+                train(x)
+
+    return body
+
+
+BODIES: dict[str, Body] = {
+    "steps": by_steps(lambda: DataLoader(data(), batch_size=4, shuffle=True)),
+    "steps_workers": by_steps(lambda: DataLoader(data(), batch_size=4, shuffle=True, num_workers=1)),
+    "steps_endless_iterable": by_steps(lambda: DataLoader(Endless(), batch_size=4)),
+    "steps_endless_sampler": by_steps(lambda: DataLoader(data(), batch_size=4, sampler=EndlessSampler())),
+    "zipped": zipped,
+    "second_loader_by_next": second_loader_by_next,
+    "second_loader_in_circles": second_loader_in_circles,
+    "a_loop_inside_each_step": a_loop_inside_each_step,
+    "over_an_iterable": over_an_iterable(0),
+    "over_an_iterable_workers": over_an_iterable(2),
+}
+
+
+def go(body: Body, folder: Path, stop_at: int | None = None) -> tuple[torch.Tensor, int]:
+    """Train with ``body``, broken off in step ``stop_at``; returns the weights and the number of steps trained."""
+    torch.manual_seed(5)
+    model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.3), nn.Linear(4, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    run = unbroken.Run(folder, every_steps=1, every=None)
+    run.track(model=model, optimizer=optimizer)
+    steps = 0
+
+    def train(*inputs: torch.Tensor) -> None:
+        nonlocal steps
+        loss = torch.stack([model(x).square().mean() for x in inputs]).sum()
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+        run.average(train_losses=loss)
+        steps += 1
+        assert run._loop.saver is not None
+        run._loop.saver.wait()
+        if run.step == stop_at:
+            raise BrokenOffError
+
+    with run:
+        body(run, train)
+    return torch.cat([p.detach().flatten() for p in model.parameters()]), steps
+
+
+@pytest.mark.parametrize("name", BODIES)
+def test_loops_of_every_shape_resume_exactly_at_the_batch(name: str, tmp_path: Path) -> None:
+    body = BODIES[name]
+    whole, total = go(body, tmp_path / "whole")
+    for stop_at in (1, 4, 5, 6, 8):
+        folder = tmp_path / str(stop_at)
+        with pytest.raises(BrokenOffError):
+            go(body, folder, stop_at)
+        weights, steps = go(body, folder)
+        assert steps == total - stop_at + 1, f"broken off in step {stop_at}: trained from another batch"
+        assert torch.equal(weights, whole), f"broken off in step {stop_at}"
+
+
+def test_a_goal_in_steps_can_be_raised_later(tmp_path: Path) -> None:
+    def train(goal: int) -> list[int]:
+        run = unbroken.Run(tmp_path, every=None)
+        run.track(model=nn.Linear(1, 1))
+        with run:
+            return [run.step for _ in run.batches(DataLoader(data(), batch_size=4), steps=goal)]
+
+    assert train(7) == list(range(1, 8))
+    assert train(7) == []
+    assert train(10) == [8, 9, 10]
+    assert train(12) == [11, 12]
+
+
+def test_a_loader_that_gives_nothing_is_an_error_and_no_endless_loop(tmp_path: Path) -> None:
+    run = unbroken.Run(tmp_path)
+    run.track(model=nn.Linear(1, 1))
+    with run, pytest.raises(unbroken.UsageError, match="no batch"):
+        list(run.batches(DataLoader(data(3), batch_size=4, drop_last=True), steps=3))
+
+
+def test_another_number_of_workers_is_refused_where_the_order_depends_on_it(tmp_path: Path) -> None:
+    def train(workers: int, epochs: int) -> None:
+        run = unbroken.Run(tmp_path)
+        run.track(model=nn.Linear(1, 1))
+        loader = DataLoader(Stream(), batch_size=4, num_workers=workers)
+        with run:
+            for _ in run.epochs(epochs):
+                for _ in run.batches(loader):
+                    pass
+
+    train(0, 1)
+    with pytest.raises(unbroken.LoaderRefusedError, match=r"0 workers before and has 1"):
+        train(1, 2)
+    train(0, 2)
+
+
+@pytest.mark.parametrize("name", ["steps", "zipped", "over_an_iterable"])
+def test_the_replay_proof_counts_the_steps_trained_again(name: str, tmp_path: Path, log: Lines) -> None:
+    def run_it(stop_at: int | None, every_steps: int) -> None:
+        torch.manual_seed(5)
+        model = nn.Linear(3, 1)
+        run = unbroken.Run(tmp_path, every_steps=every_steps, every=None)
+        run.track(model=model)
+
+        def train(*inputs: torch.Tensor) -> None:
+            loss = model(inputs[0]).mean() + torch.rand(())
+            run.average(train_losses=loss)
+            assert run._loop.saver is not None
+            run._loop.saver.wait()
+            if run.step == stop_at:
+                raise BrokenOffError
+
+        with run:
+            BODIES[name](run, train)
+
+    with pytest.raises(BrokenOffError):
+        run_it(4, 2)
+    run_it(None, 2)
+    assert "已重放 1 步，与中断前逐位一致" in log.text
+    own = unbroken.load(tmp_path / "checkpoint_latest.pth")["unbroken"]
+    assert own["replays"] == [{"after": 2, "steps": 1, "difference": None}]
