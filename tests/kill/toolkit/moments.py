@@ -33,14 +33,15 @@ class Moment:
 class Interruption:
     """A signal to a process at a moment; to its whole group, as when a node is lost, or to it alone.
 
-    ``hold``: the script waits at the moment's line, until the signal is sent. ``insist``: send it again and
-    again, so many seconds apart, until the process ends.
+    ``hold``: the script waits at that line, until the signal is sent, or for ever unless ``release``.
+    ``insist``: send the signal again and again, so many seconds apart, until the process ends.
     """
 
     moment: Moment
     signal: Signals = SIGKILL
     target: Target = "group"
     hold: str | None = None
+    release: bool = True
     insist: float | None = None
 
     def __str__(self) -> str:
@@ -53,17 +54,17 @@ class Interruption:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of moment, to draw moments from; ``instant`` ones are over in milliseconds."""
+    """A kind of moment, to draw moments from."""
 
     label: str
     pattern: str
-    instant: bool = True
 
 
 _TEMPORARY = r"create checkpoints/\."
 
-ANYWHERE = Kind("anywhere", LAUNCHED, instant=False)
-BEFORE_FIRST_SAVE = Kind("before the first save", "started", instant=False)
+ANYWHERE = Kind("anywhere", LAUNCHED)
+BEFORE_FIRST_SAVE = Kind("before the first save", "started")
+RESUMING = Kind("while resuming", "started")
 PROLOGUE = Kind("prologue", "prologue ")
 TRAINING = Kind("training step", "batch ")
 VALIDATION = Kind("validation", "validation ")
@@ -75,6 +76,7 @@ MANIFEST = Kind("save: manifest", r"(create|rename) checkpoints/\.unbroken/manif
 KINDS = (
     ANYWHERE,
     BEFORE_FIRST_SAVE,
+    RESUMING,
     PROLOGUE,
     TRAINING,
     VALIDATION,
@@ -92,7 +94,7 @@ def draw(kind: Kind, events: Sequence[tuple[float, str]], parts: int, dice: rand
     """
     if kind == ANYWHERE:
         return Moment(kind.label, kind.pattern, delay=dice.uniform(0, events[-1][0] * 1.2 / parts))
-    if kind == BEFORE_FIRST_SAVE:
+    if kind in (BEFORE_FIRST_SAVE, RESUMING):
         started, saved = (_time_of(text, events) for text in ("started", "begun"))
         return Moment(kind.label, kind.pattern, delay=dice.uniform(0, saved - started))
     times = sum(re.match(kind.pattern, text) is not None for _, text in events)

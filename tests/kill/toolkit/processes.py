@@ -13,11 +13,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Self
 
+import unbroken
 from tests.kill.toolkit import script
 from tests.kill.toolkit.moments import LAUNCHED, Interruption
 from tests.kill.toolkit.watch import FolderWatch
 
 ROOT = Path(__file__).resolve().parents[3]
+# The processes under test get the tests and the library that this process has.
+_PATH = os.pathsep.join([str(ROOT), str(Path(unbroken.__file__).parents[1])])
 
 _ONE_THREAD = {"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", "MKL_NUM_THREADS": "1"}
 _LONGEST_MESSAGE = 1 << 16
@@ -66,7 +69,7 @@ class Nursery:
 
     def __init__(self) -> None:
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
-        environment = {**os.environ, **_ONE_THREAD, "PYTHONPATH": str(ROOT)}
+        environment = {**os.environ, **_ONE_THREAD, "PYTHONPATH": _PATH}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "tests.kill.toolkit.nursery", str(theirs.fileno())],
             cwd=ROOT,
@@ -94,7 +97,7 @@ class Nursery:
         environment = {
             **{key: value for key, value in os.environ.items() if not key.startswith("KILL_")},
             **_ONE_THREAD,
-            "PYTHONPATH": str(ROOT),
+            "PYTHONPATH": _PATH,
             "TMPDIR": str(channels.folder),
             "UNBROKEN_LANG": "zh",
             script.PROGRESS: str(channels.progress_path),
@@ -228,7 +231,8 @@ class _Channels:
                     course.code = json.loads(control.recv(_LONGEST_MESSAGE))["code"]
                 elif course.due is not None and course.now() >= course.due:
                     course.interrupt()
-                    self._open_gate()
+                    if course.interruption is not None and course.interruption.release:
+                        self._open_gate()
         yield from self._take()
 
     def _take(self) -> Iterator[str]:

@@ -1,0 +1,98 @@
+"""``python -m tests.kill.report --kills N --seed S``: random SIGKILLs over the matrix, and what came of them."""
+
+import argparse
+import random
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from tests.kill.matrix import PROGRAMS, schedules
+from tests.kill.toolkit import KINDS, Nursery, Outcome, StuckError, run_to_its_end
+
+
+class Tally:
+    """What was tried in one configuration and what went wrong."""
+
+    def __init__(self) -> None:
+        self.runs = 0
+        self.starts = 0
+        self.killed: Counter[str] = Counter()
+        self.failures: list[str] = []
+
+    def add(self, outcome: Outcome, reference: Outcome) -> None:
+        self.runs += 1
+        self.starts += outcome.starts
+        self.killed.update(interruption.moment.label for interruption, _ in outcome.delivered)
+        parted = outcome.differences(reference)
+        if parted or outcome.problems:
+            wrong = [*outcome.problems, *(f"differs: {difference}" for difference in parted[:3])]
+            more = [f"… {len(parted)} names differ in all"] if len(parted) > 3 else []
+            self.failures.append("\n".join([outcome.story(), *(f"  {line}" for line in wrong + more)]))
+
+
+def measure(kills: int, seed: int, folder: Path, console: Console) -> dict[str, Tally]:
+    """Run trials in turn over the matrix until so many kills were delivered."""
+    dice = random.Random(seed)
+    tallies = {name: Tally() for name in PROGRAMS}
+    with Nursery() as nursery:
+        references = {
+            name: run_to_its_end(nursery, program, folder / f"reference {name}") for name, program in PROGRAMS.items()
+        }
+        plans = {name: iter(schedules(kills, references[name], dice)) for name in PROGRAMS}
+        while (delivered := sum(tally.killed.total() for tally in tallies.values())) < kills:
+            name = min(tallies, key=lambda name: tallies[name].runs)
+            tally, reference = tallies[name], references[name]
+            console.print(f"{delivered}/{kills} kills, {sum(map(_failed, tallies.values()))} failures", end="\r")
+            plan = next(plans[name])
+            try:
+                run = folder / f"{name} {tally.runs}"
+                tally.add(run_to_its_end(nursery, PROGRAMS[name], run, plan), reference)
+            except StuckError as stuck:
+                tally.runs += 1
+                tally.failures.append("\n".join([*(f"  {kill}" for kill in plan), f"  {stuck}"]))
+    return tallies
+
+
+def table(tallies: dict[str, Tally], seed: int, seconds: float) -> Table:
+    kills = sum(tally.killed.total() for tally in tallies.values())
+    grid = Table(title=f"{kills} SIGKILLs, seed {seed}, {seconds:.0f} s")
+    grid.add_column("")
+    for name in tallies:
+        grid.add_column(name, justify="right")
+    for kind in KINDS:
+        grid.add_row(f"killed: {kind.label}", *(str(tally.killed[kind.label]) for tally in tallies.values()))
+    grid.add_section()
+    grid.add_row("kills", *(str(tally.killed.total()) for tally in tallies.values()))
+    grid.add_row("runs", *(str(tally.runs) for tally in tallies.values()))
+    grid.add_row("processes", *(str(tally.starts) for tally in tallies.values()))
+    grid.add_row("runs not equal", *(str(_failed(tally)) for tally in tallies.values()))
+    return grid
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=100)
+    parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    options = parser.parse_args()
+    console = Console()
+    started = time.monotonic()
+    with tempfile.TemporaryDirectory(prefix="kill-") as folder:
+        tallies = measure(options.kills, options.seed, Path(folder), console)
+    for name, tally in tallies.items():
+        for failure in tally.failures:
+            console.print(f"{name}:\n{failure}", highlight=False, markup=False)
+    console.print(table(tallies, options.seed, time.monotonic() - started))
+    return 1 if any(map(_failed, tallies.values())) else 0
+
+
+def _failed(tally: Tally) -> int:
+    return len(tally.failures)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

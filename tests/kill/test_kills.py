@@ -1,0 +1,53 @@
+"""SIGKILL at any moment, again and again: the run ends bit for bit as the one that was left alone."""
+
+import random
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.kill.conftest import Reference
+from tests.kill.matrix import IN_PROCESS, PERSISTENT, PROGRAMS, WORKERS, drawn, schedules
+from tests.kill.toolkit import KINDS, Kind, Nursery, Outcome, Program, moments, run_to_its_end
+
+
+def must_be_equal(outcome: Outcome, reference: Outcome) -> None:
+    """Fails with the story of the kills, every broken promise and the first names that differ."""
+    parted = outcome.differences(reference)
+    lines = [*outcome.problems, *map(str, parted[:5])]
+    assert not lines, f"{len(parted)} names differ\n{outcome.story()}\n" + "\n".join(lines)
+
+
+@pytest.mark.parametrize("program", [WORKERS, PERSISTENT], ids=["workers", "persistent workers"])
+def test_who_loads_the_data_changes_no_bit(reference: Reference, program: Program) -> None:
+    must_be_equal(reference(program), reference(IN_PROCESS))
+
+
+SAMPLE = [
+    (IN_PROCESS, [moments.PROLOGUE, moments.SAVE_COPIED, moments.ANYWHERE]),
+    (WORKERS, [moments.BEFORE_FIRST_SAVE, moments.VALIDATION, moments.SAVE_BEGUN]),
+]
+
+
+@pytest.mark.parametrize(("program", "kinds"), SAMPLE, ids=["in process", "workers"])
+def test_a_few_kills(
+    nursery: Nursery, reference: Reference, tmp_path: Path, program: Program, kinds: list[Kind]
+) -> None:
+    kills = drawn(kinds, reference(program), random.Random())
+    outcome = run_to_its_end(nursery, program, tmp_path / "run", kills)
+    must_be_equal(outcome, reference(program))
+    assert len(outcome.delivered) >= 2, outcome.story()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_many_kills(nursery: Nursery, reference: Reference, tmp_path: Path, name: str) -> None:
+    program = PROGRAMS[name]
+    killed: Counter[str] = Counter()
+    for number, kills in enumerate(schedules(6, reference(program), random.Random())):
+        outcome = run_to_its_end(nursery, program, tmp_path / str(number), kills)
+        must_be_equal(outcome, reference(program))
+        killed.update(interruption.moment.label for interruption, _ in outcome.delivered)
+    assert killed.total() >= 16, killed
+    assert len(killed) >= len(KINDS) - 1, killed

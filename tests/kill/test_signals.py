@@ -1,0 +1,143 @@
+"""SIGTERM and Ctrl-C, to the whole process group: saved and stopped, and resumed as if nothing had been."""
+
+import random
+import re
+import signal
+from collections import Counter
+from pathlib import Path
+
+import pytest
+
+from tests.kill.conftest import Reference
+from tests.kill.matrix import IN_PROCESS, PERSISTENT, SCRIPT, WORKERS
+from tests.kill.test_kills import must_be_equal
+from tests.kill.toolkit import STOPPED, Attempt, Interruption, Moment, Nursery, Outcome, Program, run_to_its_end
+
+SLOW_DISK = ("--delay", "0.003")
+FRESH = Program(SCRIPT, ("--workers", "2"), fresh=True)
+
+
+def busy(program: Program) -> Program:
+    """The same with a dataset so slow that training waits for its workers."""
+    return Program(program.path, (*program.arguments, *SLOW_DISK), program.fresh)
+
+
+def at(line: str, number: signal.Signals = signal.SIGTERM, delay: float = 0.0) -> Interruption:
+    """A signal at a line the script stands still at until it comes."""
+    return Interruption(Moment(line, rf"{line}\b", delay=delay), number, hold=line)
+
+
+def steps_trained(outcome: Outcome) -> Counter[str]:
+    lines = [line for attempt in outcome.attempts for line in attempt.lines if line.startswith("trained ")]
+    return Counter(line.partition(" = ")[0] for line in lines)
+
+
+def resumes_at_the_next_batch(stopped: Attempt, resumed: Attempt) -> None:
+    """The log names the place where the run stopped, and the next batch is the first one it sees."""
+    trained = [line.split() for line in stopped.lines if line.startswith("trained ")][-1]
+    epoch, batch, step = map(int, trained[1:4])
+    assert f"第 {epoch} 轮已完成 {batch}/23 批" in resumed.log
+    assert f"恢复训练，从 epoch {epoch} 开始" in resumed.log
+    assert next(line for line in resumed.lines if line.startswith("batch ")).startswith(
+        f"batch {epoch} {batch + 1} {step + 1} "
+    )
+
+
+PROGRAMS = [
+    pytest.param(IN_PROCESS, id="in process", marks=pytest.mark.slow),
+    pytest.param(WORKERS, id="workers"),
+    pytest.param(PERSISTENT, id="persistent workers", marks=pytest.mark.slow),
+    pytest.param(FRESH, id="new interpreters", marks=pytest.mark.slow),
+]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("program", PROGRAMS)
+def test_a_signal_with_busy_workers_loses_and_repeats_no_batch(
+    nursery: Nursery, reference: Reference, tmp_path: Path, program: Program, number: signal.Signals
+) -> None:
+    anywhere = random.Random().uniform(0, 0.06)
+    stop = Interruption(Moment("batch 2 5", "batch 2 5 ", delay=anywhere), number)
+    outcome = run_to_its_end(nursery, busy(program), tmp_path / "run", [stop])
+    assert [attempt.code for attempt in outcome.attempts] == [STOPPED, 0]
+    resumes_at_the_next_batch(*outcome.attempts)
+    assert steps_trained(outcome).total() == 5 * 23
+    must_be_equal(outcome, reference(busy(program)))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("line", ["batch 1 1", "batch 2 5", "batch 2 22", "batch 2 23", "batch 5 23"])
+def test_a_signal_with_a_batch_in_hand_waits_for_its_step(
+    nursery: Nursery, reference: Reference, tmp_path: Path, line: str
+) -> None:
+    outcome = run_to_its_end(nursery, WORKERS, tmp_path / "run", [at(line)])
+    assert [attempt.code for attempt in outcome.attempts] == [STOPPED, 0]
+    repeated = [step for step, times in steps_trained(outcome).items() if times > 1]
+    assert len(repeated) <= (1 if line.endswith(" 23") else 0), repeated
+    must_be_equal(outcome, reference(WORKERS))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("program", [WORKERS, PERSISTENT], ids=["workers", "persistent workers"])
+def test_a_worker_that_hangs_does_not_keep_the_run_from_stopping(
+    nursery: Nursery, reference: Reference, tmp_path: Path, program: Program
+) -> None:
+    program = Program(program.path, (*program.arguments, "--tell-loads"))
+    hanging = Interruption(Moment("loading", "loading 77", delay=0.5), signal.SIGTERM, hold="loading 77", release=False)
+    outcome = run_to_its_end(nursery, program, tmp_path / "run", [hanging])
+    stopped, resumed = outcome.attempts
+    assert stopped.code == STOPPED
+    assert stopped.signalled_at is not None
+    assert stopped.ended_at - stopped.signalled_at < 8
+    assert resumed.code == 0
+    assert steps_trained(outcome).total() == 5 * 23
+    must_be_equal(outcome, reference(program))
+
+
+@pytest.mark.parametrize(
+    "program",
+    [IN_PROCESS, pytest.param(WORKERS, marks=pytest.mark.slow)],
+    ids=["in process", "workers"],
+)
+@pytest.mark.parametrize("line", ["validation 2", "validation 5", "prologue 1", "prologue 3"])
+def test_a_signal_outside_the_batches_stops_at_once(
+    nursery: Nursery, reference: Reference, tmp_path: Path, program: Program, line: str
+) -> None:
+    outcome = run_to_its_end(nursery, program, tmp_path / "run", [at(line)])
+    assert [attempt.code for attempt in outcome.attempts] == [STOPPED, 0]
+    assert outcome.attempts[0].last_line() == line
+    repeated = [step for step, times in steps_trained(outcome).items() if times > 1]
+    assert len(repeated) <= (1 if line.startswith("validation") else 0), repeated
+    must_be_equal(outcome, reference(program))
+
+
+def test_a_signal_in_the_prologue_of_a_resumed_epoch_keeps_its_place(
+    nursery: Nursery, reference: Reference, tmp_path: Path
+) -> None:
+    outcome = run_to_its_end(nursery, IN_PROCESS, tmp_path / "run", [at("batch 2 5"), at("prologue 2")])
+    assert [attempt.code for attempt in outcome.attempts] == [STOPPED, STOPPED, 0]
+    assert "第 2 轮已完成 5/23 批" in outcome.attempts[2].log
+    assert steps_trained(outcome).total() == 5 * 23
+    must_be_equal(outcome, reference(IN_PROCESS))
+
+
+@pytest.mark.slow
+def test_stopped_at_every_turn_a_run_still_ends_the_same(
+    nursery: Nursery, reference: Reference, tmp_path: Path
+) -> None:
+    lines = ["prologue 1", "batch 1 3", "batch 1 23", "validation 1", "prologue 2", "batch 2 9", "validation 3"]
+    outcome = run_to_its_end(nursery, PERSISTENT, tmp_path / "run", [at(line) for line in lines])
+    assert [attempt.code for attempt in outcome.attempts] == [STOPPED] * len(lines) + [0]
+    must_be_equal(outcome, reference(PERSISTENT))
+
+
+def test_a_second_ctrl_c_stops_at_once(nursery: Nursery, reference: Reference, tmp_path: Path) -> None:
+    line = "batch 2 6"
+    twice = Interruption(Moment(line, rf"{line}\b"), signal.SIGINT, hold=line, release=False, insist=0.25)
+    outcome = run_to_its_end(nursery, FRESH, tmp_path / "run", [twice])
+    stopped = outcome.attempts[0]
+    assert stopped.code == -signal.SIGINT
+    assert stopped.signals_sent >= 2
+    assert stopped.last_line().startswith(line)
+    assert re.search(r"^KeyboardInterrupt$", stopped.log, re.MULTILINE)
+    must_be_equal(outcome, reference(FRESH))
