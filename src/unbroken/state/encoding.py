@@ -52,7 +52,7 @@ def encode(value: object, path: str) -> object:
 
 def encode_with(value: object, path: str, keep: Callable[[torch.Tensor], torch.Tensor]) -> object:
     """``encode``, with each (detached) tensor replaced by ``keep(tensor)``."""
-    return _Encoder(keep).encode(value, path, 0)
+    return _Encoder(keep).encode(value, (None, path), 0)
 
 
 def child_path(path: str, key: object) -> str:
@@ -62,13 +62,28 @@ def child_path(path: str, key: object) -> str:
     return f"{path}[{key!r}]"
 
 
+# A path is spelled only in an error: here it is the path of the container, and the key or the words after it.
+_Path = tuple[Any, object]
+
+
+class _Words(str):
+    """A part of a path that is no key: `` key 'x'``."""
+
+
+def _spelled(path: _Path) -> str:
+    container, key = path
+    if container is None or isinstance(key, _Words):
+        return ("" if container is None else _spelled(container)) + str(key)
+    return child_path(_spelled(container), key)
+
+
 class _Encoder:
     def __init__(self, keep: Callable[[torch.Tensor], torch.Tensor]) -> None:
         self._keep = keep
 
-    def encode(self, value: Any, path: str, depth: int) -> object:
+    def encode(self, value: Any, path: _Path, depth: int) -> object:
         if depth > _DEPTH:
-            raise UnsavableStateError("state_too_deep", path=path, depth=_DEPTH)
+            raise UnsavableStateError("state_too_deep", path=_spelled(path), depth=_DEPTH)
         kind = type(value)
         if kind in _PLAIN:
             return value
@@ -79,16 +94,16 @@ class _Encoder:
         if kind in (dict, collections.OrderedDict, collections.Counter, collections.defaultdict):
             return self._mapping(value, path, depth)
         if kind is list:
-            return [self.encode(v, f"{path}[{i}]", depth + 1) for i, v in enumerate(value)]
+            return [self.encode(v, (path, i), depth + 1) for i, v in enumerate(value)]
         if kind is tuple:
-            return tuple(self.encode(v, f"{path}[{i}]", depth + 1) for i, v in enumerate(value))
+            return tuple(self.encode(v, (path, i), depth + 1) for i, v in enumerate(value))
         return self._marked(value, path, depth)
 
-    def _mapping(self, value: Any, path: str, depth: int) -> object:
+    def _mapping(self, value: Any, path: _Path, depth: int) -> object:
         kind = type(value)
         plain = MARK not in value and all(_is_plain_key(k) for k in value)
         if plain and kind is not collections.defaultdict:
-            content = {k: self.encode(v, child_path(path, k), depth + 1) for k, v in value.items()}
+            content = {k: self.encode(v, (path, k), depth + 1) for k, v in value.items()}
             if kind is dict:
                 return content
             if kind is collections.Counter:
@@ -97,24 +112,24 @@ class _Encoder:
             # Module.state_dict() keeps its version numbers in an attribute; without them old
             # spectral_norm and InstanceNorm load the same tensors in another way.
             for name, attribute in vars(value).items():
-                ordered.__dict__[name] = self.encode(attribute, child_path(path, name), depth + 1)
+                ordered.__dict__[name] = self.encode(attribute, (path, name), depth + 1)
             return ordered
         encoded: dict[str, object] = {MARK: kind.__name__}
         if kind is collections.defaultdict and value.default_factory is not None:
             factory = getattr(value.default_factory, "__name__", "")
             if _FACTORIES.get(factory) is not value.default_factory:
-                raise _unsavable(value.default_factory, f"{path}.default_factory")
+                raise _unsavable(value.default_factory, (path, "default_factory"))
             encoded["factory"] = factory
         encoded["items"] = [
-            [self.encode(k, f"{path} key {k!r}", depth + 1), self.encode(v, child_path(path, k), depth + 1)]
+            [self.encode(k, (path, _Words(f" key {k!r}")), depth + 1), self.encode(v, (path, k), depth + 1)]
             for k, v in value.items()
         ]
         return encoded
 
-    def _marked(self, value: Any, path: str, depth: int) -> object:
+    def _marked(self, value: Any, path: _Path, depth: int) -> object:
         kind = type(value)
         if kind in (set, frozenset):
-            items = [self.encode(v, f"{path} item {v!r}", depth + 1) for v in value]
+            items = [self.encode(v, (path, _Words(f" item {v!r}")), depth + 1) for v in value]
             return {MARK: kind.__name__, "items": sorted(items, key=repr)}
         if kind in (bytes, bytearray):
             return {MARK: kind.__name__, "data": self._keep(_bytes_tensor(bytes(value)))}
@@ -135,19 +150,19 @@ class _Encoder:
         ):
             return {MARK: "enum", "class": list(_class_name(kind)), "name": value.name}
         if isinstance(value, tuple) and _is_namedtuple(kind) and _find_class(*_class_name(kind)) is kind:
-            items = [self.encode(v, child_path(path, f), depth + 1) for f, v in zip(kind._fields, value, strict=True)]
+            items = [self.encode(v, (path, f), depth + 1) for f, v in zip(kind._fields, value, strict=True)]
             return {MARK: "namedtuple", "class": list(_class_name(kind)), "items": items}
         raise _unsavable(value, path)
 
-    def _array(self, value: "np.ndarray[Any, Any]", path: str) -> dict[str, object]:
+    def _array(self, value: "np.ndarray[Any, Any]", path: _Path) -> dict[str, object]:
         if value.dtype.hasobject:
-            raise UnsavableStateError("state_object_array", path=path)
+            raise UnsavableStateError("state_object_array", path=_spelled(path))
         descr = np.lib.format.dtype_to_descr(value.dtype)
         fortran = value.flags.f_contiguous and not value.flags.c_contiguous
         data = self._keep(_bytes_tensor(value.tobytes("F" if fortran else "C")))
         return {
             MARK: "ndarray",
-            "dtype": self.encode(descr, f"{path}.dtype", 0),
+            "dtype": self.encode(descr, (path, "dtype"), 0),
             "shape": list(value.shape),
             "order": "F" if fortran else "C",
             "data": data,
@@ -234,22 +249,23 @@ def _decode_array(value: dict[Any, Any]) -> "np.ndarray[Any, Any]":
     return flat.view(dtype).reshape(shape, order="F" if value["order"] == "F" else "C")
 
 
-def _checked(value: torch.Tensor, path: str) -> torch.Tensor:
+def _checked(value: torch.Tensor, path: _Path) -> torch.Tensor:
     kind = type(value)
-    if torch.nn.parameter.is_lazy(value):
-        raise UnsavableStateError("state_lazy_parameter", path=path)
-    if kind not in (torch.Tensor, torch.nn.Parameter):
-        raise UnsavableStateError("state_tensor_subclass", path=path, type=kind.__name__)
+    if kind is not torch.Tensor and kind is not torch.nn.Parameter:
+        if torch.nn.parameter.is_lazy(value):
+            raise UnsavableStateError("state_lazy_parameter", path=_spelled(path))
+        raise UnsavableStateError("state_tensor_subclass", path=_spelled(path), type=kind.__name__)
     if value.is_meta or value.is_nested or value.layout not in _LAYOUTS or value.dtype not in _DTYPES:
         described = "meta" if value.is_meta else "nested" if value.is_nested else f"{value.layout}, {value.dtype}"
-        raise UnsavableStateError("state_tensor_kind", path=path, type=described)
+        raise UnsavableStateError("state_tensor_kind", path=_spelled(path), type=described)
     # Also drops attributes set on the tensor, which would make torch.save write the tensor's class.
-    return value.detach().resolve_conj().resolve_neg()
+    value = value.detach()
+    return value.resolve_conj().resolve_neg() if value.is_complex() or value.is_neg() else value
 
 
-def _unsavable(value: object, path: str) -> UnsavableStateError:
+def _unsavable(value: object, path: _Path) -> UnsavableStateError:
     kind = type(value)
-    return UnsavableStateError("state_unsavable", path=path, type=f"{kind.__module__}.{kind.__qualname__}")
+    return UnsavableStateError("state_unsavable", path=_spelled(path), type=f"{kind.__module__}.{kind.__qualname__}")
 
 
 def _is_plain_key(key: Hashable) -> bool:
@@ -268,19 +284,19 @@ def _tensor_bytes(value: torch.Tensor) -> bytes:
     return value.numpy().tobytes()
 
 
-def _encode_path(value: pathlib.PurePath, path: str) -> object:
+def _encode_path(value: pathlib.PurePath, path: _Path) -> object:
     for kind, cls in reversed(_PURE_PATHS.items()):
         if type(value) is (type(cls()) if kind == "path" else cls):
             return {MARK: kind, "text": str(value)}
     raise _unsavable(value, path)
 
 
-def _encode_time(value: Any, path: str) -> object:
+def _encode_time(value: Any, path: _Path) -> object:
     if isinstance(value, datetime.timedelta):
         return {MARK: "timedelta", "parts": [value.days, value.seconds, value.microseconds]}
     zone = getattr(value, "tzinfo", None)
     if zone is not None and type(zone) is not datetime.timezone:
-        raise UnsavableStateError("state_named_timezone", path=path)
+        raise UnsavableStateError("state_named_timezone", path=_spelled(path))
     fold = {"fold": 1} if getattr(value, "fold", 0) else {}
     return {MARK: type(value).__name__, "text": value.isoformat(), **fold}
 

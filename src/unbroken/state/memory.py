@@ -46,7 +46,7 @@ def room_for(tensor: torch.Tensor) -> int:
 
 def place(tensor: torch.Tensor, lease: "Lease", offset: int) -> torch.Tensor:
     """A copy of ``tensor`` at ``offset`` of a lease, which lives as long as the copy; strides as ``clone`` has them."""
-    flat = torch.frombuffer(lease, dtype=torch.uint8, count=tensor.nbytes, offset=offset).view(tensor.dtype)
+    flat = torch.frombuffer(lease, dtype=tensor.dtype, count=tensor.numel(), offset=offset)
     if tensor.is_contiguous():
         copy = flat.view(tensor.shape)
     else:
