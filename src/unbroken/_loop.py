@@ -15,9 +15,11 @@ from unbroken.errors import EXIT_STOPPED, DiskError, Stopped, UsageError
 from unbroken.loop.batches import Pass
 from unbroken.loop.journal import Journal, Replay, witness
 from unbroken.loop.loaders import ResumableLoader
+from unbroken.loop.observed import Observer
 from unbroken.loop.passes import EpochPasses, OpenPass
 from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.loop.signals import StopSignals
+from unbroken.loop.trace import trace_file
 from unbroken.loop.triggers import Triggers
 from unbroken.state.encoding import decode
 from unbroken.state.snapshot import own_copy
@@ -71,6 +73,7 @@ class Loop:
         self._goal: int | None = None
         self._journal: Journal | None = None
         self._replay: Replay | None = None
+        self._observer: Observer | None = None
 
     def epochs(self, count: int) -> Iterator[int]:
         """The numbers of the epochs still to be trained."""
@@ -153,6 +156,7 @@ class Loop:
             else:
                 restore_streams(streams["now"])
         self._open_journal(beginning)
+        self._open_trace(beginning)
         return self.saver
 
     def _open_epoch(self) -> None:
@@ -178,6 +182,8 @@ class Loop:
         passes, self._passes = self._passes.record(self._cursor.batch), EpochPasses()
         self._cursor.finish_epoch()
         improved = self._parts.history.finish_epoch()
+        if self._observer is not None:
+            self._observer.epoch_recorded()
         folder = saver.folder
         names = [folder.latest]
         if self._triggers.names_epoch(self._cursor.epoch):
@@ -198,6 +204,8 @@ class Loop:
             return
         for batch in batches:
             opened.given += 1
+            if self._observer is not None:
+                self._observer.given(opened.index, batch)
             yield batch
         opened.exhausted = True
 
@@ -224,6 +232,8 @@ class Loop:
                 # the loop no batch at all, and code behind a loop reads the variables that its body sets.
                 self._kept = self._snapshot("signal")
             self._at_boundary(saver)
+            if self._observer is not None and self._passes.lead is not None:
+                self._observer.given(self._passes.lead.index, batch)
             self.phase = Phase.STEP
             step_done = False
             try:
@@ -236,6 +246,8 @@ class Loop:
                 self._parts.gradients.note_boundary()
                 if step_done:
                     self._bear_witness()
+                    if self._observer is not None:
+                        self._observer.trained()
         self._enter_user_code()
 
     def _fetch(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Any:
@@ -321,6 +333,8 @@ class Loop:
     def _finish(self, saver: Saver, ended: str) -> None:
         self.phase = Phase.LIBRARY
         self._report_replay()
+        if self._observer is not None:
+            self._observer.ended()
         saver.finish()
         if self.stop_reason is not None:
             ended = messages.text("ended_on_purpose", epoch=self._cursor.epoch, reason=self.stop_reason)
@@ -336,6 +350,17 @@ class Loop:
             return
         if beginning.payload is not None:
             self._replay = Replay(after=self._cursor.step)
+
+    def _open_trace(self, beginning: Beginning) -> None:
+        """Under an audit the run tells what it does; otherwise nothing of that is ever called."""
+        file = trace_file(released=lambda: self._signals.received is not None)
+        if file is None:
+            return
+        parts, saver = self._parts, beginning.saver
+        name = str(saver.folder.path)
+        observer = Observer(file, name, parts.tracked, parts.history, parts.user_state, self._cursor)
+        self._observer = saver.observer = observer
+        observer.begun(saver.folder.path, beginning.resumed_from, beginning.seed)
 
     def _bear_witness(self) -> None:
         if self._journal is None:

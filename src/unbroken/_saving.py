@@ -13,6 +13,7 @@ from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import human
 from unbroken.errors import DiskError
 from unbroken.loop.cursor import Cursor
+from unbroken.loop.observed import Observer
 from unbroken.state.encoding import decode
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import History
@@ -60,6 +61,7 @@ class Saver:
         self._protected = protected
         self._parts = parts
         self.facts = dict(facts)
+        self.observer: Observer | None = None
 
     @property
     def seconds_since_save(self) -> float:
@@ -126,6 +128,8 @@ class Saver:
         self._writer.submit(SaveJob(payload, names, self._policy, self._protected))
         self.saved_step = payload[keys.OWN]["step"]
         self._saved_at = time.monotonic()
+        if self.observer is not None:
+            self.observer.saving(self.saved_step, payload[keys.OWN]["reason"])
 
     def restore(self, payload: Mapping[str, Any]) -> None:
         """Put the state of a checkpoint back into the live objects, all but the random streams.
