@@ -9,7 +9,6 @@ import random
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader, Dataset
 
 import unbroken
@@ -21,7 +20,11 @@ ACCUMULATE = 2
 def write_text(sentences: int) -> str:
     """Sentences of a tiny grammar."""
     dice = random.Random(7)
-    who, does, what = "the cat|a crow|my old horse|the sea", "eats|watches|forgets|sings to", "the moon|bread|a small stone"
+    who, does, what = (
+        "the cat|a crow|my old horse|the sea",
+        "eats|watches|forgets|sings to",
+        "the moon|bread|a small stone",
+    )
     words = [part.split("|") for part in (who, does, what)]
     return " ".join(f"{' '.join(dice.choice(part) for part in words)}." for _ in range(sentences))
 
@@ -52,7 +55,9 @@ class Block(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         batch, length, _ = x.shape
         parts = self.mixed(self.before(x)).view(batch, length, 3, HEADS, WIDTH // HEADS).permute(2, 0, 3, 1, 4)
-        mixed = F.scaled_dot_product_attention(*parts, dropout_p=0.1 if self.training else 0.0, is_causal=True)
+        mixed = nn.functional.scaled_dot_product_attention(
+            *parts, dropout_p=0.1 if self.training else 0.0, is_causal=True
+        )
         x = x + self.out(mixed.transpose(1, 2).reshape(batch, length, WIDTH))
         return x + self.mlp(self.after(x))
 
@@ -105,7 +110,7 @@ def main() -> None:
     run = unbroken.Run("checkpoints", every_steps=100, config=vars(options))  # (1)
     run.track(model=model, optimizer=optimizer, scheduler=scheduler)
     for x, y in run.batches(loader, steps=options.steps):  # (2) and (3) in one
-        loss = F.cross_entropy(model(x).flatten(0, 1), y.flatten())
+        loss = nn.functional.cross_entropy(model(x).flatten(0, 1), y.flatten())
         (loss / ACCUMULATE).backward()
         if run.step % ACCUMULATE == 0:
             nn.utils.clip_grad_norm_(model.parameters(), 1.0)

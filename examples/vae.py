@@ -4,7 +4,6 @@ import argparse
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 from torch.utils.data import DataLoader, TensorDataset
 
 import unbroken
@@ -38,7 +37,7 @@ class VAE(nn.Module):
 
 def loss_of(model: VAE, x: Tensor) -> Tensor:
     logits, mean, log_variance = model(x)
-    reconstruction = F.binary_cross_entropy_with_logits(logits, x, reduction="sum")
+    reconstruction = nn.functional.binary_cross_entropy_with_logits(logits, x, reduction="sum")
     divergence = -0.5 * (1 + log_variance - mean**2 - log_variance.exp()).sum()
     return (reconstruction + divergence) / len(x)
 

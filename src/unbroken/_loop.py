@@ -19,7 +19,7 @@ from unbroken.loop.observed import Observer
 from unbroken.loop.passes import EpochPasses, OpenPass
 from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.loop.signals import StopSignals
-from unbroken.loop.trace import trace_file
+from unbroken.loop.trace import Kind, TraceFile, stay_inside, trace_file
 from unbroken.loop.triggers import Triggers
 from unbroken.state.encoding import decode
 from unbroken.state.snapshot import own_copy
@@ -73,6 +73,7 @@ class Loop:
         self._goal: int | None = None
         self._journal: Journal | None = None
         self._replay: Replay | None = None
+        self._trace: TraceFile | None = None
         self._observer: Observer | None = None
 
     def epochs(self, count: int) -> Iterator[int]:
@@ -156,7 +157,8 @@ class Loop:
             else:
                 restore_streams(streams["now"])
         self._open_journal(beginning)
-        self._open_trace(beginning)
+        if self._trace is not None:
+            self._observe(self._trace, beginning)
         return self.saver
 
     def _open_epoch(self) -> None:
@@ -351,11 +353,17 @@ class Loop:
         if beginning.payload is not None:
             self._replay = Replay(after=self._cursor.step)
 
-    def _open_trace(self, beginning: Beginning) -> None:
-        """Under an audit the run tells what it does; otherwise nothing of that is ever called."""
-        file = trace_file(released=lambda: self._signals.received is not None)
-        if file is None:
-            return
+    def open_trace(self, folder: Path) -> None:
+        """Under an audit the run tells what it does, from before it looks into ``folder``; otherwise nothing is told.
+
+        Raises UsageError for a folder that is not within the audit.
+        """
+        stay_inside(folder)
+        self._trace = trace_file(released=lambda: self._signals.received is not None)
+        if self._trace is not None:
+            self._trace.write(Kind.START, run=str(folder), step=0, epoch=0, batch=0)
+
+    def _observe(self, file: TraceFile, beginning: Beginning) -> None:
         parts, saver = self._parts, beginning.saver
         name = str(saver.folder.path)
         observer = Observer(file, name, parts.tracked, parts.history, parts.user_state, self._cursor)

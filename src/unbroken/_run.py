@@ -19,7 +19,6 @@ from unbroken._saving import Parts
 from unbroken.errors import UsageError
 from unbroken.loop.cursor import Cursor
 from unbroken.loop.loaders import ResumableLoader, resumable
-from unbroken.loop.trace import stay_inside
 from unbroken.loop.triggers import Triggers, seconds
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
@@ -214,7 +213,7 @@ class Run:
 
     def _begin(self, planned_epochs: int | None) -> Beginning:
         _give_log_a_console()
-        stay_inside(self._origin.folder)
+        self._loop.open_trace(self._origin.folder)
         beginning = begin_run(self._origin, self._parts, seed=self._seed, planned_epochs=planned_epochs)
         self._seed = beginning.seed
         atexit.register(self.close)

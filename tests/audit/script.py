@@ -4,6 +4,7 @@ Each fault is one or two lines, as they are found in real scripts; the rest stay
 """
 
 import argparse
+import random
 import time
 from pathlib import Path
 
@@ -33,6 +34,7 @@ FAULTS = (
     "fails",
     "outside",
     "kernels",
+    "unseeded",
 )
 
 
@@ -57,6 +59,9 @@ def main() -> None:
     fault = options.fault
     torch.set_num_threads(1)
     torch.manual_seed(time.time_ns() % 2**31 if fault == "clock" else 1)
+    random.seed(1)
+    if fault != "unseeded":
+        np.random.seed(1)
     if fault == "fails":
         raise RuntimeError("no GPU here")
     if fault == "fails at restart":
@@ -97,7 +102,7 @@ def main() -> None:
         began = time.perf_counter()
         for i, (x, y) in enumerate(run.batches(loader)):
             seen += len(x)
-            noise = 0.01 * float(dice.random())
+            noise = 0.01 * float(dice.random()) + 0.01 * float(np.random.rand())
             loss = nn.functional.mse_loss(model(x + noise), y)
             if fault == "counter":
                 loss = loss * (1 + seen / 1000)

@@ -67,6 +67,10 @@ def test_a_run_that_is_shorter_or_longer_parts() -> None:
     parting = compare.follow(whole(4), [killed(whole(4), 3), resumed(2, 5)], NOTHING)
     assert names(parting) == [STEPS]
     assert parting is not None and (parting.moment.step, parting.resumed) == (5, True)
+    # What decided to go on was another already where the other run ended.
+    patient = whole(4, step={4: {COUNT: 2}})
+    parting = compare.follow(patient, [killed(patient, 3), resumed(2, 5, step={4: {COUNT: 1}})], NOTHING)
+    assert parting is not None and [hint.name for hint in parting.hints] == [COUNT]
     assert names(compare.follow(whole(5), [killed(whole(5), 3), resumed(2, 4)], NOTHING))[0] == STEPS
     cut_short = Told(resumed(2, 5).told[:-3])
     assert names(compare.follow(whole(5), [killed(whole(5), 3), cut_short], NOTHING)) == [STEPS]

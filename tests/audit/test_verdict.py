@@ -10,7 +10,7 @@ from unbroken.messages import text
 from unbroken.messages._audit import SENTENCES
 
 DATA = Name(Group.DATA, "loop 1")
-CALLS = Name(Group.VARIABLE, "main:loader.dataset.calls", Mark.HINT)
+CALLS = Name(Group.DATA, "main:loader.dataset.calls", Mark.HINT)
 LIST = Name(Group.VARIABLE, "main:files", Mark.HINT)
 TENSOR = Name(Group.VARIABLE, "main:shadow['weight']", Mark.HINT)
 LOCAL_LOSS = Name(Group.VARIABLE, "main:loss", Mark.HINT)
@@ -71,6 +71,8 @@ def test_a_dataset_with_a_memory() -> None:
     assert (held.group, held.cause.key) == (Group.DATA, "audit_cause_data_held")
     assert "loader.dataset.calls" in str(held.cause) and "count" not in str(held.cause).split(":")[-1]
     assert verdict.of_resume(parting(seen(DATA, *DIGESTS))).cause.key == "audit_cause_data"
+    # Where the batches were the same, what the dataset holds is not to blame.
+    assert verdict.suspects(parting(seen(LOSS), hints=(seen(CALLS), seen(COUNT)))) == [seen(COUNT)]
 
 
 def test_a_state_that_does_not_come_back_whole() -> None:

@@ -85,6 +85,7 @@ def follow(
 
     for number, attempt in enumerate(attempts):
         began: Line | None = None
+        before: list[Seen] = []
         for line in _compared(attempt):
             if line.moment.kind is Kind.BEGIN:
                 began = line
@@ -92,9 +93,9 @@ def follow(
             if opposite is None:
                 if line.moment.kind in (Kind.BEGIN, Kind.END):
                     continue
-                seen = [Seen(STEPS, None, str(line.moment.step))]
+                seen = [Seen(STEPS, None, str(line.moment.step)), *before]
             else:
-                seen = _differences(opposite, line)
+                seen = before = _differences(opposite, line)
             wanted = _was_restored(line) if line.resumed else counts
             if any(wanted(one.name) and counts(one.name) for one in seen):
                 news = [one for one in seen if wanted(one.name) and counts(one.name)]

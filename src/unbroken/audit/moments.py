@@ -13,7 +13,7 @@ from unbroken.loop.trace import Kind, Place
 _SHORT = 3.0
 _MOST_IN_EXTRA_RUN = 4
 _NEARLY_A_SAVE = 0.02
-_PART = 0.4  # of a run, in which there are several kills
+_PART = 0.4  # of a run in which there are several kills: each process has only the rest to do
 
 
 class Kill(StrEnum):
@@ -91,7 +91,7 @@ def _of_traced(course: Course, steps: list[int], dice: random.Random) -> list[li
             _random(course, steps, dice),
         ],
         [
-            Interruption(Kill.BEFORE_FIRST_SAVE, delay=course.begun * dice.uniform(0.5, 0.95)),
+            Interruption(Kill.BEFORE_FIRST_SAVE, Place(Kind.START, 0), hold=True),
             Interruption(Kill.AFTER_SAVE, Place(Kind.SAVE, saved), hold=True, settled=True),
             Interruption(
                 Kill.IN_SAVE,
@@ -108,13 +108,13 @@ def _of_untraced(course: Course, dice: random.Random) -> list[list[Interruption]
     """For a script that tells nothing of itself: by the clock, and by what happens in its checkpoint folder."""
     return [
         [
-            Interruption(Kill.AFTER_SAVE, delay=_late(course, 0.0, 0.4, dice), at_change=True, settled=True),
-            Interruption(Kill.AGAIN, delay=_late(course, 0.0, 0.3, dice)),
+            Interruption(Kill.AFTER_SAVE, delay=_late(course, 0.0, 0.3, dice), at_change=True, settled=True),
+            Interruption(Kill.AGAIN, delay=_late(course, 0.0, 0.2, dice)),
             _random(course, [], dice),
         ],
         [
             Interruption(Kill.BEFORE_FIRST_SAVE, delay=course.begun * dice.uniform(0.5, 0.95)),
-            Interruption(Kill.IN_SAVE, delay=_late(course, 0.2, 0.8, dice), at_change=True),
+            Interruption(Kill.IN_SAVE, delay=_late(course, 0.0, 0.5, dice), at_change=True),
             _random(course, [], dice),
             _random(course, [], dice),
         ],
@@ -131,7 +131,7 @@ def _random(course: Course, steps: list[int], dice: random.Random) -> Interrupti
         return Interruption(Kill.RANDOM, Place(Kind.STEP, dice.choice(steps)), hold=True)
     if steps:
         return Interruption(Kill.RANDOM, Place(Kind.BEGIN, 0), delay=dice.uniform(0, training * _PART))
-    return Interruption(Kill.RANDOM, delay=_late(course, 0.0, 1.0, dice))
+    return Interruption(Kill.RANDOM, delay=_late(course, 0.0, _PART, dice))
 
 
 def _epoch_end(course: Course, steps: list[int], dice: random.Random) -> Interruption:

@@ -15,11 +15,12 @@ from unbroken.errors import UsageError
 from unbroken.loop import trace
 
 _LOOK_EVERY = 0.005
-_QUIET = 0.05
-_LONGEST_SETTLING = 5.0
+_QUIET = 0.02
+_LONGEST_SETTLING = 1.0
 _LONGEST_STOP = 60.0
 _TAIL = 1 << 14
 _SAID_LINES = 3
+_TRACEBACK = "Traceback (most recent call last)"
 
 
 @dataclass(frozen=True)
@@ -197,9 +198,10 @@ def _signal(group: int, number: signal.Signals) -> None:
 
 
 def _said(log: Path) -> str:
-    """The last lines of its output: what it says of why it ended."""
+    """The last lines of its output: what it says of why it ended. Of a traceback, its end."""
     with log.open("rb") as file:
         size = file.seek(0, os.SEEK_END)
         file.seek(max(0, size - _TAIL))
-        lines = [line.strip() for line in file.read().decode(errors="replace").splitlines()]
-    return " / ".join([line for line in lines if line][-_SAID_LINES:])
+        text = file.read().decode(errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " / ".join(lines[-1 if _TRACEBACK in text else -_SAID_LINES :])

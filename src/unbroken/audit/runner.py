@@ -63,6 +63,7 @@ class _Audit:
         self._killed_with: str | None = self._fixed_hash_seed
         self._ignored: frozenset[Name] = frozenset()
         self._ignored_in_files: frozenset[str] = frozenset()
+        self._left_over: dict[Name, compare.Seen] = {}
         self._repeatable = True
 
     def run(self) -> None:
@@ -73,14 +74,20 @@ class _Audit:
         planned = moments.plan(reference.course, self._request.kills, random.Random(self.report.seed))
         if not self._repeatable:
             del planned[1:]  # one, to see whether it resumes at all: whether rightly, can't be judged
-        left_out = 0
+        left_out, late = 0, 0
         for number, kills in enumerate(planned, 1):
             if number > 1 and self._deadline - time.monotonic() < _AS_LONG * reference.seconds:
                 left_out += len(kills)
                 continue
-            self._judge(reference, self._killed(reference, number, kills, total=sum(map(len, planned))))
+            trial = self._killed(reference, number, kills, total=sum(map(len, planned)))
+            self._judge(reference, trial)
+            late += 0 if trial.failure else len(kills) - len(trial.delivered)
+        if self.report.verdict is Verdict.EXACT:
+            self.report.note(verdict.of_left_over([*self._left_over.values()]))
         if left_out:
             self.report.note(Sentence("audit_note_time", {"count": left_out}))
+        if late:
+            self.report.note(Sentence("audit_note_late", {"count": late}))
         if not self.report.kills and self.report.verdict is Verdict.EXACT:
             raise UsageError("audit_no_kill")
 
@@ -189,7 +196,7 @@ class _Audit:
                 self.report.find(finding)
             elif self.report.traced:
                 left = compare.left_over(reference.traces[0], trial.traces, self._ignored)
-                self.report.note(verdict.of_left_over(left))
+                self._left_over = {**{one.name: one for one in left}, **self._left_over}
         self._add(trial, outcome)
         self._discard(trial)
 

@@ -146,5 +146,6 @@ def _begun_before(trial: Trial, line: Line) -> Moment | None:
     """How far this run was before, if the line says that it begins, and not from a checkpoint."""
     if line.moment.kind is not Kind.BEGIN or line.resumed:
         return None
-    earlier = [m for a in trial.attempts[:-1] for _, m in a.told if m.run == line.moment.run]
+    told = (m for a in trial.attempts[:-1] for _, m in a.told if m.run == line.moment.run)
+    earlier = [moment for moment in told if moment.kind is not Kind.START]
     return earlier[-1] if earlier else None

@@ -16,7 +16,6 @@ _INTEGER = re.compile(r"-?\d+")
 _FRACTION = re.compile(r"-?(\d+\.\d*([eE][-+]?\d+)?|\d+[eE][-+]?\d+|inf|nan)")
 _UNSAID = ("", "")  # values that are not worth showing
 _DIGEST = re.compile(r"[0-9a-f]{16}")
-_DATA_PARTS = (".dataset", ".sampler", ".batch_sampler")
 # Where these differ, so do the tensors that were computed with them.
 _CONSEQUENCES = frozenset({Group.AVERAGE, Group.MODEL, Group.OPTIMIZER, Group.LEARNING_RATE})
 
@@ -137,14 +136,16 @@ def _likeliest(ranked: list[tuple[int, Seen]]) -> list[Seen]:
 
 def _rank(one: Seen, group: Group) -> int | None:
     """Counters and generators lead to differences; numbers and tensors that are computed mostly follow from them."""
-    path, text = one.name.path, one.got or ""
+    text = one.got or ""
     if one.name.group is Group.SEED or (one.name.group is Group.STREAM and one.name.mark is Mark.SAVED):
         return None
-    if group in (Group.ORDER, Group.DATA) and any(part in path for part in _DATA_PARTS):
-        return 0
+    if one.name.group is Group.DATA:
+        return (
+            0 if group in (Group.ORDER, Group.DATA) else None
+        )  # what they held was in the batches, which are the same
     if one.name.mark is Mark.UNTRACKED or one.name.group is not Group.VARIABLE:
         return 1
-    if _INTEGER.fullmatch(text) or text in ("True", "False") or text.startswith(("'", '"')):
+    if _INTEGER.fullmatch(text) or text in ("True", "False"):
         return 2
     if _INTEGER.match(text) and " " in text:
         return 3  # a list or the like: its length, and a digest
@@ -180,7 +181,7 @@ def _resume_cause(parting: Parting) -> tuple[Sentence, Sentence]:
     if found and found[0].name.mark is Mark.UNTRACKED and first.group is not Group.ORDER:
         return _untracked(found[0])
     if first.group is Group.DATA:
-        listed = _listed([one for one in found if any(part in one.name.path for part in _DATA_PARTS)])
+        listed = _listed([one for one in found if one.name.group is Group.DATA])
         cause = Sentence("audit_cause_data_held", {"held": listed}) if listed else Sentence("audit_cause_data")
         return cause, Sentence("audit_remedy_data")
     if first.group not in (Group.ORDER, Group.STREAM) and found:

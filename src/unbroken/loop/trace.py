@@ -30,6 +30,7 @@ _LOOK_EVERY = 0.005
 class Kind(StrEnum):
     """The moments at which a line is written."""
 
+    START = "start"  # the run is about to look for its state; nothing is saved or restored yet
     BEGIN = "begin"  # the state is found, verified and restored, or as built
     STEP = "step"  # the user's code is done with a batch
     SAVE = "save"  # a snapshot is taken, and is being written from now on

@@ -17,7 +17,7 @@ import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
-from torch.utils.data import DataLoader
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from unbroken.loop import bits
 from unbroken.loop.trace import Group, Mark, Name
@@ -56,10 +56,10 @@ class Variables:
         if len(self._found) >= _MOST or isinstance(value, _SKIPPED):
             return
         if isinstance(value, bits.Scalar):
-            self._hint(path, bits.of_leaf(value))
+            self._hint(path, bits.of_leaf(value), loading=loading)
         elif isinstance(value, torch.Tensor | np.ndarray):
             if value.nbytes <= _MOST_BYTES and not (isinstance(value, np.ndarray) and value.dtype.hasobject):
-                self._hint(path, bits.of_leaf(value))
+                self._hint(path, bits.of_leaf(value), loading=loading)
         elif id(value) not in self._seen:
             self._seen.add(id(value))
             self._visit_object(path, value, depth, loading=loading)
@@ -88,15 +88,16 @@ class Variables:
         elif isinstance(value, dict | list | tuple | set | frozenset):
             self._visit_items(path, value, depth, loading=loading)
         elif depth < _DEEPEST and _is_users(type(value)):
+            loading = loading or isinstance(value, Dataset | Sampler)
             for name, child in list(getattr(value, "__dict__", {}).items()):
                 self._visit(f"{path}.{name}", child, depth + 1, loading=loading)
 
     def _visit_items(self, path: str, value: Any, depth: int, *, loading: bool) -> None:
         if len(value) > _LONGEST:
-            self._hint(path, f"{len(value)}")
+            self._hint(path, f"{len(value)}", loading=loading)
         elif isinstance(value, set | frozenset) or bits.is_flat(value.values() if isinstance(value, dict) else value):
             # The order of a set is left out in ``bits``; here it is what may have to be named.
-            self._hint(path, f"{len(value)} {bits.of_text(repr(value))}")
+            self._hint(path, f"{len(value)} {bits.of_text(repr(value))}", loading=loading)
         elif depth < _DEEPEST:
             items = list(value.items() if isinstance(value, dict) else enumerate(value))[:_MOST_ITEMS]
             for key, child in items:
@@ -108,7 +109,7 @@ class Variables:
             if _is_users(type(part)):
                 for key, value in list(vars(part).items()):
                     if not key.startswith("_") and key != "training" and isinstance(value, bits.Scalar):
-                        self._hint(".".join(filter(None, (path, name, key))), bits.of_leaf(value))
+                        self._hint(".".join(filter(None, (path, name, key))), bits.of_leaf(value), loading=False)
 
     def _is_part_of_tracked(self, module: nn.Module) -> bool:
         """A wrapper of something tracked, or a part of it, has no tensor of its own."""
@@ -118,8 +119,8 @@ class Variables:
     def _untracked(self, group: Group, path: str, value: Any) -> None:
         self._add(group, path, Mark.UNTRACKED, lambda: _typed(value, value.state_dict()))
 
-    def _hint(self, path: str, text: str) -> None:
-        self._found[Name(Group.VARIABLE, path, Mark.HINT)] = text
+    def _hint(self, path: str, text: str, *, loading: bool) -> None:
+        self._found[Name(Group.DATA if loading else Group.VARIABLE, path, Mark.HINT)] = text
 
     def _add(self, group: Group, path: str, mark: Mark, read: Any) -> None:
         try:

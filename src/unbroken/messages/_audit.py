@@ -378,8 +378,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "audit_cause_unseeded": (
         "Random streams that are another from the start, or from here on: {streams}. They are not seeded, or seeded from "
-        "the clock or the system.",
-        "从一开始或从此处起就不同的随机数流：{streams}。它们没有设置种子，或种子来自时钟或系统。",
+        "the clock or the system. (If the script draws from none of them: the clock itself, os.urandom, os.listdir, "
+        "threads, or kernels that are not deterministic.)",
+        "从一开始或从此处起就不同的随机数流：{streams}。它们没有设置种子，或种子来自时钟或系统。（如果脚本并未使用它们：可能是时钟"
+        "本身、os.urandom、os.listdir、多线程，或非确定性的算子。）",
     ),
     "audit_remedy_unseeded": (
         "Seed them with a fixed number: random.seed(0); np.random.seed(0); torch.manual_seed(0).",
@@ -421,6 +423,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "audit_note_time": (
         "{count} kill(s) were left out for lack of time; --time gives more.",
         "因时间不足省略了 {count} 次终止；可用 --time 增加时间。",
+    ),
+    "audit_note_late": (
+        "{count} kill(s) would have come after the script's end; a longer run is killed more often.",
+        "有 {count} 次终止原定在脚本结束之后；更长的运行可以被终止更多次。",
     ),
     "audit_note_seed": (
         "To repeat it with the same moments: --seed {seed}",
