@@ -75,3 +75,7 @@ def test_of_a_script_that_tells_nothing_by_the_clock(seed: int, kills: int) -> N
     assert len(every) == kills
     assert all(one.place is None and not one.stop and 0 <= one.delay <= 60 for one in every)
     assert every[0].at_change and every[0].settled
+    # Where its checkpoints are not known, by the clock only.
+    blind = moments.plan(Course([], 60.0, watched=False), kills, random.Random(seed))
+    assert sum(map(len, blind)) == kills
+    assert not any(one.at_change or one.settled for run in blind for one in run)

@@ -43,7 +43,7 @@ def test_where_it_begins() -> None:
 def test_an_object_that_is_not_tracked_is_named_with_what_to_write() -> None:
     found = verdict.of_resume(parting(seen(EMA, "AveragedModel 12", "AveragedModel 34"), seen(VAL_LOSS)))
     assert str(found.cause).startswith("ema (AveragedModel, in main()) is not tracked")
-    assert str(found.remedy) == "run.track(ema=ema)"
+    assert str(found.remedy) == "Track it: run.track(ema=ema)"
 
 
 def test_an_object_that_is_not_tracked_explains_what_else_differs() -> None:

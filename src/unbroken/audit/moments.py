@@ -48,10 +48,14 @@ class Interruption:
 
 @dataclass(frozen=True)
 class Course:
-    """How a run went that was left alone: its moments, in seconds since its start, and how long it took."""
+    """How a run went that was left alone: its moments, in seconds since its start, and how long it took.
+
+    ``watched``: it is known where its checkpoints are.
+    """
 
     told: Sequence[tuple[float, Moment]]
     seconds: float
+    watched: bool = True
 
     @property
     def begun(self) -> float:
@@ -106,6 +110,8 @@ def _of_traced(course: Course, steps: list[int], dice: random.Random) -> list[li
 
 def _of_untraced(course: Course, dice: random.Random) -> list[list[Interruption]]:
     """For a script that tells nothing of itself: by the clock, and by what happens in its checkpoint folder."""
+    if not course.watched:
+        return []
     return [
         [
             Interruption(Kill.AFTER_SAVE, delay=_late(course, 0.0, 0.3, dice), at_change=True, settled=True),

@@ -71,7 +71,9 @@ class _Audit:
         self.report.traced = bool(reference.runs)
         self._check(reference)
         self._compare_whole_runs(reference)
-        planned = moments.plan(reference.course, self._request.kills, random.Random(self.report.seed))
+        watched = self.report.traced or self._request.checkpoints is not None
+        course = replace(reference.course, watched=watched)
+        planned = moments.plan(course, self._request.kills, random.Random(self.report.seed))
         if not self._repeatable:
             del planned[1:]  # one, to see whether it resumes at all: whether rightly, can't be judged
         left_out, late = 0, 0

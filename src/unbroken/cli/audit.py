@@ -140,7 +140,7 @@ def _print(report: Report) -> None:
 
 def _rows(run: Done) -> list[Row]:
     took, result = f"{run.seconds:.1f} s", text(f"audit_outcome_{run.outcome}")
-    at = text("audit_row_unknown_step") if run.steps is None else text("audit_row_step", step=run.steps)
+    at = "-" if run.steps is None else text("audit_row_step", step=run.steps)
     style = _STYLES.get(run.outcome, "")
     if not run.kills:
         return [Row([text("audit_row_whole", seed=run.hash_seeds[0]), at, took, result], style)]
@@ -150,7 +150,7 @@ def _rows(run: Done) -> list[Row]:
 
 def _at(moment: Moment | None) -> str:
     if moment is None:
-        return text("audit_row_unknown_step")
+        return "-"
     return text("audit_row_step", step=moment.step) if moment.step else text("audit_row_begin")
 
 

@@ -1,33 +1,6 @@
 """Sentences of the audit: key -> (English, Chinese)."""
 
 SENTENCES: dict[str, tuple[str, str]] = {
-    # Help
-    "cli_help_audit": (
-        "prove whether your script resumes exactly: run it whole, kill it, compare every step",
-        "证明你的脚本能否精确恢复：完整运行、反复强制终止，并逐步比较",
-    ),
-    "cli_help_audit_command": (
-        "after --, the command that starts your script, as you would type it",
-        "写在 -- 之后：启动脚本的命令，与平时输入的一样",
-    ),
-    "cli_help_kills": ("how many times to kill it (default: 7)", "强制终止的次数（默认：7）"),
-    "cli_help_time": (
-        "how long the audit may take, such as 90s, 10min, 2h (default: 10min)",
-        "审计最多用时，如 90s、10min、2h（默认：10min）",
-    ),
-    "cli_help_checkpoints": (
-        "for a script without unbroken.Run: the folder of its checkpoints, watched for saves and not copied",
-        "用于没有使用 unbroken.Run 的脚本：它的检查点文件夹，用于观察保存时刻，且不会被复制",
-    ),
-    "cli_help_final": (
-        "a file that the script ends with, compared tensor by tensor; needed without unbroken.Run",
-        "脚本结束时写出的文件，将逐张量比较；没有使用 unbroken.Run 时必须给出",
-    ),
-    "cli_help_keep_runs": ("keep the copies, traces and logs of all runs", "保留所有运行的副本、轨迹和日志"),
-    "cli_help_seed": (
-        "draw the moments of the kills from this number, to repeat an audit",
-        "用这个数字抽取终止时刻，以便重复同一次审计",
-    ),
     # What cannot be audited
     "audit_no_command_given": (
         "Say which command starts your script, after two dashes: unbroken audit -- python train.py",
@@ -115,7 +88,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "audit_column_result": ("result", "结果"),
     "audit_row_whole": ("whole, PYTHONHASHSEED={seed}", "完整运行，PYTHONHASHSEED={seed}"),
     "audit_row_end": ("run on to its end", "继续运行至结束"),
-    "audit_row_unknown_step": ("-", "-"),
     "audit_row_step": ("step {step}", "第 {step} 步"),
     "audit_row_begin": ("before any step", "第一步之前"),
     "audit_outcome_reference": ("what the others are compared with", "其他运行与它比较"),
@@ -197,7 +169,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "audit_group_optimizer": ("optimizer", "优化器"),
     "audit_group_scheduler": ("scheduler", "学习率调度器"),
     "audit_group_other": ("other state", "其他状态"),
-    "audit_group_state": ("run.state", "run.state"),
+    "audit_group_state": ("values in run.state", "run.state 中的数值"),
     "audit_group_course": ("number of steps", "步数"),
     "audit_group_variable": ("variable", "变量"),
     # What is behind a difference after a resume
@@ -205,7 +177,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{name} ({kind}, in {where}) is not tracked, so it starts anew at every resume.",
         "{where} 中的 {name}（{kind}）没有被跟踪，因此每次恢复都会从头开始。",
     ),
-    "audit_remedy_track": ("run.track({key}={name})", "run.track({key}={name})"),
+    "audit_remedy_track": ("Track it: run.track({key}={name})", "请跟踪它：run.track({key}={name})"),
     "audit_cause_not_restored": (
         "{name} does not come back as it was saved: what its state_dict() gives and its load_state_dict() takes is not "
         "all of it, or something changes it between its making and the first epoch.",
