@@ -19,7 +19,7 @@ from unbroken.loop.observed import Observer
 from unbroken.loop.passes import EpochPasses, OpenPass
 from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.loop.signals import StopSignals
-from unbroken.loop.trace import Kind, TraceFile, stay_inside, trace_file
+from unbroken.loop.trace import Kind, TraceFile, name_of, trace_file
 from unbroken.loop.triggers import Triggers
 from unbroken.state.encoding import decode
 from unbroken.state.snapshot import own_copy
@@ -358,14 +358,14 @@ class Loop:
 
         Raises UsageError for a folder that is not within the audit.
         """
-        stay_inside(folder)
+        name = name_of(folder)
         self._trace = trace_file(released=lambda: self._signals.received is not None)
         if self._trace is not None:
-            self._trace.write(Kind.START, run=str(folder), step=0, epoch=0, batch=0)
+            self._trace.write(Kind.START, run=name, step=0, epoch=0, batch=0)
 
     def _observe(self, file: TraceFile, beginning: Beginning) -> None:
         parts, saver = self._parts, beginning.saver
-        name = str(saver.folder.path)
+        name = name_of(saver.folder.path)
         observer = Observer(file, name, parts.tracked, parts.history, parts.user_state, self._cursor)
         self._observer = saver.observer = observer
         observer.begun(saver.folder.path, beginning.resumed_from, beginning.seed)

@@ -109,7 +109,9 @@ def test_a_final_file_counts_as_well(audited: Audit) -> None:
 def test_a_plain_script_is_judged_by_its_final_file(audited: Audit) -> None:
     report = audited(PLAIN, **FILES)
     assert (report.verdict, report.traced) == (Verdict.EXACT, False)
-    assert report.kills >= 5  # those by the clock may come too late
+    # On a busy machine the clock is a poor guide: what comes too late is counted, and said.
+    late = sum(int(str(note.values["count"])) for note in report.notes if note.key == "audit_note_late")
+    assert report.kills >= 1 and report.kills + late == 7
 
 
 @pytest.mark.parametrize(

@@ -35,6 +35,17 @@ def test_lines_come_back_in_order_and_by_key(tmp_path: Path) -> None:
     assert last is not None and last.facts == {"reason": "steps"}
 
 
+def test_two_runs_of_one_process_keep_their_names_apart(tmp_path: Path) -> None:
+    path = tmp_path / "trace"
+    one, other = (TraceFile(path, None, lambda: True) for _ in range(2))
+    for step in range(3):
+        for name, file, run in ((WEIGHT, one, "a"), (LOSS, other, "b")):
+            file.write(Kind.STEP, run=run, step=step, epoch=1, batch=step, values={name: str(step)})
+    assert [dict(line.values) for line in Trace(path).lines()] == [
+        {name: str(step)} for step in range(3) for name in (WEIGHT, LOSS)
+    ]
+
+
 def test_a_process_that_told_nothing(tmp_path: Path) -> None:
     nothing = Trace(tmp_path / "none")
     assert (list(nothing.lines()), nothing.find(("", Kind.STEP, 0)), nothing.last()) == ([], None, None)
@@ -50,7 +61,7 @@ def test_a_torn_end_loses_its_line_only(tmp_path_factory, cut: int) -> None:  # 
     expected, length = 0, 0
     for line in lines:
         length += len(line)
-        expected += length <= cut and b'"names","names"' not in line
+        expected += length <= cut and b'"line":"names"' not in line
     read: list[Line] = list(Trace(path).lines())
     assert len(read) == expected
 

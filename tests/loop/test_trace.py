@@ -155,6 +155,18 @@ def test_looking_calls_nothing_of_the_users_and_survives_what_it_meets() -> None
     del touchy
 
 
+def test_a_second_loop_of_an_epoch_is_told_of_at_its_end(tmp_path: Path, file: Path) -> None:
+    trial = Trial(tmp_path / "run")
+    loader = DataLoader(TensorDataset(torch.arange(6.0)), batch_size=2)
+    with trial.run as run:
+        for _ in run.epochs(1):
+            for _x, _y in run.batches(trial.loader):
+                pass
+            assert len(list(run.batches(loader))) == 3
+    assert "data|loop 2" in values_at(file, Kind.EPOCH, 1)
+    assert "data|loop 2" not in values_at(file, Kind.STEP, 5)
+
+
 @pytest.mark.parametrize(
     ("one", "other"),
     [

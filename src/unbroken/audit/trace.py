@@ -107,7 +107,7 @@ class Tail:
 
 def _read(file: BinaryIO) -> Iterator[tuple[int, list[Name], Line]]:
     """Every whole line, where it starts, and the names of its values."""
-    names: list[Name] = []
+    names: dict[str, list[Name]] = {}
     known: dict[str, Name] = {}
     offset = 0
     for data in file:
@@ -115,9 +115,10 @@ def _read(file: BinaryIO) -> Iterator[tuple[int, list[Name], Line]]:
             return  # the process was killed in the middle of the line
         told = json.loads(data)
         if told["line"] == "names":
-            names = [known.setdefault(text, Name.parse(text)) for text in told["names"]]
+            names[told["run"]] = [known.setdefault(text, Name.parse(text)) for text in told["names"]]
         else:
-            yield offset, names, _line(told, names)
+            here = names.get(told["run"], [])
+            yield offset, here, _line(told, here)
         offset += len(data)
 
 

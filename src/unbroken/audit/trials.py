@@ -71,6 +71,8 @@ class Workshop:
         self._environment = environment
         self._checkpoints = checkpoints
         self._look = look
+        # The same for every run: what a script makes of the path of its folder is then the same as well.
+        self._place = scratch / "run"
 
     def trial(
         self,
@@ -82,7 +84,8 @@ class Workshop:
     ) -> Trial:
         """Start the command, once per interruption and until it ends by itself; ``begun`` is told of each start."""
         trial = Trial(self._scratch / name / "folder")
-        self._copies.make(trial.folder)
+        trial.folder.parent.mkdir()
+        self._copies.make(self._place)
         planned = list(interruptions)
         while trial.failure is None:
             interruption = planned.pop(0) if planned else None
@@ -95,13 +98,14 @@ class Workshop:
                 break
             if len(trial.attempts) > len(interruptions) + _MOST_STARTS_MORE:
                 trial.failure = Sentence("audit_never_ends", {"starts": len(trial.attempts)})
+        self._place.rename(trial.folder)
         return trial
 
     def discard(self, trial: Trial) -> None:
         shutil.rmtree(trial.folder.parent, ignore_errors=True)
 
     def _start(self, name: str, trial: Trial, limit: float) -> Start:
-        folder, number = trial.folder, len(trial.attempts) + 1
+        folder, number = self._place, len(trial.attempts) + 1
         temporary = self._scratch / "tmp"
         temporary.mkdir(exist_ok=True)
         return Start(

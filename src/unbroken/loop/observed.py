@@ -97,7 +97,8 @@ class Observer:
                 f"{total / weight if weight else total!r} {bits.of_all((total, weight))}"
             )
         for key, value in self._user_state.values_to_save().items():
-            values[Name(Group.STATE, f"run.state[{key!r}]")] = bits.of_all(value)
+            text = bits.of_leaf(value) if isinstance(value, bits.Scalar) else bits.of_all(value)
+            values[Name(Group.STATE, f"run.state[{key!r}]")] = text
         values |= dict(tracked_values(self._tracked))
         return {**values, **Variables(list(self._tracked.objects.values())).values()}
 

@@ -4,7 +4,8 @@ Written only where ``UNBROKEN_TRACE`` names a file. A line is one ``write(2)`` o
 what was told survives the death of the process, and a reader never sees the half of a line followed by another.
 This module is the one owner of the format, and imports no torch: the audit reads by it.
 
-A line ``{"line": "names", "names": […]}`` says what the values of the lines after it are the values of; any other is
+A line ``{"line": "names", "run": FOLDER, "names": […]}`` says what the values of this run's next lines are the values
+of; any other is
 ``{"line": KIND, "run": FOLDER, "step": …, "epoch": …, "batch": …, "at": SECONDS, "values": […], …}``. A name is
 ``GROUP|PATH``; a mark behind the group tells what is only looked at from what a resume has to bring back.
 """
@@ -130,7 +131,7 @@ class TraceFile:
         lines = [{**head, **(facts or {}), "values": list(values.values())}]
         if values and names != self._names:
             self._names = names
-            lines.insert(0, {"line": "names", "names": names})
+            lines.insert(0, {"line": "names", "run": run, "names": names})
         data = "".join(json.dumps(line, separators=(",", ":")) + "\n" for line in lines).encode()
         while data:
             data = data[os.write(self._descriptor, data) :]
@@ -149,8 +150,15 @@ def trace_file(released: Callable[[], bool]) -> TraceFile | None:
     return TraceFile(Path(path), Place.parse(hold) if hold else None, released)
 
 
-def stay_inside(folder: Path) -> None:
-    """Raise UsageError for a checkpoint folder outside the copy that is under audit: it would be the user's own."""
+def name_of(folder: Path) -> str:
+    """What a run with this checkpoint folder is called in the trace: its path within the copy that is under audit.
+
+    Raises UsageError for a folder outside of it: it would be the user's own.
+    """
     root = os.environ.get(ROOT)
-    if root and not Path(os.path.realpath(folder)).is_relative_to(os.path.realpath(root)):
+    if not root:
+        return str(folder)
+    inside, whole = Path(os.path.realpath(root)), Path(os.path.realpath(folder))
+    if not whole.is_relative_to(inside):
         raise UsageError("audit_folder_outside", folder=folder)
+    return str(whole.relative_to(inside))
