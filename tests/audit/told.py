@@ -65,7 +65,7 @@ def _rest(after: int, steps: int, changes: Mapping[str, Mapping[int, Values]]) -
 
 
 def _values(step: int, changes: Mapping[str, Mapping[int, Values]], kind: str = "step") -> dict[Name, object]:
-    plain: dict[Name, object] = {LOSS: step, WEIGHT: 10 * step, RATE: 0.1, TORCH: f"t{step}"}
+    plain: dict[Name, object] = {LOSS: step, WEIGHT: 10 * step, RATE: 0.1, PYTHON: "p", TORCH: f"t{step}"}
     if kind == "step" and step:
         plain[ORDER] = f"o{step}"
     return {**plain, **changes.get(kind, {}).get(step, {})}

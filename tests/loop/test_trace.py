@@ -164,6 +164,7 @@ def test_a_second_loop_of_an_epoch_is_told_of_at_its_end(tmp_path: Path, file: P
                 pass
             assert len(list(run.batches(loader))) == 3
     assert "data|loop 2" in values_at(file, Kind.EPOCH, 1)
+    assert "data|loop 1" not in values_at(file, Kind.EPOCH, 1)  # told of at the steps already
     assert "data|loop 2" not in values_at(file, Kind.STEP, 5)
 
 
@@ -173,7 +174,8 @@ def test_a_second_loop_of_an_epoch_is_told_of_at_its_end(tmp_path: Path, file: P
         (torch.tensor([0.0, 1.0]), torch.tensor([-0.0, 1.0])),
         (torch.zeros(2, 3), torch.zeros(3, 2)),
         (torch.zeros(2), torch.zeros(2, dtype=torch.float64)),
-        (np.zeros(2), np.zeros(2, np.float32)),
+        (np.zeros(2, np.int32), np.zeros(2, np.float32)),
+        (np.zeros((2, 3)), np.zeros((3, 2))),
         ({"a": [1, 2]}, {"a": [2, 1]}),
         (list(range(100)), list(range(99, -1, -1))),
         (0.1, 0.1 + 1e-17 + 1e-16),

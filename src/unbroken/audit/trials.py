@@ -15,6 +15,8 @@ from unbroken.loop.trace import Kind
 
 # A script that stops itself to be started again, for a budget of time, may do so more often than it was killed.
 _MOST_STARTS_MORE = 20
+# Of the 107 bytes of a socket's path, multiprocessing takes some 35 below this folder.
+_LONGEST_TMPDIR = 64
 
 
 @dataclass
@@ -68,7 +70,7 @@ class Workshop:
         self._source = source
         self._copies = copies
         self._scratch = scratch
-        self._environment = environment
+        self._environment = {**environment, **_temporary_folder(scratch)}
         self._checkpoints = checkpoints
         self._look = look
         # The same for every run: what a script makes of the path of its folder is then the same as well.
@@ -106,17 +108,24 @@ class Workshop:
 
     def _start(self, name: str, trial: Trial, limit: float) -> Start:
         folder, number = self._place, len(trial.attempts) + 1
-        temporary = self._scratch / "tmp"
-        temporary.mkdir(exist_ok=True)
         return Start(
             command=[_moved(word, self._source, folder) for word in self._command],
             folder=folder,
-            environment={**self._environment, "PYTHONHASHSEED": trial.hash_seeds[-1], "TMPDIR": str(temporary)},
+            environment={**self._environment, "PYTHONHASHSEED": trial.hash_seeds[-1]},
             trace=self._scratch / name / f"trace-{number}.jsonl",
             log=self._scratch / name / f"log-{number}.txt",
             checkpoints=None if self._checkpoints is None else folder / self._checkpoints,
             limit=limit,
         )
+
+
+def _temporary_folder(scratch: Path) -> dict[str, str]:
+    """A place for what killed processes leave behind, if its path leaves room for the names of sockets in it."""
+    folder = scratch / "tmp"
+    if len(str(folder)) > _LONGEST_TMPDIR:
+        return {}
+    folder.mkdir()
+    return {"TMPDIR": str(folder)}
 
 
 def _moved(word: str, source: Path, folder: Path) -> str:
