@@ -268,7 +268,7 @@ class Loop:
             if reason is not None:
                 saver.save(self._snapshot(reason), saver.folder.latest)
 
-    def _snapshot(self, reason: str, passes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _snapshot(self, reason: str, passes: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         assert self.saver is not None
         return self.saver.snapshot(
             reason,

@@ -213,12 +213,12 @@ class _Beginner:
         self._write_record(run_id, branch)
         return saver
 
-    def _state_as_built(self, saver: Saver, reason: str) -> dict[str, Any]:
+    def _state_as_built(self, saver: Saver, reason: str) -> dict[str, Any] | None:
         streams = {"now": capture_streams(), "epoch_start": None}
         passes: dict[str, Any] = {"lead": None, "opened": []}
         return saver.snapshot(reason, streams=streams, in_epoch=False, passes=passes, stop_requested=None)
 
-    def _save_first(self, saver: Saver, payload: dict[str, Any]) -> None:
+    def _save_first(self, saver: Saver, payload: dict[str, Any] | None) -> None:
         saver.save(payload, self._folder.latest)
         saver.finish()
 

@@ -11,7 +11,7 @@ from typing import Any
 from unbroken import __version__, messages
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import human
-from unbroken.errors import DiskError
+from unbroken.errors import DiskError, UnsavableStateError
 from unbroken.loop.cursor import Cursor
 from unbroken.state.encoding import decode
 from unbroken.state.gradients import Gradients
@@ -58,6 +58,7 @@ class Saver:
         self._writer = Writer(folder)
         self._policy = policy
         self._protected = protected
+        self._not_copied: DiskError | None = None
         self._parts = parts
         self.facts = dict(facts)
 
@@ -73,7 +74,8 @@ class Saver:
 
     @property
     def failure(self) -> DiskError | None:
-        return self._writer.failure
+        """Why the newest state is not safe on disk; None if it is."""
+        return self._not_copied or self._writer.failure
 
     def snapshot(
         self,
@@ -83,8 +85,11 @@ class Saver:
         in_epoch: bool,
         passes: Mapping[str, Any],
         stop_requested: str | None,
-    ) -> dict[str, Any]:
-        """A whole copy of the state at this moment, in host memory, independent of the live objects."""
+    ) -> dict[str, Any] | None:
+        """A whole copy of the state at this moment, in host memory, independent of the live objects.
+
+        None, and an error in the log, where it can't be copied: training goes on, and the next save tries again.
+        """
         parts = self._parts
         own = {
             **self.facts,
@@ -117,15 +122,26 @@ class Saver:
             timestamp=datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
             own=own,
         )
-        copied: dict[str, Any] = copy_to_host(payload)
-        return copied
+        self._not_copied = None
+        try:
+            copied: dict[str, Any] = copy_to_host(payload)
+        except (UnsavableStateError, MemoryError, OSError) as error:
+            self._not_copied = DiskError("state_not_copied", reason=str(error) or type(error).__name__)
+        else:
+            return copied
+        _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
+        return None
 
-    def save(self, payload: dict[str, Any], *names: Path) -> None:
-        """Hand a snapshot to the writer, under these names; waits while an earlier save is being written."""
-        self._lock.renew()
-        self._writer.submit(SaveJob(payload, names, self._policy, self._protected))
-        self.saved_step = payload[keys.OWN]["step"]
+    def save(self, payload: dict[str, Any] | None, *names: Path) -> None:
+        """Hand a snapshot to the writer, under these names; waits while an earlier save is being written.
+
+        None, a snapshot that failed, counts as a save: so that it is not tried again at every batch.
+        """
+        self.saved_step = self._parts.cursor.step if payload is None else payload[keys.OWN]["step"]
         self._saved_at = time.monotonic()
+        if payload is not None:
+            self._lock.renew()
+            self._writer.submit(SaveJob(payload, names, self._policy, self._protected))
 
     def restore(self, payload: Mapping[str, Any]) -> None:
         """Put the state of a checkpoint back into the live objects, all but the random streams.
@@ -135,18 +151,13 @@ class Saver:
         """
         restore_parts(self._parts, payload)
 
-    def wait_until_free(self) -> None:
-        """Before a snapshot: so that never more than one copy of the state waits to be written."""
-        self._writer.wait()
-        self._report()
-
     def wait(self) -> None:
         """Until all that was handed over is on disk, or has failed; says which."""
         self._writer.wait()
         self._report()
 
     def finish(self) -> None:
-        """As ``wait``; raises the DiskError if the last state is not safe on disk."""
+        """As ``wait``; raises the error if the last state is not safe on disk."""
         self.wait()
         if self.failure is not None:
             raise self.failure

@@ -459,3 +459,30 @@ def test_tracking_too_late_is_a_clear_error(tmp_path: Path) -> None:
             trial.run.track(late=trial.model)
 
     trial.train(1, visit)
+
+
+def test_a_state_that_cannot_be_saved_is_loud_and_training_goes_on(tmp_path: Path, log: Lines) -> None:
+    trial = Trial(tmp_path)
+    notes: list[Any] = []
+    trial.run.state["notes"] = notes
+
+    def visit(place: str) -> None:
+        if place == "batch 2 1":
+            notes.append(object())
+        if place == "batch 4 1":
+            notes.clear()
+
+    trial.train(EPOCHS, visit)
+    assert len(trial.trained) == EPOCHS * PER_EPOCH
+    assert "SAVING FAILED" in log.text and "notes" in log.text
+    assert unbroken.load(tmp_path / "checkpoint_latest.pth")["epoch"] == EPOCHS
+
+
+def test_a_last_state_that_is_not_safe_is_an_error_at_the_end(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    notes: list[Any] = []
+    trial.run.state["notes"] = notes
+    with pytest.raises(unbroken.DiskError) as unsafe:
+        trial.train(2, lambda place: notes.append(object()) if place == "batch 2 1" else None)
+    assert unsafe.value.exit_code == 74
+    assert unbroken.load(tmp_path / "checkpoint_latest.pth")["epoch"] == 1
