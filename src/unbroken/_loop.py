@@ -20,7 +20,6 @@ from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.loop.signals import StopSignals
 from unbroken.loop.triggers import Triggers
 from unbroken.state.encoding import decode
-from unbroken.state.snapshot import own_copy
 from unbroken.store.payload import OWN
 
 _log = logging.getLogger("unbroken")
@@ -166,7 +165,7 @@ class Loop:
             self._epoch_start = {
                 **capture_streams(),
                 "generators": tracked.generators(),
-                "state": own_copy(user_state.values_to_save(), "state"),
+                "state": user_state.copied(),
             }
         self.in_epoch = True
 
