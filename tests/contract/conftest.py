@@ -13,9 +13,9 @@ import pytest
 import unbroken
 from tests.contract.commands import ROOT, Ended, Running, run
 
-# The flags of the runs that are compared with each other: 12 epochs of 13 batches.
+# The flags of the runs that are compared with each other: 12 epochs of 25 batches.
 EPOCHS = 12
-TASK = ("--data", "panel.csv", "--epochs", str(EPOCHS), "--batch-size", "16")
+TASK = ("--data", "panel.csv", "--epochs", str(EPOCHS), "--batch-size", "8")
 
 Copy = Callable[["Trained"], Path]
 Site = Callable[[str], dict[str, str]]
@@ -99,7 +99,7 @@ def interrupted(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Trained
         steps = ("--checkpoint-every-steps", "5")
         with Running(folder, "Training.py", *TASK, *steps, variables=site("1.0")) as trainer:
             trainer.wait_until_said(f"epoch 6/{EPOCHS}")
-            trainer.wait_for_saves(2)
+            trainer.wait_until_computed(0.03)  # some ten of its batches
             trainer.send(signal.SIGTERM)
             trained = Trained(folder, trainer.end(), trainer.saves())
         assert trained.ended.code == 75, trained.ended.said
@@ -114,6 +114,33 @@ def resumed(tmp_path_factory: pytest.TempPathFactory, interrupted: Trained, site
     folder = tmp_path_factory.mktemp("resumed") / "work"
     shutil.copytree(interrupted.folder, folder)
     ended = run(folder, "resume_training.py", variables=site("1.0"))
+    assert ended.code == 0, ended.said
+    return Trained(folder, ended)
+
+
+@pytest.fixture(scope="session")
+def by_hand(tmp_path_factory: pytest.TempPathFactory, interrupted: Trained, site: Site) -> Trained:
+    """Instead of that, ``python Training.py --resume ./checkpoints/checkpoint_latest.pth`` for one epoch.
+
+    With another learning rate, in an environment that has changed, by a user who reads Chinese.
+    """
+    folder = tmp_path_factory.mktemp("by_hand") / "work"
+    shutil.copytree(interrupted.folder, folder)
+    next_epoch = interrupted.payload("latest")["epoch"] + 1
+    resume = ("--resume", "./checkpoints/checkpoint_latest.pth")
+    changed = ("--epochs", str(next_epoch), "--lr", "0.001", "--threads", "2")
+    variables = {**site("2.0"), "UNBROKEN_LANG": "zh"}
+    ended = run(folder, "Training.py", *resume, *changed, variables=variables)
+    assert ended.code == 0, ended.said
+    return Trained(folder, ended)
+
+
+@pytest.fixture(scope="session")
+def from_epoch_10(tmp_path_factory: pytest.TempPathFactory, finished: Trained) -> Trained:
+    """``python Training.py --resume ./checkpoints/checkpoint_epoch_10.pth`` in the folder of the finished run."""
+    folder = tmp_path_factory.mktemp("from_epoch_10") / "work"
+    shutil.copytree(finished.folder, folder)
+    ended = run(folder, "Training.py", "--resume", "./checkpoints/checkpoint_epoch_10.pth")
     assert ended.code == 0, ended.said
     return Trained(folder, ended)
 
