@@ -7,6 +7,7 @@ import io
 import math
 import random
 import sys
+import types
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -244,6 +245,7 @@ def test_conjugate_and_negative_views_are_resolved() -> None:
         {MARK: "ndarray", "dtype": "<f8", "shape": [2], "order": "C", "data": torch.zeros(8, dtype=torch.uint8)},
         {MARK: "ndarray", "dtype": "<f8", "shape": [-1], "order": "C", "data": torch.zeros(8, dtype=torch.uint8)},
         {MARK: "ndarray", "dtype": "<f8", "shape": [1], "order": "C", "data": "text"},
+        {MARK: "ndarray", "dtype": "O", "shape": [0], "order": "C", "data": torch.zeros(0, dtype=torch.uint8)},
         {MARK: "ndarray"},
         {MARK: "int", "hex": "zz"},
         {MARK: "set", "items": [[1]]},
@@ -272,6 +274,17 @@ def test_no_module_is_imported_and_no_class_called_for_a_name_in_a_file(name: li
         decode({MARK: kind, "class": name, "name": "RED", "items": []}, "x")
     assert ".".join(name) in str(raised.value)
     assert "antigravity" not in sys.modules
+
+
+def test_a_lazy_module_is_not_made_to_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module's own ``__getattr__`` is code."""
+    module: Any = types.ModuleType("lazy")
+    asked: list[str] = []
+    module.__getattr__ = lambda name: asked.append(name) or Colour
+    monkeypatch.setitem(sys.modules, "lazy", module)
+    with pytest.raises(ArchitectureChangedError):
+        decode({MARK: "enum", "class": ["lazy", "Colour"], "name": "RED"}, "x")
+    assert asked == []
 
 
 def test_decoded_arrays_can_be_written_to() -> None:

@@ -9,6 +9,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from torch import nn
 
 from tests.state.programs import read, written
 from unbroken.state.memory import SnapshotMemory
@@ -43,6 +44,27 @@ def test_tied_tensors_are_copied_once_and_stay_tied_in_the_file() -> None:
     file = read(written(snapshot))
     assert file["a"].data_ptr() == file["b"].data_ptr()
     assert equal_bits(file, value) is None
+
+
+def test_views_that_differ_in_one_respect_are_not_taken_for_one_tensor() -> None:
+    base = torch.arange(100.0)
+    views = {
+        "a": base[:10],
+        "offset": base[10:20],
+        "shape": base[:20],
+        "stride": base[:20:2],
+        "dtype": base[:10].view(torch.int32),
+    }
+    assert equal_bits(read(written(copy_to_host(views))), views) is None
+    assert len({id(copied) for copied in copy_to_host(views).values()}) == 5
+
+
+def test_attributes_of_an_ordered_dict_are_copied_too() -> None:
+    state = nn.Linear(2, 2).state_dict()
+    state._metadata[""]["scale"] = torch.ones(2)  # type: ignore[attr-defined]
+    snapshot = copy_to_host(state)
+    state._metadata[""]["scale"].zero_()  # type: ignore[attr-defined]
+    assert read(written(snapshot))._metadata[""]["scale"].tolist() == [1.0, 1.0]
 
 
 def test_equal_temporaries_are_not_taken_for_one_tensor() -> None:
@@ -92,7 +114,8 @@ def test_layouts_keep_their_values_and_dense_ones_their_strides(tensor: torch.Te
 def test_an_uncoalesced_tensor_stays_so() -> None:
     tensor = torch.sparse_coo_tensor([[0, 0]], [1.0, 2.0], (2,))
     assert not read(written(copy_to_host(tensor))).is_coalesced()
-    assert equal_bits(tensor, tensor.coalesce()) is not None
+    unmarked = torch.sparse_coo_tensor([[0, 1]], [1.0, 2.0], (3,))
+    assert equal_bits(unmarked, unmarked.coalesce()) is not None
 
 
 DIFFERENT: list[tuple[Any, Any, str]] = [
