@@ -129,6 +129,7 @@ def test_the_store_takes_whatever_was_encoded(value: Any) -> None:
     torchfile.write({"value": encode(value, "")}, io.BytesIO())
 
 
+@pytest.mark.filterwarnings("ignore:Sparse")
 def test_what_the_store_writes_of_it_reads_back(tmp_path: Path) -> None:
     state = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).state_dict()
     value = {

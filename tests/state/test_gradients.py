@@ -331,6 +331,7 @@ def test_a_gradient_of_nothing_tracked_is_refused() -> None:
         loop.gradients.restore({"model.0.weight": torch.ones(1)})
 
 
+@pytest.mark.filterwarnings("ignore::DeprecationWarning")
 def test_a_compiled_step_is_seen() -> None:
     loop = Loop(zero_first, 0)
     step = torch.compile(lambda: loop.optimizer.step(), backend="eager")
