@@ -20,7 +20,8 @@ def saved_parameters(checkpoint: Path) -> Mapping[str, Any]:
         CheckpointDamagedError: it is damaged.
     """
     own = unbroken.load(checkpoint).get("unbroken")
-    return dict(own["config"]) if isinstance(own, Mapping) else {}
+    config = own.get("config") if isinstance(own, Mapping) else None
+    return dict(config) if isinstance(config, Mapping) else {}
 
 
 def newest_parameters(folder: Path, cache: Path) -> Mapping[str, Any]:

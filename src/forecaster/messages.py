@@ -176,6 +176,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "参照（同一验证窗口上的相关系数）：持续性预测 {persistence:.4f}，岭回归 {ridge:.4f}。",
     ),
     "from_scratch": ("Epoch 1 begins: a new run.", "从第 1 轮开始：新的训练。"),
+    "complete_already": (
+        "The run was complete already ({epoch} epochs); for more of them give --epochs.",
+        "该次训练已经完成（{epoch} 轮）；若要继续增加轮数，请给出 --epochs。",
+    ),
     "epoch_line": (
         "epoch {epoch}/{count}  train loss {train_loss:.5f}  val loss {val_loss:.5f}  correlation "
         "{correlation:.6f}  best "

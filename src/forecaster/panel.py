@@ -91,7 +91,7 @@ def read_panel(path: Path, layout: PanelFormat | None = None, *, limit: int | No
             repeated dates or a constant column; the message says which and where.
     """
     layout = layout or PanelFormat()
-    limit = limit or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4
+    limit = limit or _memory() // 4
     with _refusals(path):
         table = _read_table(path, layout, limit)
     if table.empty:
@@ -266,6 +266,13 @@ def _sorted_panel(table: pd.DataFrame, path: Path) -> Panel:
         date=table["date"].to_numpy().astype("datetime64[D]"),
         **{role: table[role].to_numpy(dtype=np.float64) for role in NUMBERS},
     )
+
+
+def _memory() -> int:
+    """This machine's memory in bytes; a guess where the system doesn't tell."""
+    if not hasattr(os, "sysconf"):
+        return 8 << 30
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
 
 
 def _one_line(error: Exception) -> str:
