@@ -21,7 +21,7 @@ import xxhash
 from forecaster.bounded import BoundedReader
 from forecaster.columns import ROLES, Role, choose_columns
 from forecaster.errors import InputError
-from forecaster.messages import text
+from forecaster.messages import shortened, text
 
 NUMBERS = ("open", "high", "low", "close", "adjusted", "volume")
 _SAMPLE = 1 << 16  # bytes; a header longer than this is no header
@@ -71,9 +71,14 @@ def bundled_panel() -> Path:
 
 
 def content_digest(path: Path) -> str:
-    """A digest of the file's content, by which the cache of preprocessed data knows it."""
+    """A digest of the file's content, by which the cache of preprocessed data knows it.
+
+    Raises:
+        InputError: the file is missing, unreadable, or too large to become a panel: that is not read to its end.
+    """
     digest = xxhash.xxh3_128()
     with _refusals(path), path.open("rb") as file:
+        _refuse_too_large(file, _memory() // 4)
         while block := file.read(_BLOCK):
             digest.update(block)
     return f"xxh3_128:{digest.hexdigest()}"
@@ -148,6 +153,14 @@ def _read_table(path: Path, layout: PanelFormat, limit: int) -> pd.DataFrame:
     return _by_role(table, places)
 
 
+def _refuse_too_large(file: IO[bytes], limit: int) -> None:
+    """By its size alone; of Parquet, which need not be read whole, the number of rows decides later."""
+    magic, size = file.read(4), os.fstat(file.fileno()).st_size
+    file.seek(0)
+    if magic != b"PAR1" and size > limit:
+        raise OverflowError(f"{size >> 20} MiB > {limit >> 20} MiB")
+
+
 def _open_unpacked(path: Path, magic: bytes) -> IO[bytes]:
     return cast(IO[bytes], gzip.open(path)) if magic[:2] == b"\x1f\x8b" else path.open("rb")
 
@@ -212,10 +225,10 @@ def _checked(table: pd.DataFrame, path: Path, *, drop: bool) -> pd.DataFrame:
     fault = {
         "path": path,
         "row": int(table.index[row]) + 2,
-        "stock": table["stock"].iloc[row],
-        "date": table["date"].iloc[row],
+        "stock": shortened(table["stock"].iloc[row]),
+        "date": shortened(table["date"].iloc[row]),
         "column": column,
-        "value": str(table[column].iloc[row]),
+        "value": shortened(table[column].iloc[row]),
         "count": int(bad.sum()),
     }
     if not drop:
@@ -251,13 +264,15 @@ def _sorted_panel(table: pd.DataFrame, path: Path) -> Panel:
             "data_repeated_date",
             path=path,
             row=int(table.index.to_numpy()[row]) + 2,
-            stock=table["stock"].iloc[row],
+            stock=shortened(table["stock"].iloc[row]),
             date=table["date"].iloc[row].date(),
             count=int(repeated.sum()),
         )
     backwards = table["stock"][table.groupby("stock")["date"].diff() < pd.Timedelta(0)].unique()
     if len(backwards):
-        _log.warning(text("data_sorted", path=path, stocks=", ".join(backwards[:5]), count=len(backwards)))
+        _log.warning(
+            text("data_sorted", path=path, stocks=", ".join(map(shortened, backwards[:5])), count=len(backwards))
+        )
     table = table.sort_values(["stock", "date"], kind="stable", ignore_index=True)
     stock, names = pd.factorize(table["stock"])
     return Panel(
@@ -276,4 +291,4 @@ def _memory() -> int:
 
 
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return shortened(" ".join(str(error).split()), 200)
