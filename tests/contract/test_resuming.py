@@ -1,6 +1,7 @@
 """How a run goes on: S3 to S5, S12 to S16, S24, stop signals, requeues."""
 
 import json
+import os
 import re
 import signal
 import statistics
@@ -86,6 +87,19 @@ def test_s12_resume_training_finds_the_newest_checkpoint_by_itself(interrupted: 
     assert f"恢复训练，从 epoch {done + 1} 开始" in resumed.ended.out
     told = re.findall(rf"epoch (\d+)/{EPOCHS}  train", resumed.ended.out)
     assert told == [str(epoch) for epoch in range(done + 1, EPOCHS + 1)]
+
+
+@pytest.mark.slow
+def test_s12_the_newest_is_known_by_what_it_holds_and_not_by_its_time(resumed: Trained, copy: Copy) -> None:
+    folder = copy(resumed)
+    checkpoints = folder / "checkpoints"
+    assert run(folder, "resume_training.py", "--epochs", str(EPOCHS + 2), "--lr", "0.002").code == DONE
+    for seconds, name in enumerate(("latest", "previous", "epoch_10", "best", "epoch_5"), 1):  # the oldest is youngest
+        path = checkpoints / f"checkpoint_{name}.pth"
+        os.utime(path, (1e9 + seconds, 1e9 + seconds))
+    ended = run(folder, "resume_training.py")
+    assert ended.code == DONE and f"Done: {EPOCHS + 2} of {EPOCHS + 2}" in ended.out, ended.said
+    assert '"lr": 0.002' in ended.out and "Parameter" not in ended.out.partition("恢复训练")[2]
 
 
 def test_s13_resume_from_the_newest_by_hand(interrupted: Trained, by_hand: Trained) -> None:
