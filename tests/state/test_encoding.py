@@ -294,6 +294,12 @@ def test_decoded_arrays_can_be_written_to() -> None:
     assert back.tolist() == [7, 1, 2]
 
 
+def test_arrays_keep_their_order_in_memory() -> None:
+    value = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+    assert through_a_file(value).flags.f_contiguous
+    assert through_a_file(np.arange(6.0).reshape(2, 3)).flags.c_contiguous
+
+
 def test_structured_arrays_come_back() -> None:
     value = np.array([(1, 2.5)], dtype=[("a", "<i4"), ("b", "<f8")])
     back = through_a_file(value)

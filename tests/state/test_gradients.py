@@ -257,10 +257,55 @@ def sparse(loop: Loop) -> Callable[[int], None]:
     return batch
 
 
+def sparse_and_dense(loop: Loop) -> Callable[[int], None]:
+    """A dense gradient is added to a sparse one out of place."""
+    loop.other = nn.Embedding(5, 4, sparse=True)
+    loop.second = torch.optim.SGD(loop.other.parameters(), lr=0.01)
+
+    def batch(k: int) -> None:
+        loop.optimizer.zero_grad()
+        x = loop.other(torch.randint(5, (8,))) if k % 2 == 0 else torch.randn(8, 5) @ loop.other.weight
+        loop.model(x).pow(2).mean().backward()
+        loop.optimizer.step()
+        loop.second.step()
+        if k % 4 == 3:
+            loop.second.zero_grad()
+
+    return batch
+
+
+def step_of_sums_before(loop: Loop) -> Callable[[int], None]:
+    """Steps on what the batches before have left, adds to it, drops it now and then."""
+
+    def batch(k: int) -> None:
+        if k:
+            loop.optimizer.step()
+            loop.second.step()
+        if k % 4 == 3:
+            loop.optimizer.zero_grad()
+            loop.second.zero_grad()
+        loop.loss().backward()
+
+    return batch
+
+
+def one_model_two_optimizers(loop: Loop) -> Callable[[int], None]:
+    loop.second = torch.optim.SGD(loop.model.parameters(), lr=0.01)
+
+    def batch(k: int) -> None:
+        loop.optimizer.zero_grad()
+        loop.model(torch.randn(8, 4)).pow(2).mean().backward()
+        loop.optimizer.step()
+        if k % 3 == 2:
+            loop.second.step()
+
+    return batch
+
+
 STYLES = [
     zero_first, zero_last, accumulating, accumulating_zero_first, step_of_the_batch_before, zeros_kept, never_zeroed,
     one_zeroed_seldom, adversarial, graph_kept, some_batches_skipped, infinite_loss_skipped, no_optimizer, closures,
-    sparse,
+    sparse, sparse_and_dense, step_of_sums_before, one_model_two_optimizers,
 ]  # fmt: skip
 
 
@@ -305,6 +350,14 @@ def test_an_accumulation_saves_only_inside_itself() -> None:
 def test_only_the_optimizer_with_something_left_costs_space() -> None:
     assert captured(one_zeroed_seldom)[4:7] == [["other"]] * 3
     assert captured(adversarial)[2:] == [["model"]] * (BATCHES - 2)
+
+
+def test_a_skipped_batch_proves_nothing_either_way() -> None:
+    assert captured(some_batches_skipped)[2:] == [[]] * (BATCHES - 2)
+
+
+def test_every_optimizer_of_a_parameter_must_have_consumed_its_gradient() -> None:
+    assert captured(one_model_two_optimizers) == [["model"]] * 5 + [[], ["model"], ["model"], []]
 
 
 def test_what_was_believed_is_forgotten_at_a_restore() -> None:

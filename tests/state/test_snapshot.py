@@ -56,9 +56,13 @@ def test_views_that_differ_in_one_respect_are_not_taken_for_one_tensor() -> None
         "shape": base[:20],
         "stride": base[:20:2],
         "dtype": base[:10].view(torch.int32),
+        "complex": (numbers := torch.randn(4, dtype=torch.complex64)),
+        "conjugate": numbers.conj(),
+        "imaginary": numbers.imag,
+        "negative": numbers.conj().imag,
     }
     assert equal_bits(read(written(copy_to_host(views))), views) is None
-    assert len({id(copied) for copied in copy_to_host(views).values()}) == 5
+    assert len({id(copied) for copied in copy_to_host(views).values()}) == 9
 
 
 def test_attributes_of_an_ordered_dict_are_copied_too() -> None:

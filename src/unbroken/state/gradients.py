@@ -100,7 +100,7 @@ class _Witness:
     # A compiled step would trace into the hook; torch.compiler.disable says the same, and imports dynamo for it.
     @_disable_dynamo
     def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._parameter is None or self._parameter.grad is None:
+        if self._parameter is None or not _is_dense(self._parameter.grad):
             self._parameter = _smallest(optimizer)
         gradient = None if self._parameter is None else self._parameter.grad
         self._consumed = None if gradient is None else (gradient, gradient._version)
@@ -123,10 +123,11 @@ class _Witness:
 
 def _smallest(optimizer: Optimizer) -> torch.Tensor | None:
     candidates = [
-        parameter
-        for group in optimizer.param_groups
-        for parameter in group["params"]
-        # A sparse gradient is added to out of place, like one of create_graph.
-        if parameter.grad is not None and parameter.grad.layout == torch.strided
+        parameter for group in optimizer.param_groups for parameter in group["params"] if _is_dense(parameter.grad)
     ]
     return min(candidates, key=lambda p: p.numel(), default=None)
+
+
+def _is_dense(gradient: torch.Tensor | None) -> bool:
+    """Whether a gradient can bear witness: a dense one is added to a sparse one out of place."""
+    return gradient is not None and gradient.layout == torch.strided
