@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, NoReturn
+from weakref import WeakSet
 
 from unbroken import messages
 from unbroken._resuming import Beginning
@@ -64,6 +65,7 @@ class Loop:
         self._started = time.monotonic()
         self._signals = StopSignals(self._on_signal)
         self._passes = EpochPasses()
+        self._under_way: WeakSet[Pass] = WeakSet()
         self._mid_epoch: Mapping[str, Any] | None = None
         self._kept: dict[str, Any] | None = None
         self._epoch_start: Mapping[str, Any] = {}
@@ -119,6 +121,7 @@ class Loop:
         order = self._mid_epoch[OWN]["order"] if self._mid_epoch and opened.given else None
         batches = loader.iterate(epoch=self._cursor.epoch + 1, loop=opened.index, start=opened.given, order=order)
         self.phase = before
+        self._under_way.add(batches)
         return self._pass(self.saver, opened, loader, batches)
 
     def begin_if_needed(self) -> None:
@@ -239,9 +242,13 @@ class Loop:
 
     def _fetch(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Any:
         """The next batch; while it is loaded the state is whole, so a failure here still saves it."""
+        # Where there may be none the end of the pass is awaited, also with a signal: see ``_leading_pass``.
+        one_more = loader.length is not None and self._cursor.batch < loader.length
         try:
-            if loader.workers:
+            if one_more and loader.workers:
                 self.phase = Phase.WAITING
+            if one_more and self._signals.received:
+                raise _WaitBrokenOffError
             try:
                 return next(batches)
             finally:
@@ -306,6 +313,8 @@ class Loop:
         if state is not None:
             saver.save(state, saver.folder.latest)
         saver.wait()
+        for batches in self._under_way:
+            batches.end_workers()
         self.stopped = True
         cause = "budget" if self._signals.received is None else self._signals.received.name
         if saver.failure is not None:
