@@ -45,6 +45,10 @@ class StopSignals:
             return  # a forked worker got the group's signal: its parent decides
         if number == signal.SIGINT and self.received == signal.SIGINT:
             raise KeyboardInterrupt
+        # The group's signal also kills the workers of loaders that the user iterates without us. torch's handler
+        # would raise for each, here or in the midst of the save; from now on this process is about to end.
+        if hasattr(signal, "SIGCHLD"):
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self.received = signal.Signals(number)
         self._on_signal()
 
