@@ -52,6 +52,12 @@ def test_both_pages_have_the_same_tables() -> None:
     assert rows(CHINESE) == rows(README)
 
 
+def test_both_pages_have_the_same_results() -> None:
+    figures = [[row[1:] for row in page(name).table_after("<!-- results -->")] for name in (README, CHINESE)]
+    assert figures[0] == figures[1]
+    assert all(re.search(r"0\.\d{4}", row[0]) for row in figures[0])
+
+
 def test_every_command_named_in_passing_is_one_that_was_run() -> None:
     """Those in the Chinese guide and in the prose: a reader types them just as well."""
     run = " ".join(line for block in page(README).blocks_in("bash") for line in block.text.splitlines())
