@@ -110,6 +110,7 @@ def test_a_rate_given_on_a_resume_is_used(here: Path, panel_file: Path) -> None:
     assert go_on("--epochs", "2", "--lr", "1e-4") == 0
     payload = unbroken.load("checkpoints/checkpoint_latest.pth")
     assert payload["optimizer_state_dict"]["param_groups"][0]["lr"] == 1e-4
+    assert sum("Learning rate 0.0001" in line for line in log_lines()) == 1
     assert go_on("--epochs", "3") == 0  # and the run keeps it
     payload = unbroken.load("checkpoints/checkpoint_latest.pth")
     assert payload["optimizer_state_dict"]["param_groups"][0]["lr"] == 1e-4
