@@ -210,8 +210,8 @@ def test_s24_a_changed_architecture_is_named_parameter_by_parameter(finished: Tr
 def test_sigterm_saves_and_says_how_to_go_on(interrupted: Trained) -> None:
     assert interrupted.ended.code == STOPPED
     assert interrupted.payload("latest")["unbroken"]["reason"] == "signal"
-    last = interrupted.ended.out.splitlines()[-1]
-    assert "SIGTERM" in last and "checkpoint_latest.pth" in last
+    (said,) = (line for line in interrupted.ended.out.splitlines() if "SIGTERM" in line)
+    assert "checkpoint_latest.pth" in said and "to go on" in said
     assert interrupted.ended.err == ""
 
 
