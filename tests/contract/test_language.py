@@ -4,13 +4,11 @@ import re
 import signal
 from collections.abc import Mapping
 from pathlib import Path
-from string import Formatter
 
 import pytest
 
 from tests.contract.commands import DONE, STOPPED, USAGE, Running, assert_refused, run
 from tests.contract.conftest import TASK, Trained
-from unbroken.messages import _SENTENCES
 
 CHINESE = re.compile("[一-鿿]")
 # The lines that are Chinese in every language.
@@ -74,12 +72,3 @@ def test_a_terminal_that_knows_no_chinese_ends_nothing(tmp_path: Path) -> None:
     variables = {"UNBROKEN_LANG": "zh", "PYTHONIOENCODING": "ascii", "PYTHONUTF8": "0"}
     ended = run(tmp_path, "Training.py", "--epochs", "0", variables=variables)
     assert_refused(ended, USAGE, "--epochs")
-
-
-def test_every_sentence_of_the_library_fills_the_same_blanks_in_both_languages() -> None:
-    different = [key for key, (english, chinese) in _SENTENCES.items() if _blanks(english) != _blanks(chinese)]
-    assert not different
-
-
-def _blanks(sentence: str) -> set[str]:
-    return {name for _, name, _, _ in Formatter().parse(sentence) if name}
