@@ -154,6 +154,7 @@ class Loop:
                 self._epoch_start = streams["epoch_start"]
             else:
                 restore_streams(streams["now"])
+                self._finish_save(self.saver, beginning.payload)
         self._open_journal(beginning)
         return self.saver
 
@@ -179,17 +180,29 @@ class Loop:
         self._mid_epoch = None
         passes, self._passes = self._passes.record(self._cursor.batch), EpochPasses()
         self._cursor.finish_epoch()
-        improved = self._parts.history.finish_epoch()
-        folder = saver.folder
-        names = [folder.latest]
-        if self._triggers.names_epoch(self._cursor.epoch):
-            names.append(folder.epoch(self._cursor.epoch))
-        if improved:
-            names.append(folder.best)
+        self._parts.history.finish_epoch()
         saver.wait()
-        saver.save(self._snapshot("epoch", passes), *names)
+        saver.save(self._snapshot("epoch", passes), saver.folder.latest, *self._further_names(saver))
         if self._signals.received or self._budget_is_spent():
             self._stop_now(saver)
+
+    def _further_names(self, saver: Saver) -> list[Path]:
+        """The names that the end of the epoch just done is kept under, beside latest."""
+        epoch, names = self._cursor.epoch, []
+        if self._triggers.names_epoch(epoch):
+            names.append(saver.folder.epoch(epoch))
+        if epoch > 0 and self._parts.history.best.epoch == epoch:
+            names.append(saver.folder.best)
+        return names
+
+    def _finish_save(self, saver: Saver, payload: dict[str, Any]) -> None:
+        """The end of an epoch whose save was cut off behind its first name gets its further names now."""
+        if payload[OWN]["reason"] != "epoch" or not saver.continues(payload):
+            return
+        missing = [path for path in self._further_names(saver) if not saver.holds(path, payload)]
+        if missing:
+            saver.save(payload, saver.folder.latest, *missing)
+            saver.wait()
 
     def _pass(self, saver: Saver, opened: OpenPass, loader: ResumableLoader, batches: Pass) -> Iterator[Any]:
         if self._passes.lead is None:

@@ -11,7 +11,7 @@ from typing import Any
 from unbroken import __version__, messages
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import human
-from unbroken.errors import DiskError, UnsavableStateError
+from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError, UnsavableStateError
 from unbroken.loop.cursor import Cursor
 from unbroken.state.encoding import decode
 from unbroken.state.gradients import Gradients
@@ -19,6 +19,7 @@ from unbroken.state.history import History
 from unbroken.state.snapshot import copy_to_host
 from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState
+from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.retention import Policy
@@ -142,6 +143,20 @@ class Saver:
         if payload is not None:
             self._lock.renew()
             self._writer.submit(SaveJob(payload, names, self._policy, self._protected))
+
+    def continues(self, payload: Mapping[str, Any]) -> bool:
+        """Whether ``payload`` is of the branch that is being saved, not of one it has left."""
+        own = payload[keys.OWN]
+        return all(own[name] == self.facts[name] for name in ("run_id", "branch"))
+
+    def holds(self, path: Path, payload: Mapping[str, Any]) -> bool:
+        """Whether the file ``path`` has the state of ``payload``."""
+        try:
+            there = manifests.describe(self.folder, path).progress
+        except (CheckpointDamagedError, DiskError, NothingToResumeError):
+            return False
+        here = keys.progress_of(payload)
+        return (there.run_id, there.order) == (here.run_id, here.order)
 
     def restore(self, payload: Mapping[str, Any]) -> None:
         """Put the state of a checkpoint back into the live objects, all but the random streams.
