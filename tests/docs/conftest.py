@@ -27,7 +27,7 @@ _HEARD = (
     "SLURM_RESTART_COUNT",
     "TORCHELASTIC_RESTART_COUNT",
 )
-_PATIENCE = 900.0
+_PATIENCE = 3000.0
 
 # A run of the whole suite from inside itself would never end: the reader of the quick suite runs one module of it.
 _ONE_MODULE = {"PYTEST_ADDOPTS": "tests/disk/test_space.py -p no:cacheprovider"}

@@ -24,7 +24,7 @@ def test_it_works_as_printed(reader: Reader, label: str) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(1800)
+@pytest.mark.timeout(3600)
 def test_the_comparison_prints_the_table_of_the_page(patient_reader: Reader) -> None:
     assert patient_reader.run("pip install --no-deps .").code == 0
     typed = patient_reader.run(page(README).block("compare").text)

@@ -2,8 +2,6 @@
 
 import re
 import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -13,12 +11,13 @@ from tests.kill.toolkit import STOPPED, Difference, Interruption, Moment, Nurser
 
 SAVED = r"rename checkpoints/checkpoint_latest\.pth"
 # The loops seed torch only, and draw from nothing else: these streams begin anew in a process that found nothing saved.
-UNSEEDED = re.compile(r".*/unbroken\.streams\.now\.(python|numpy)\b")
+# And whether gradients nobody misses are in a file depends on how long this process has watched them.
+MAY_DIFFER = re.compile(r".*/unbroken\.(streams\.now\.(python|numpy)|grads)\b")
 LOOPS = {"diff": sides(page(README).block("diff").text)[1], "loop": page(README).block("loop").text}
 
 
 def parted(outcome: Outcome, left_alone: Outcome) -> list[Difference]:
-    return [found for found in outcome.differences(left_alone) if not UNSEEDED.match(found.name)]
+    return [found for found in outcome.differences(left_alone) if not MAY_DIFFER.match(found.name)]
 
 
 def test_three_lines_and_an_import_change() -> None:
@@ -30,13 +29,14 @@ def test_three_lines_and_an_import_change() -> None:
     assert len(added) == 4
 
 
-def test_the_loop_before_the_change_is_a_plain_one_that_runs(tmp_path: Path) -> None:
+def test_the_loop_before_the_change_is_a_plain_one_that_runs(nursery: Nursery, tmp_path: Path) -> None:
     before = sides(page(README).block("diff").text)[0]
     assert "unbroken" not in before and "run" not in before
-    script = tmp_path / "plain.py"
-    script.write_text(before.replace("range(1, 51)", "range(1, 3)"), encoding="utf-8")
-    ended = subprocess.run([sys.executable, str(script)], cwd=tmp_path, capture_output=True, text=True, timeout=120)
-    assert ended.returncode == 0, ended.stderr
+    script, folder = tmp_path / "plain.py", tmp_path / "work"
+    script.write_text(before, encoding="utf-8")
+    folder.mkdir()
+    ended = nursery.attempt(Program(script), folder)
+    assert ended.code == 0, ended.log
 
 
 @pytest.mark.parametrize("name", LOOPS)
@@ -66,7 +66,7 @@ def test_a_stop_inside_an_epoch_is_gone_on_from_inside_it(nursery: Nursery, tmp_
     left_alone = run_to_its_end(nursery, Program(script), tmp_path / "left alone")
     outcome = run_to_its_end(nursery, Program(script), tmp_path / "stopped", [stop])
     assert [attempt.code for attempt in outcome.attempts] == [STOPPED, 0]
-    assert "第 4 轮已完成 17/40 批" in outcome.attempts[1].log
+    assert "第 4 轮已完成 17/20 批" in outcome.attempts[1].log
     assert outcome.problems == []
     assert parted(outcome, left_alone) == []
 
