@@ -44,7 +44,7 @@ class Life:
     def __init__(self, folder: CheckpointFolder) -> None:
         self.folder = folder
         self.runs = 0
-        self.numbered: set[Order] = set()
+        self.kept: set[Order] = set()
         self.trainer = self.start_over(0)
 
     def start_over(self, kill: int) -> Trainer:
@@ -60,13 +60,17 @@ class Life:
         before = self.trainer.order if self.runs > 1 else None
         if not killed_before(kill, work):
             assert self.found() == trainer.order
+            self.left(before)
             return trainer
         found = self.found()
         if found is None:  # all of it is in the archive, and nothing new is here yet
             archived = [lineage.find_resume_point(CheckpointFolder(path)) for path in self.folder.archive.iterdir()]
             assert before in [order(point.manifest.progress) for point in archived if point]
+            self.left(before)
             return self.start_over(0)
         assert found in (before, trainer.order)
+        if found == trainer.order:
+            self.left(before)
         return self.resumed()
 
     def go_on(self, kill: int, *, whole_epoch: bool) -> Trainer:
@@ -81,7 +85,16 @@ class Life:
             return self.trainer
         parent = ForkPoint(fork.run_id, fork.branch, fork.epoch, fork.batch, fork.step)
         taken = [info.progress.branch for info in lineage.candidates(self.folder)]
-        return self.saved(Trainer(self.trainer.run, 1 + max(taken), fork.epoch, fork.batch, parent), kill)
+        before = self.trainer.order
+        now = self.saved(Trainer(self.trainer.run, 1 + max(taken), fork.epoch, fork.batch, parent), kill)
+        if now.order != before:
+            self.left(before)
+        return now
+
+    def left(self, newest: Order | None) -> None:
+        """A branch or a run was left behind at this state, which must never be lost."""
+        if newest is not None:
+            self.kept.add(newest)
 
     def saved(self, after: Trainer, kill: int) -> Trainer:
         killed = killed_before(kill, lambda: self.save(after))
@@ -108,18 +121,19 @@ class Life:
         return Trainer(progress.run_id, progress.branch, progress.epoch, progress.batch, progress.parent)
 
     def check(self) -> None:
-        """Every file is whole, no two names share one, and no numbered state there ever was is lost."""
+        """Every file is whole, no two names share one; no numbered state, and no newest one left behind, is lost."""
         inodes = []
         here: set[Order] = set()
-        for path in self.folder.path.rglob("*.pth"):
+        for path in [*self.folder.path.rglob("*.pth"), *self.folder.interrupted()]:
             torchfile.verify(path)
-            inodes.append(path.stat().st_ino)
+            if path.suffix == ".pth":
+                inodes.append(path.stat().st_ino)
             progress = progress_of(torchfile.read_metadata(path))
             here.add(order(progress))
             if epoch_number(path.name) is not None:
-                self.numbered.add(order(progress))
+                self.kept.add(order(progress))
         assert len(inodes) == len(set(inodes))
-        assert self.numbered <= here
+        assert self.kept <= here
 
 
 STEPS = st.tuples(
