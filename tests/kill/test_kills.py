@@ -53,8 +53,8 @@ def test_the_steps_done_again_are_proven_equal_in_the_log(
     outcome = run_to_its_end(nursery, IN_PROCESS, tmp_path / "run", [kill])
     again = sum(times == 2 for times in steps_trained(outcome).values())
     assert again >= 2
-    assert f"已重放 {again} 步，与中断前逐位一致" in outcome.attempts[1].log
     must_be_equal(outcome, reference(IN_PROCESS))
+    assert f"已重放 {again} 步，与中断前逐位一致" in outcome.attempts[1].log
 
 
 @pytest.mark.parametrize(
