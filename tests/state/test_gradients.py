@@ -165,7 +165,7 @@ def once_more_after_the_step(loop: Loop) -> Callable[[int], None]:
     """Now and then adds to gradients after the step that consumed them, and uses the sum."""
 
     def batch(k: int) -> None:
-        if k < 96 or k % 4:
+        if k <= 96 or k % 4:
             loop.optimizer.zero_grad()
             loop.second.zero_grad()
         loop.loss().backward()
@@ -173,6 +173,20 @@ def once_more_after_the_step(loop: Loop) -> Callable[[int], None]:
         loop.second.step()
         if k >= 96 and k % 4 == 3:
             loop.loss().backward()
+
+    return batch
+
+
+def decayed_by_hand(loop: Loop) -> Callable[[int], None]:
+    """Gradients are momenta: added to, then replaced by a part of themselves."""
+
+    def batch(k: int) -> None:
+        loop.loss().backward()
+        for p in [*loop.model.parameters(), *loop.other.parameters()]:
+            assert p.grad is not None
+            p.grad = p.grad * 0.5
+        loop.optimizer.step()
+        loop.second.step()
 
     return batch
 
@@ -343,7 +357,7 @@ STYLES = [
     zero_first, zero_last, accumulating, accumulating_zero_first, step_of_the_batch_before, zeros_kept, never_zeroed,
     one_zeroed_seldom, adversarial, graph_kept, some_batches_skipped, infinite_loss_skipped, no_optimizer, closures,
     sparse, sparse_and_dense, step_of_sums_before, zeroed_first_seldom, once_more_after_the_step,
-    one_model_two_optimizers,
+    one_model_two_optimizers, decayed_by_hand,
 ]  # fmt: skip
 
 
