@@ -197,12 +197,20 @@ class Saver:
                 _log.debug(messages.text("saved", names=names, size=human(report.size), seconds=seconds))
 
 
-def restore_parts(parts: Parts, payload: Mapping[str, Any]) -> None:
-    """As ``Saver.restore``; for a plain file without our own key, only what its ten keys hold."""
+def restore_parts(parts: Parts, payload: Mapping[str, Any], *, prologue_follows: bool = False) -> None:
+    """As ``Saver.restore``; for a plain file without our own key, only what its ten keys hold.
+
+    ``prologue_follows``: the code at an epoch's start runs next, and then the state is restored once more.
+    """
     own = keys.own_of(payload)
     histories = keys.histories_of(payload)
     best = own.get("best")
-    parts.tracked.restore(keys.states_of(payload), own.get("optimizer_parameters"), own.get("extras"))
+    parts.tracked.restore(
+        keys.states_of(payload),
+        own.get("optimizer_parameters"),
+        own.get("extras"),
+        prologue_follows=prologue_follows,
+    )
     parts.history.restore(
         {metric: histories[metric] for metric in own.get("metrics", histories)},
         payload[keys.BEST_CORR],

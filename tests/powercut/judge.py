@@ -12,10 +12,9 @@ import torch
 
 from tests.powercut.disks import Disk
 from tests.powercut.record import Operation
-from unbroken.disk.temporaries import remove_temporaries
 from unbroken.errors import UnbrokenError
 from unbroken.store.folder import CheckpointFolder
-from unbroken.store.lineage import find_resume_point
+from unbroken.store.lineage import clean, find_resume_point
 
 
 class Verdict(Enum):
@@ -74,7 +73,7 @@ def judge(cut: Cut, folder: Path, known: dict[str, int]) -> Verdict:
     """Restart from ``cut``, laid out at ``folder``, as a run does: temporaries away, then the newest good state."""
     put(cut, folder)
     try:
-        remove_temporaries(folder)
+        clean(CheckpointFolder(folder))
         point = find_resume_point(CheckpointFolder(folder))
     except UnbrokenError:
         return Verdict.REFUSED if cut.said >= 0 else Verdict.RIGHT

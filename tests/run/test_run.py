@@ -486,3 +486,37 @@ def test_a_last_state_that_is_not_safe_is_an_error_at_the_end(tmp_path: Path) ->
         trial.train(2, lambda place: notes.append(object()) if place == "batch 2 1" else None)
     assert unsafe.value.exit_code == 74
     assert unbroken.load(tmp_path / "checkpoint_latest.pth")["epoch"] == 1
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 6, 7, 8, 11])
+def test_layers_unfrozen_in_a_prologue_stay_unfrozen_once(tmp_path: Path, stop_at: int) -> None:
+    def train(folder: Path, stop_at: int | None) -> torch.Tensor:
+        torch.manual_seed(4)
+        model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 1))
+        optimizer = torch.optim.Adam(model[1].parameters(), lr=0.05)
+        run = unbroken.Run(folder, every_steps=1, every=None)
+        run.track(model=model, optimizer=optimizer)
+        with run:
+            for epoch in run.epochs(3):
+                if epoch == 2:
+                    optimizer.add_param_group({"params": model[0].parameters(), "lr": 0.01})
+                for x, y in run.batches(DataLoader(data(), batch_size=4, shuffle=True)):
+                    loss = nn.functional.mse_loss(model(x), y)
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                    assert run._loop.saver is not None
+                    run._loop.saver.wait()
+                    if run.step == stop_at:
+                        raise BrokenOffError
+        return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+    with pytest.raises(BrokenOffError):
+        train(tmp_path / "broken", stop_at)
+    assert torch.equal(train(tmp_path / "broken", None), train(tmp_path / "whole", None))
+
+
+def test_a_key_of_the_users_state_that_is_not_text_is_a_clear_error(tmp_path: Path) -> None:
+    keys: Any = unbroken.Run(tmp_path).state
+    with pytest.raises(unbroken.UnsavableStateError, match="must be text"):
+        keys[1] = 2
