@@ -179,12 +179,15 @@ class Running:
         self._watch.close()
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """Every file below ``folder`` by a digest of its content; the log may grow, and the lock names its last holder."""
+def digests(folder: Path, *but: str) -> dict[str, str]:
+    """Every file below ``folder`` by a digest of its content; the log may grow, and the lock names its last holder.
+
+    ``but`` names files to leave out too.
+    """
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("training.log", "lock")
+        if path.is_file() and path.name not in ("training.log", "lock", *but)
     }
 
 

@@ -93,12 +93,13 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 @pytest.fixture(scope="session")
 def interrupted(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Trained:
-    """The same, saved every 5 steps too, and ended by a SIGTERM among the batches of an epoch."""
+    """The same of a user who reads Chinese, saved every 5 steps too, ended by a SIGTERM among an epoch's batches."""
     for _ in range(3):  # the few moments between two epochs are no place inside one
         folder = _fresh(tmp_path_factory.mktemp("interrupted"))
         steps = ("--checkpoint-every-steps", "5")
-        with Running(folder, "Training.py", *TASK, *steps, variables=site("1.0")) as trainer:
-            trainer.wait_until_said(f"epoch 6/{EPOCHS}")
+        variables = {**site("1.0"), "UNBROKEN_LANG": "zh"}
+        with Running(folder, "Training.py", *TASK, *steps, variables=variables) as trainer:
+            trainer.wait_until_said(f"第 6/{EPOCHS} 轮")
             trainer.wait_until_computed(0.03)  # some ten of its batches
             trainer.send(signal.SIGTERM)
             trained = Trained(folder, trainer.end(), trainer.saves())
@@ -151,6 +152,16 @@ def barely_begun(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     folder = _fresh(tmp_path_factory.mktemp("barely"))
     ended = run(folder, "Training.py", *TASK, "--stop-after", "0.001s")
     assert ended.code == 75, ended.said
+    return Trained(folder, ended)
+
+
+@pytest.fixture(scope="session")
+def requeued(tmp_path_factory: pytest.TempPathFactory, barely_begun: Trained) -> Trained:
+    """The command that starts a run, started again by a scheduler in the folder of that run."""
+    folder = tmp_path_factory.mktemp("requeued") / "work"
+    shutil.copytree(barely_begun.folder, folder)
+    ended = run(folder, "Training.py", *TASK, "--epochs", "1", variables={"SLURM_RESTART_COUNT": "1"})
+    assert ended.code == 0, ended.said
     return Trained(folder, ended)
 
 

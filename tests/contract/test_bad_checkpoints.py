@@ -91,7 +91,7 @@ DAMAGE: dict[str, tuple[Bad, str]] = {
 
 @pytest.mark.parametrize(
     "kind",
-    [pytest.param(kind, marks=[] if kind in ("cut off", "a flipped bit") else pytest.mark.slow) for kind in DAMAGE],
+    [pytest.param(kind, marks=[] if kind == "a flipped bit" else pytest.mark.slow) for kind in DAMAGE],
 )
 def test_resume_from_a_damaged_file_says_what_is_wrong_with_it(finished: Trained, copy: Copy, kind: str) -> None:
     folder = copy(finished)
@@ -124,7 +124,7 @@ model, path = torch.nn.Linear(2, 1), "foreign.pth"
 
 @pytest.mark.parametrize(
     "kind",
-    [pytest.param(kind, marks=[] if kind in ("weights alone", "code") else pytest.mark.slow) for kind in FOREIGN],
+    [pytest.param(kind, marks=[] if kind == "code" else pytest.mark.slow) for kind in FOREIGN],
 )
 def test_resume_from_a_foreign_file_runs_nothing_of_it(finished: Trained, copy: Copy, kind: str) -> None:
     folder = copy(finished)

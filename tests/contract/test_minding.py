@@ -47,6 +47,7 @@ def test_s18_a_file_of_the_same_name_is_known_by_its_content_and_one_flag_overri
     assert run(folder, "resume_training.py", *more, "--data", moved.name).code == DONE  # the name does not count
 
 
+@pytest.mark.slow
 def test_s18_after_a_refusal_the_right_data_are_not_preprocessed_again(finished: Trained, copy: Copy) -> None:
     folder = copy(finished)
     (folder / "newer.csv").write_text(real_panel(days=190), encoding="utf-8")
@@ -70,6 +71,7 @@ def test_s19_nothing_is_shown_where_nothing_changed(resumed: Trained) -> None:
     assert "Environment" not in resumed.ended.out
 
 
+@pytest.mark.slow
 def test_s21_the_retention_policy_keeps_the_newest_and_the_best(fresh: Path) -> None:
     ended = run(fresh, "Training.py", *TASK, "--epochs", "5", "--checkpoint-freq", "1", "--keep", "2")
     assert ended.code == DONE, ended.said
