@@ -16,7 +16,7 @@ def test_every_block_of_commands_has_a_name_of_its_own() -> None:
     assert all(COMMANDS) and len(set(COMMANDS)) == len(COMMANDS)
 
 
-@pytest.mark.parametrize("label", [label for label in COMMANDS if label != "compare"])
+@pytest.mark.parametrize("label", COMMANDS)
 def test_it_works_as_printed(reader: Reader, label: str) -> None:
     typed = reader.type(label)
     assert typed.code == 0, typed.said[-3000:]
