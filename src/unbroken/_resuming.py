@@ -32,7 +32,7 @@ _log = logging.getLogger("unbroken")
 _REQUEUE_COUNTERS = ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")
 
 _NEEDED = {"config", "data", "environment", "extras", "grads", "in_epoch", "metrics", "optimizer_parameters", "order"}
-_NEEDED |= {"partial", "passes", "replays", "seed", "state", "stop_requested", "streams"}
+_NEEDED |= {"parent", "partial", "passes", "replays", "seed", "state", "stop_requested", "streams"}
 
 
 @dataclass(frozen=True)
