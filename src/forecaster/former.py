@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import unbroken
-from forecaster.errors import InputError, NothingFoundError
+from forecaster.errors import AccessError, InputError, NothingFoundError
 from forecaster.messages import text
 
 _log = logging.getLogger("forecaster")
@@ -28,7 +28,8 @@ def newest_parameters(folder: Path, cache: Path) -> Mapping[str, Any]:
     Which checkpoint is resumed from is not decided here; if it was started otherwise, that is logged then.
 
     Raises:
-        InputError: it is a file, or can't be looked into.
+        InputError: it is a file.
+        AccessError: it can't be looked into.
         NothingFoundError: there is no checkpoint; the message says where was looked, what was found, what to run.
     """
     checkpoints = [
@@ -67,7 +68,7 @@ def _entries(folder: Path) -> list[Path]:
     except NotADirectoryError as error:
         raise InputError("folder_is_file", path=folder) from error
     except OSError as error:
-        raise InputError("folder_unreadable", path=folder, reason=error.strerror) from error
+        raise AccessError("folder_unreadable", path=folder, reason=error.strerror) from error
 
 
 def _found(folder: Path) -> str:

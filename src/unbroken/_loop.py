@@ -3,7 +3,7 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, NoReturn
@@ -66,6 +66,7 @@ class Loop:
         self._signals = StopSignals(self._on_signal)
         self._passes = EpochPasses()
         self._under_way: WeakSet[Pass] = WeakSet()
+        self._given_out: WeakSet[Generator[Any, None, None]] = WeakSet()
         self._mid_epoch: Mapping[str, Any] | None = None
         self._kept: dict[str, Any] | None = None
         self._epoch_start: Mapping[str, Any] = {}
@@ -78,7 +79,8 @@ class Loop:
         saver = self._begin(count)
         self._catch_signals()
         try:
-            while self._mid_epoch is not None or (self.stop_reason is None and self._cursor.epoch < count):
+            # An epoch to go on with may belong to a later loop of the script, with another body.
+            while self._cursor.epoch < count and (self.stop_reason is None or self._mid_epoch is not None):
                 self._open_epoch()
                 self._enter_user_code()
                 yield self._cursor.epoch + 1
@@ -122,7 +124,9 @@ class Loop:
         batches = loader.iterate(epoch=self._cursor.epoch + 1, loop=opened.index, start=opened.given, order=order)
         self.phase = before
         self._under_way.add(batches)
-        return self._pass(self.saver, opened, loader, batches)
+        given_out = self._pass(self.saver, opened, loader, batches)
+        self._given_out.add(given_out)
+        return given_out
 
     def begin_if_needed(self) -> None:
         self._begin(None)
@@ -174,6 +178,9 @@ class Loop:
         self.in_epoch = True
 
     def _close_epoch(self, saver: Saver) -> None:
+        # An iterator kept by the user has a batch in hand that is done, and must not go on in the next epoch.
+        for given_out in list(self._given_out):
+            given_out.close()
         self.phase = Phase.LIBRARY
         self.in_epoch = False
         self._kept = None
@@ -204,17 +211,20 @@ class Loop:
             saver.save(payload, saver.folder.latest, *missing)
             saver.wait()
 
-    def _pass(self, saver: Saver, opened: OpenPass, loader: ResumableLoader, batches: Pass) -> Iterator[Any]:
+    def _pass(
+        self, saver: Saver, opened: OpenPass, loader: ResumableLoader, batches: Pass
+    ) -> Generator[Any, None, None]:
         if self._passes.lead is None:
             self._lead(saver, opened, loader)
-        if self._passes.lead is opened:
-            yield from self._leading_pass(saver, loader, batches)
-            opened.exhausted = True
-            return
-        for batch in batches:
-            opened.given += 1
-            yield batch
-        opened.exhausted = True
+        try:
+            if self._passes.lead is opened:
+                yield from self._leading_pass(saver, loader, batches)
+                return
+            for batch in batches:
+                opened.given += 1
+                yield batch
+        finally:
+            opened.exhausted = True  # also one left by a break: nobody goes on with it
 
     def _lead(self, saver: Saver, opened: OpenPass, loader: ResumableLoader) -> None:
         self.phase = Phase.LIBRARY

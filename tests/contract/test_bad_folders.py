@@ -43,7 +43,7 @@ def test_the_folder_is_not_writable(fresh: Path) -> None:
     before = digests(fresh)
     with not_writable(fresh):
         ended = run(fresh, "Training.py", *TASK, before=AS_OTHERS)
-    assert_refused(ended, USAGE, "training.log", "Permission denied", "a folder you may write to")
+    assert_refused(ended, NOT_ON_DISK, "training.log", "Permission denied", "a folder you may write to")
     assert digests(fresh) == before
 
 
@@ -64,9 +64,38 @@ def test_the_folder_is_on_a_read_only_disk(finished: Trained, tmp_path: Path) ->
         remount = ("mount", "-o", "remount,ro", str(disk))
         assert os.spawnvp(os.P_WAIT, "mount", remount) == 0
         ended = run(disk / "work", "resume_training.py")
-        assert_refused(ended, USAGE, "training.log", "Read-only file system", "a folder you may write to")
+        assert_refused(ended, NOT_ON_DISK, "training.log", "Read-only file system", "a folder you may write to")
         assert run(disk / "work", "resume_training.py", "--list").code == DONE
         assert digests(disk / "work") == before
+
+
+@pytest.mark.slow
+def test_results_that_cannot_be_written_cost_the_results_and_not_the_training(fresh: Path) -> None:
+    (fresh / "results.json").mkdir()
+    ended = run(fresh, "Training.py", *TASK)
+    assert_refused(ended, NOT_ON_DISK, "results.json", "Is a directory", "python resume_training.py")
+    assert unbroken.load(fresh / "checkpoints" / "checkpoint_latest.pth")["epoch"] == EPOCHS
+    (fresh / "results.json").rmdir()
+    ended = run(fresh, "resume_training.py")
+    assert ended.code == DONE and (fresh / "results.json").is_file(), ended.said
+
+
+@pytest.mark.slow
+def test_a_cache_that_is_no_file(fresh: Path) -> None:
+    (fresh / "processed_data.npz").mkdir()
+    assert_refused(run(fresh, "Training.py", *TASK), USAGE, "processed_data.npz is a folder", "name a file")
+
+
+@pytest.mark.slow
+def test_a_damaged_cache_is_made_anew_and_the_damaged_one_kept(finished: Trained, copy: Copy) -> None:
+    folder = copy(finished)
+    cache = folder / "processed_data.npz"
+    good, damaged = cache.read_bytes(), cache.read_bytes()[:-500]
+    cache.write_bytes(damaged)
+    ended = run(folder, "resume_training.py")
+    assert ended.code == DONE and "is damaged" in ended.out, ended.said
+    assert cache.read_bytes() == good
+    assert damaged in [path.read_bytes() for path in folder.glob("processed_data.npz.*")]
 
 
 @pytest.mark.slow

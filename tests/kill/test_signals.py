@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 
 import pytest
+from _pytest.mark import ParameterSet
 
 from tests.kill.conftest import Reference
 from tests.kill.matrix import IN_PROCESS, PERSISTENT, SCRIPT, WORKERS
@@ -14,6 +15,11 @@ from tests.kill.toolkit import STOPPED, Attempt, Interruption, Moment, Nursery, 
 
 SLOW_DISK = ("--delay", "0.003")
 FRESH = Program(SCRIPT, ("--workers", "2"), fresh=True)
+
+
+def slow(value: object, name: str | None = None) -> ParameterSet:
+    """A parameter for the long proofs only."""
+    return pytest.param(value, id=name, marks=pytest.mark.slow)
 
 
 def busy(program: Program) -> Program:
@@ -38,14 +44,14 @@ def resumes_at_the_next_batch(stopped: Attempt, resumed: Attempt) -> None:
 
 
 PROGRAMS = [
-    pytest.param(IN_PROCESS, id="in process", marks=pytest.mark.slow),
+    slow(IN_PROCESS, "in process"),
     pytest.param(WORKERS, id="workers"),
-    pytest.param(PERSISTENT, id="persistent workers", marks=pytest.mark.slow),
-    pytest.param(FRESH, id="new interpreters", marks=pytest.mark.slow),
+    slow(PERSISTENT, "persistent workers"),
+    slow(FRESH, "new interpreters"),
 ]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+@pytest.mark.parametrize("number", [signal.SIGTERM, slow(signal.SIGINT)])
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_signal_with_busy_workers_loses_and_repeats_no_batch(
     nursery: Nursery, reference: Reference, tmp_path: Path, program: Program, number: signal.Signals
@@ -117,10 +123,9 @@ def test_a_worker_that_hangs_does_not_keep_the_run_from_stopping(
 
 @pytest.mark.parametrize(
     "program",
-    [IN_PROCESS, pytest.param(WORKERS, marks=pytest.mark.slow)],
-    ids=["in process", "workers"],
+    [pytest.param(IN_PROCESS, id="in process"), slow(WORKERS, "workers")],
 )
-@pytest.mark.parametrize("line", ["validation 2", "validation 5", "prologue 1", "prologue 3"])
+@pytest.mark.parametrize("line", ["validation 2", "prologue 3", slow("validation 5"), slow("prologue 1")])
 def test_a_signal_outside_the_batches_stops_at_once(
     nursery: Nursery, reference: Reference, tmp_path: Path, program: Program, line: str
 ) -> None:

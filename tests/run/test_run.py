@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -436,9 +437,28 @@ def test_the_seed_of_the_first_process_stays(tmp_path: Path) -> None:
     assert second.run.seed == 77
 
 
+def test_a_seed_of_numpys_is_the_same_after_a_resume(tmp_path: Path) -> None:
+    """Seeds that NumPy's SeedSequence makes have 32 bits, and a type of their own."""
+    whole = Trial(tmp_path / "whole", seed=np.uint32(7)).train(EPOCHS).result()
+    with pytest.raises(BrokenOffError):
+        Trial(tmp_path / "broken", seed=np.uint32(7), every_steps=1).train(EPOCHS, break_off_at("batch 2 3"))
+    resumed = Trial(tmp_path / "broken", seed=np.uint32(7)).train(EPOCHS)
+    assert type(resumed.run.seed) is int
+    assert equal_bits(resumed.result(), whole) is None
+
+
 @pytest.mark.parametrize(
     "options",
-    [{"every_epochs": 0}, {"every_steps": -1}, {"every": "soon"}, {"every": 0}, {"keep": 0}, {"stop_after": "1 week"}],
+    [
+        {"every_epochs": 0},
+        {"every_steps": -1},
+        {"every": "soon"},
+        {"every": 0},
+        {"keep": 0},
+        {"stop_after": "1 week"},
+        {"seed": 1.5},
+        {"seed": "seven"},
+    ],
 )
 def test_an_argument_out_of_range_is_one_clear_error(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(unbroken.UsageError, match=next(iter(options))):
