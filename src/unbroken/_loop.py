@@ -42,7 +42,10 @@ class _WaitBrokenOffError(BaseException):
 
 
 class Loop:
-    """One run from its beginning to its end; ``begin`` is called once, at the first epoch or step."""
+    """One run from its beginning to its end; ``begin`` is called once, at the first epoch or step.
+
+    ``starts_over``: the same command, run again, would not go on with this run.
+    """
 
     def __init__(
         self,
@@ -50,6 +53,8 @@ class Loop:
         triggers: Triggers,
         budget: float | None,
         begin: Callable[[int | None], Beginning],
+        *,
+        starts_over: bool,
     ) -> None:
         self.phase = Phase.OUTSIDE
         self.in_epoch = False
@@ -62,6 +67,7 @@ class Loop:
         self._triggers = triggers
         self._budget = budget
         self._begin_run = begin
+        self._starts_over = starts_over
         self._started = time.monotonic()
         self._signals = StopSignals(self._on_signal)
         self._passes = EpochPasses()
@@ -343,7 +349,8 @@ class Loop:
         if saver.failure is not None:
             _log.error(messages.text("stopped_unsaved", cause=cause, error=saver.failure))
             raise Stopped(DiskError.exit_code)
-        _log.info(messages.text("stopped_saved", cause=cause, latest=saver.folder.latest))
+        how = "stopped_saved_resume" if self._starts_over else "stopped_saved"
+        _log.info(messages.text(how, cause=cause, latest=saver.folder.latest))
         raise Stopped(EXIT_STOPPED)
 
     def _budget_is_spent(self) -> bool:

@@ -77,7 +77,7 @@ class Run:
         self._seed = torch.initial_seed() if seed is None else _whole(seed)
         tracked = Tracked()
         self._parts = Parts(tracked, History(best, best_mode), UserState(), Gradients(tracked), Cursor())
-        self._loop = Loop(self._parts, triggers, budget, self._begin)
+        self._loop = Loop(self._parts, triggers, budget, self._begin, starts_over=os.fspath(resume) == "never")
         self._loaders: dict[int, tuple[DataLoader[Any], ResumableLoader]] = {}
 
     def track(self, **objects: Any) -> None:
