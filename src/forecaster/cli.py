@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import unbroken
-from forecaster.errors import InputError
+from forecaster.errors import AccessError
 from forecaster.flags import Parser, parse_flags
 from forecaster.messages import text
 from forecaster.options import Options, continued
@@ -51,7 +51,7 @@ def _run(given: Mapping[str, Any], *, auto: bool) -> int:
 
     try:
         console = open_log(LOG)
-    except InputError as error:
+    except AccessError as error:
         print(error, file=sys.stderr)
         return error.exit_code
     try:

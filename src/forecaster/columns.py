@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Literal, get_args
 
 from forecaster.errors import InputError
-from forecaster.messages import text
+from forecaster.messages import shortened, text
 
 Role = Literal["stock", "date", "open", "high", "low", "close", "volume", "adjusted"]
 
@@ -41,17 +41,23 @@ def choose_columns(present: Sequence[str], named: Mapping[Role, str], path: Path
         InputError: a column is missing, several fit a role, or one has two roles.
     """
     chosen: dict[Role, str] = {}
-    listed = ", ".join(present[:20]) or "-"
+    listed = ", ".join(map(shortened, present[:20])) or "-"
     for role, guesses in GUESSES.items():
         if role in named:
             if named[role] not in present:
-                raise InputError("data_no_such_column", path=path, column=named[role], present=listed)
+                raise InputError(
+                    "data_no_such_column", path=path, column=named[role], present=listed, flag=f"--{role}-column"
+                )
             chosen[role] = named[role]
             continue
         found = [name for name in present if _plain(name) in guesses]
         if len(found) > 1:
             raise InputError(
-                "data_ambiguous_column", path=path, role=role, found=", ".join(found), flag=f"--{role}-column"
+                "data_ambiguous_column",
+                path=path,
+                role=role,
+                found=", ".join(map(shortened, found)),
+                flag=f"--{role}-column",
             )
         if found:
             chosen[role] = found[0]

@@ -11,6 +11,13 @@ class InputError(unbroken.UsageError):
         return text(self.key, **self.values)
 
 
+class AccessError(unbroken.DiskError):
+    """A file that the program must read or write is refused by its permissions or its disk."""
+
+    def __str__(self) -> str:
+        return text(self.key, **self.values)
+
+
 class NothingFoundError(unbroken.NothingToResumeError):
     """No checkpoint is where one was looked for."""
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from rich.console import Console
 
-from forecaster.errors import InputError
+from forecaster.errors import AccessError
 from forecaster.messages import text
 
 _LOGGERS = ("unbroken", "forecaster")
@@ -17,7 +17,7 @@ def open_log(path: Path) -> Console:
     """Append to ``path`` from now on, and show everything on the console returned; errors go to standard error.
 
     Raises:
-        InputError: the file can't be written.
+        AccessError: the file can't be written.
     """
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
@@ -25,7 +25,7 @@ def open_log(path: Path) -> Console:
     try:
         file = _LogFile(path, encoding="utf-8")
     except OSError as error:
-        raise InputError("log_unwritable", path=path, reason=error.strerror) from error
+        raise AccessError("log_unwritable", path=path, reason=error.strerror) from error
     file.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(message)s", "%Y-%m-%d %H:%M:%S"))
     console = Console()
     handlers = (file, _OnConsole(console))

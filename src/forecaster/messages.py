@@ -24,7 +24,20 @@ def text(key: str, **values: object) -> str:
 def text_in(lang: Language, key: str, **values: object) -> str:
     """As ``text``, in a language that was chosen already."""
     english, chinese = SENTENCES[key]
-    return (chinese if lang == "zh" else english).format(**values)
+    return _printable((chinese if lang == "zh" else english).format(**values))
+
+
+def shortened(value: object, length: int = 60) -> str:
+    """``value`` as text, cut to ``length``: what a file holds may be of any size."""
+    said = str(value)
+    return said if len(said) <= length else said[: length - 1] + "…"
+
+
+def _printable(line: str) -> str:
+    """``line`` with what could break it or move the cursor spelled out: names and values come from files."""
+    if line.isprintable():
+        return line
+    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
 
 
 SENTENCES: dict[str, tuple[str, str]] = {
@@ -37,10 +50,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{path} is not a regular file; give a CSV or Parquet file with --data.",
         "{path} 不是普通文件；请用 --data 指定 CSV 或 Parquet 文件。",
     ),
-    "data_empty": ("The data file {path} is empty (0 bytes).", "数据文件 {path} 是空的（0 字节）。"),
+    "data_empty": (
+        "The data file {path} is empty (0 bytes); get it anew, or give another with --data.",
+        "数据文件 {path} 是空的（0 字节）；请重新获取，或用 --data 指定其他文件。",
+    ),
     "data_no_rows": (
-        "The data file {path} has a header and no usable row.",
-        "数据文件 {path} 只有表头，没有可用的数据行。",
+        "The data file {path} has a header and no usable row; get it anew, or give another with --data.",
+        "数据文件 {path} 只有表头，没有可用的数据行；请重新获取，或用 --data 指定其他文件。",
     ),
     "data_bad_gzip": (
         "The data file {path} is damaged gzip ({reason}); get it anew.",
@@ -51,21 +67,25 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "数据文件 {path} 不是 UTF-8 或 GB18030 文本；请另存为 UTF-8 CSV。",
     ),
     "data_binary": (
-        "The data file {path} is binary, neither CSV, gzipped CSV nor Parquet.",
-        "数据文件 {path} 是二进制文件，不是 CSV、gzip 压缩的 CSV 或 Parquet。",
+        "The data file {path} is binary, neither CSV, gzipped CSV nor Parquet; give one of these with --data.",
+        "数据文件 {path} 是二进制文件，不是 CSV、gzip 压缩的 CSV 或 Parquet；请用 --data 指定其中一种。",
     ),
     "data_no_header": (
-        "The data file {path} has no header: no line ends within its first 64 KiB.",
-        "数据文件 {path} 没有表头：前 64 KiB 内没有换行。",
+        "The data file {path} has no header: no line ends within its first 64 KiB. Give a CSV with the column names in "
+        "its first line.",
+        "数据文件 {path} 没有表头：前 64 KiB 内没有换行。请使用首行为列名的 CSV。",
     ),
     "data_too_large": (
         "The data file {path} is too large for this machine's memory ({reason}); give fewer stocks or years.",
         "数据文件 {path} 对本机内存来说过大（{reason}）；请减少股票或年份。",
     ),
-    "data_unreadable": ("The data file {path} can't be read: {reason}.", "无法读取数据文件 {path}：{reason}。"),
+    "data_unreadable": (
+        "The data file {path} can't be read: {reason}; check its permissions and its disk.",
+        "无法读取数据文件 {path}：{reason}；请检查其权限和所在磁盘。",
+    ),
     "data_not_a_table": (
-        "The data file {path} is not a table: {reason}",
-        "数据文件 {path} 不是规则的表格：{reason}",
+        "The data file {path} is not a table ({reason}); mend it, or give another with --data.",
+        "数据文件 {path} 不是规则的表格（{reason}）；请修正它，或用 --data 指定其他文件。",
     ),
     "more_fields": (
         "its rows have more fields than its header ({count})",
@@ -77,8 +97,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     # panel: columns
     "data_no_such_column": (
-        "{path} has no column {column!r}; it has: {present}.",
-        "{path} 中没有列 {column!r}；现有列：{present}。",
+        "{path} has no column {column!r}; it has: {present}. Name one of these with {flag}.",
+        "{path} 中没有列 {column!r}；现有列：{present}。请用 {flag} 指定其中之一。",
     ),
     "data_ambiguous_column": (
         "Several columns of {path} may be the {role}: {found}; name one with {flag}.",
@@ -125,8 +145,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{value!r}。",
     ),
     "data_constant_column": (
-        "Column {column} of {path} has the same value in every row ({value}); there is nothing to learn from it.",
-        "{path} 的 {column} 列每行都是同一个值（{value}）；无从学习。",
+        "Column {column} of {path} has the same value in every row ({value}); there is nothing to learn from it. Name "
+        "another column with --{column}-column, or give other data with --data.",
+        "{path} 的 {column} 列每行都是同一个值（{value}）；无从学习。请用 --{column}-column 指定其他列，或用 --data "
+        "指定其他数据。",
     ),
     "data_repeated_date": (
         "{path}, row {row}: stock {stock} has a second row for {date} ({count} such row(s)); keep one row "
@@ -144,8 +166,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "已略去 {count} 只股票：行数少于一个窗口及其标签所需的 {need} 行：{stocks}。",
     ),
     "windows_none": (
-        "No stock in {path} has the {need} rows that one window and its label need (the file has {rows} rows in all).",
-        "{path} 中没有一只股票达到一个窗口及其标签所需的 {need} 行（文件共 {rows} 行）。",
+        "No stock in {path} has the {need} rows that one window and its label need (the file has {rows} rows in all); "
+        "give a file with more rows per stock.",
+        "{path} 中没有一只股票达到一个窗口及其标签所需的 {need} 行（文件共 {rows} 行）；请使用每只股票行数更多的文件。",
     ),
     "windows_empty_part": (
         "Split after {day}, {path} gives {training} training and {validation} validation windows; both need "
@@ -157,8 +180,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "windows_constant_feature": (
         "What is made of column {column} of {path} is the same on every training day; there is nothing to "
-        "learn from it.",
-        "{path} 的 {column} 列在所有训练日上得到的特征都相同；无从学习。",
+        "learn from it. Name another column with --{column}-column, or give other data with --data.",
+        "{path} 的 {column} 列在所有训练日上得到的特征都相同；无从学习。请用 --{column}-column 指定其他列，或用 --data "
+        "指定其他数据。",
     ),
     # training
     "parameters": ("Parameters: {parameters}", "训练参数：{parameters}"),
@@ -176,6 +200,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "参照（同一验证窗口上的相关系数）：持续性预测 {persistence:.4f}，岭回归 {ridge:.4f}。",
     ),
     "from_scratch": ("Epoch 1 begins: a new run.", "从第 1 轮开始：新的训练。"),
+    "complete_already": (
+        "The run was complete already ({epoch} epochs); for more of them give --epochs.",
+        "该次训练已经完成（{epoch} 轮）；若要继续增加轮数，请给出 --epochs。",
+    ),
     "epoch_line": (
         "epoch {epoch}/{count}  train loss {train_loss:.5f}  val loss {val_loss:.5f}  correlation "
         "{correlation:.6f}  best "
@@ -212,7 +240,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "An unexpected error ended the program; the checkpoints are as the last save left them.",
         "程序因意外错误结束；检查点保持最后一次保存的状态。",
     ),
-    "output_unwritable": ("{path} can't be written: {reason}.", "无法写入 {path}：{reason}。"),
+    "output_unwritable": (
+        "{path} can't be written: {reason}. The training itself is saved; mend that, then write it with: python "
+        "resume_training.py",
+        "无法写入 {path}：{reason}。训练本身已保存；排除该问题后，运行 python resume_training.py 即可写出。",
+    ),
     # resuming
     "nothing_found": (
         "No checkpoint to resume from: looked for *.pth in {folder} and found {found}. {cache} Start with: "
@@ -221,6 +253,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "没有可恢复的检查点：在 {folder} 中查找 *.pth，结果：{found}。{cache}请先运行：python Training.py。"
         "检查点在别处？"
         "请用 --checkpoint-dir 文件夹 或 --resume 文件。",
+    ),
+    "folder_is_file": (
+        "{path} is a file, not a folder; move it away, or give another folder with --checkpoint-dir.",
+        "{path} 是文件而不是文件夹；请把它移走，或用 --checkpoint-dir 指定其他文件夹。",
+    ),
+    "folder_unreadable": (
+        "Can't look into {path}: {reason}; check its permissions and its disk.",
+        "无法查看 {path}：{reason}；请检查其权限和所在磁盘。",
     ),
     "found_no_folder": ("no such folder", "该文件夹不存在"),
     "found_nothing": ("nothing", "空文件夹"),

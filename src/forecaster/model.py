@@ -15,7 +15,7 @@ class BranchedForecaster(nn.Module):
     deviation s acts on the linear path as a ridge penalty of s² per sample.
     """
 
-    def __init__(self, *, width: int = 8, dropout: float = 0.6, noise: float = 0.2) -> None:
+    def __init__(self, *, width: int = 16, dropout: float = 0.7, noise: float = 0.2) -> None:
         super().__init__()
         features, inputs = len(FEATURES), WINDOW * len(FEATURES)
         self.noise = noise

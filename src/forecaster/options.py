@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, get_type_hints
 
 from forecaster.errors import OtherTaskError
 
@@ -73,11 +73,18 @@ def continued(given: Mapping[str, Any], saved: Mapping[str, Any], source: Path) 
     Raises:
         OtherTaskError: a flag given now would make the run learn something else.
     """
-    known = {field.name for field in fields(Options)} - set(_OWN_TO_A_PROCESS)
     for name in _TASK:
         changed = name in given and name in saved and given[name] != saved[name]
         if changed and (name == "target" or not given.get("allow_changed_data")):
             flag = "--" + name.replace("_", "-")
             raise OtherTaskError("other_task", path=source, name=name, old=saved[name], new=given[name], flag=flag)
-    taken = {name: value for name, value in saved.items() if name in known and name not in given}
+    taken = {name: value for name, value in saved.items() if name not in given and _is_ours(name, value)}
     return replace(Options(), **taken, **given)
+
+
+def _is_ours(name: str, value: object) -> bool:
+    """Whether a stored parameter is one of ours: the folder may hold the run of another script."""
+    kind = get_type_hints(Options).get(name)
+    if kind is None or name in _OWN_TO_A_PROCESS:
+        return False
+    return isinstance(value, kind) and isinstance(value, bool) == (kind is bool)

@@ -21,7 +21,7 @@ import xxhash
 from forecaster.bounded import BoundedReader
 from forecaster.columns import ROLES, Role, choose_columns
 from forecaster.errors import InputError
-from forecaster.messages import text
+from forecaster.messages import shortened, text
 
 NUMBERS = ("open", "high", "low", "close", "adjusted", "volume")
 _SAMPLE = 1 << 16  # bytes; a header longer than this is no header
@@ -71,9 +71,14 @@ def bundled_panel() -> Path:
 
 
 def content_digest(path: Path) -> str:
-    """A digest of the file's content, by which the cache of preprocessed data knows it."""
+    """A digest of the file's content, by which the cache of preprocessed data knows it.
+
+    Raises:
+        InputError: the file is missing, unreadable, or too large to become a panel: that is not read to its end.
+    """
     digest = xxhash.xxh3_128()
     with _refusals(path), path.open("rb") as file:
+        _refuse_too_large(file, _memory() // 4)
         while block := file.read(_BLOCK):
             digest.update(block)
     return f"xxh3_128:{digest.hexdigest()}"
@@ -91,7 +96,7 @@ def read_panel(path: Path, layout: PanelFormat | None = None, *, limit: int | No
             repeated dates or a constant column; the message says which and where.
     """
     layout = layout or PanelFormat()
-    limit = limit or os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 4
+    limit = limit or _memory() // 4
     with _refusals(path):
         table = _read_table(path, layout, limit)
     if table.empty:
@@ -146,6 +151,14 @@ def _read_table(path: Path, layout: PanelFormat, limit: int) -> pd.DataFrame:
     if not isinstance(table.index, pd.RangeIndex):
         raise InputError("data_not_a_table", path=path, reason=text("more_fields", count=len(header)))
     return _by_role(table, places)
+
+
+def _refuse_too_large(file: IO[bytes], limit: int) -> None:
+    """By its size alone; of Parquet, which need not be read whole, the number of rows decides later."""
+    magic, size = file.read(4), os.fstat(file.fileno()).st_size
+    file.seek(0)
+    if magic != b"PAR1" and size > limit:
+        raise OverflowError(f"{size >> 20} MiB > {limit >> 20} MiB")
 
 
 def _open_unpacked(path: Path, magic: bytes) -> IO[bytes]:
@@ -212,10 +225,10 @@ def _checked(table: pd.DataFrame, path: Path, *, drop: bool) -> pd.DataFrame:
     fault = {
         "path": path,
         "row": int(table.index[row]) + 2,
-        "stock": table["stock"].iloc[row],
-        "date": table["date"].iloc[row],
+        "stock": shortened(table["stock"].iloc[row]),
+        "date": shortened(table["date"].iloc[row]),
         "column": column,
-        "value": str(table[column].iloc[row]),
+        "value": shortened(table[column].iloc[row]),
         "count": int(bad.sum()),
     }
     if not drop:
@@ -251,13 +264,15 @@ def _sorted_panel(table: pd.DataFrame, path: Path) -> Panel:
             "data_repeated_date",
             path=path,
             row=int(table.index.to_numpy()[row]) + 2,
-            stock=table["stock"].iloc[row],
+            stock=shortened(table["stock"].iloc[row]),
             date=table["date"].iloc[row].date(),
             count=int(repeated.sum()),
         )
     backwards = table["stock"][table.groupby("stock")["date"].diff() < pd.Timedelta(0)].unique()
     if len(backwards):
-        _log.warning(text("data_sorted", path=path, stocks=", ".join(backwards[:5]), count=len(backwards)))
+        _log.warning(
+            text("data_sorted", path=path, stocks=", ".join(map(shortened, backwards[:5])), count=len(backwards))
+        )
     table = table.sort_values(["stock", "date"], kind="stable", ignore_index=True)
     stock, names = pd.factorize(table["stock"])
     return Panel(
@@ -268,5 +283,12 @@ def _sorted_panel(table: pd.DataFrame, path: Path) -> Panel:
     )
 
 
+def _memory() -> int:
+    """This machine's memory in bytes; a guess where the system doesn't tell."""
+    if not hasattr(os, "sysconf"):
+        return 8 << 30
+    return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+
+
 def _one_line(error: Exception) -> str:
-    return " ".join(str(error).split())
+    return shortened(" ".join(str(error).split()), 200)

@@ -43,7 +43,7 @@ def draw(path: Path, outcome: Outcome, target: str, resumed: Sequence[int]) -> N
     """Write the picture as PNG; in Chinese where a font for it is installed.
 
     Raises:
-        InputError: the folder can't be written to.
+        AccessError: the folder can't be written to.
     """
     import matplotlib as mpl
 

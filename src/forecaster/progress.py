@@ -51,6 +51,8 @@ class EpochReport:
                 self._task = self._bar.add_task(f"{epoch}/{count}", total=batches)
                 yield epoch
                 self._bar.remove_task(self._task)
+            if told is None:
+                _log.info(text("complete_already", epoch=run.epoch))
         finally:
             if told is not None:
                 _tell(run, told, count)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from forecaster.errors import InputError
+from forecaster.errors import AccessError
 from forecaster.options import Options
 from forecaster.train import Outcome
 
@@ -46,14 +46,14 @@ def replace_whole(path: Path, write: Callable[[Path], object]) -> None:
     """Have ``write`` make a draft beside ``path``, then give it that name: readers never see half a file.
 
     Raises:
-        InputError: the folder can't be written to.
+        AccessError: the folder can't be written to.
     """
     draft = path.with_name(f".{path.stem}.{os.getpid()}{path.suffix}")
     try:
         write(draft)
         draft.replace(path)
     except OSError as error:
-        raise InputError("output_unwritable", path=path, reason=error.strerror or error) from error
+        raise AccessError("output_unwritable", path=path, reason=error.strerror or error) from error
     finally:
         draft.unlink(missing_ok=True)
 

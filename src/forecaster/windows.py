@@ -19,7 +19,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from forecaster.errors import InputError
-from forecaster.messages import text
+from forecaster.messages import shortened, text
 from forecaster.panel import Panel
 
 Target = Literal["volatility", "return"]
@@ -138,7 +138,12 @@ def make_windows(panel: Panel, target: Target, split: Split, *, source: Path) ->
         label[rows.start : rows.start + WINDOW] = np.nan
     if short:
         _log.warning(
-            text("windows_short_stocks", count=len(short), stocks=", ".join(short[:5]), need=WINDOW + 1 + horizon)
+            text(
+                "windows_short_stocks",
+                count=len(short),
+                stocks=", ".join(map(shortened, short[:5])),
+                need=WINDOW + 1 + horizon,
+            )
         )
     usable = np.isfinite(label) & np.isfinite(persistence)
     if not usable.any():

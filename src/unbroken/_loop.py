@@ -3,10 +3,11 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Generator, Iterator, Mapping
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, NoReturn
+from weakref import WeakSet
 
 from unbroken import messages
 from unbroken._resuming import Beginning
@@ -22,7 +23,6 @@ from unbroken.loop.signals import StopSignals
 from unbroken.loop.trace import Kind, TraceFile, name_of, trace_file
 from unbroken.loop.triggers import Triggers
 from unbroken.state.encoding import decode
-from unbroken.state.snapshot import own_copy
 from unbroken.store.payload import OWN
 
 _log = logging.getLogger("unbroken")
@@ -44,7 +44,10 @@ class _WaitBrokenOffError(BaseException):
 
 
 class Loop:
-    """One run from its beginning to its end; ``begin`` is called once, at the first epoch or step."""
+    """One run from its beginning to its end; ``begin`` is called once, at the first epoch or step.
+
+    ``starts_over``: the same command, run again, would not go on with this run.
+    """
 
     def __init__(
         self,
@@ -52,6 +55,8 @@ class Loop:
         triggers: Triggers,
         budget: float | None,
         begin: Callable[[int | None], Beginning],
+        *,
+        starts_over: bool,
     ) -> None:
         self.phase = Phase.OUTSIDE
         self.in_epoch = False
@@ -64,9 +69,12 @@ class Loop:
         self._triggers = triggers
         self._budget = budget
         self._begin_run = begin
+        self._starts_over = starts_over
         self._started = time.monotonic()
         self._signals = StopSignals(self._on_signal)
         self._passes = EpochPasses()
+        self._under_way: WeakSet[Pass] = WeakSet()
+        self._given_out: WeakSet[Generator[Any, None, None]] = WeakSet()
         self._mid_epoch: Mapping[str, Any] | None = None
         self._kept: dict[str, Any] | None = None
         self._epoch_start: Mapping[str, Any] = {}
@@ -81,7 +89,8 @@ class Loop:
         saver = self._begin(count)
         self._catch_signals()
         try:
-            while self._mid_epoch is not None or (self.stop_reason is None and self._cursor.epoch < count):
+            # An epoch to go on with may belong to a later loop of the script, with another body.
+            while self._cursor.epoch < count and (self.stop_reason is None or self._mid_epoch is not None):
                 self._open_epoch()
                 self._enter_user_code()
                 yield self._cursor.epoch + 1
@@ -124,7 +133,10 @@ class Loop:
         order = self._mid_epoch[OWN]["order"] if self._mid_epoch and opened.given else None
         batches = loader.iterate(epoch=self._cursor.epoch + 1, loop=opened.index, start=opened.given, order=order)
         self.phase = before
-        return self._pass(self.saver, opened, loader, batches)
+        self._under_way.add(batches)
+        given_out = self._pass(self.saver, opened, loader, batches)
+        self._given_out.add(given_out)
+        return given_out
 
     def begin_if_needed(self) -> None:
         self._begin(None)
@@ -156,6 +168,7 @@ class Loop:
                 self._epoch_start = streams["epoch_start"]
             else:
                 restore_streams(streams["now"])
+                self._finish_save(self.saver, beginning.payload)
         self._open_journal(beginning)
         if self._trace is not None:
             self._observe(self._trace, beginning)
@@ -172,44 +185,62 @@ class Loop:
             self._epoch_start = {
                 **capture_streams(),
                 "generators": tracked.generators(),
-                "state": own_copy(user_state.values_to_save(), "state"),
+                "state": user_state.copied(),
             }
         self.in_epoch = True
 
     def _close_epoch(self, saver: Saver) -> None:
+        # An iterator kept by the user has a batch in hand that is done, and must not go on in the next epoch.
+        for given_out in list(self._given_out):
+            given_out.close()
         self.phase = Phase.LIBRARY
         self.in_epoch = False
         self._kept = None
         self._mid_epoch = None
         passes, self._passes = self._passes.record(self._cursor.batch), EpochPasses()
         self._cursor.finish_epoch()
-        improved = self._parts.history.finish_epoch()
+        self._parts.history.finish_epoch()
         if self._observer is not None:
             self._observer.epoch_recorded()
-        folder = saver.folder
-        names = [folder.latest]
-        if self._triggers.names_epoch(self._cursor.epoch):
-            names.append(folder.epoch(self._cursor.epoch))
-        if improved:
-            names.append(folder.best)
         saver.wait()
-        saver.save(self._snapshot("epoch", passes), *names)
+        saver.save(self._snapshot("epoch", passes), saver.folder.latest, *self._further_names(saver))
         if self._signals.received or self._budget_is_spent():
             self._stop_now(saver)
 
-    def _pass(self, saver: Saver, opened: OpenPass, loader: ResumableLoader, batches: Pass) -> Iterator[Any]:
+    def _further_names(self, saver: Saver) -> list[Path]:
+        """The names that the end of the epoch just done is kept under, beside latest."""
+        epoch, names = self._cursor.epoch, []
+        if self._triggers.names_epoch(epoch):
+            names.append(saver.folder.epoch(epoch))
+        if epoch > 0 and self._parts.history.best.epoch == epoch:
+            names.append(saver.folder.best)
+        return names
+
+    def _finish_save(self, saver: Saver, payload: dict[str, Any]) -> None:
+        """The end of an epoch whose save was cut off behind its first name gets its further names now."""
+        if payload[OWN]["reason"] != "epoch" or not saver.continues(payload):
+            return
+        missing = [path for path in self._further_names(saver) if not saver.holds(path, payload)]
+        if missing:
+            saver.save(payload, saver.folder.latest, *missing)
+            saver.wait()
+
+    def _pass(
+        self, saver: Saver, opened: OpenPass, loader: ResumableLoader, batches: Pass
+    ) -> Generator[Any, None, None]:
         if self._passes.lead is None:
             self._lead(saver, opened, loader)
-        if self._passes.lead is opened:
-            yield from self._leading_pass(saver, loader, batches)
-            opened.exhausted = True
-            return
-        for batch in batches:
-            opened.given += 1
-            if self._observer is not None:
-                self._observer.given(opened.index, batch)
-            yield batch
-        opened.exhausted = True
+        try:
+            if self._passes.lead is opened:
+                yield from self._leading_pass(saver, loader, batches)
+                return
+            for batch in batches:
+                opened.given += 1
+                if self._observer is not None:
+                    self._observer.given(opened.index, batch)
+                yield batch
+        finally:
+            opened.exhausted = True  # also one left by a break: nobody goes on with it
 
     def _lead(self, saver: Saver, opened: OpenPass, loader: ResumableLoader) -> None:
         self.phase = Phase.LIBRARY
@@ -254,9 +285,13 @@ class Loop:
 
     def _fetch(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Any:
         """The next batch; while it is loaded the state is whole, so a failure here still saves it."""
+        # Where there may be none the end of the pass is awaited, also with a signal: see ``_leading_pass``.
+        one_more = loader.length is not None and self._cursor.batch < loader.length
         try:
-            if loader.workers:
+            if one_more and loader.workers:
                 self.phase = Phase.WAITING
+            if one_more and self._signals.received:
+                raise _WaitBrokenOffError
             try:
                 return next(batches)
             finally:
@@ -282,7 +317,7 @@ class Loop:
             if reason is not None:
                 saver.save(self._snapshot(reason), saver.folder.latest)
 
-    def _snapshot(self, reason: str, passes: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    def _snapshot(self, reason: str, passes: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         assert self.saver is not None
         return self.saver.snapshot(
             reason,
@@ -321,12 +356,15 @@ class Loop:
         if state is not None:
             saver.save(state, saver.folder.latest)
         saver.wait()
+        for batches in self._under_way:
+            batches.end_workers()
         self.stopped = True
         cause = "budget" if self._signals.received is None else self._signals.received.name
         if saver.failure is not None:
             _log.error(messages.text("stopped_unsaved", cause=cause, error=saver.failure))
             raise Stopped(DiskError.exit_code)
-        _log.info(messages.text("stopped_saved", cause=cause, latest=saver.folder.latest))
+        how = "stopped_saved_resume" if self._starts_over else "stopped_saved"
+        _log.info(messages.text(how, cause=cause, latest=saver.folder.latest))
         raise Stopped(EXIT_STOPPED)
 
     def _budget_is_spent(self) -> bool:

@@ -15,7 +15,6 @@ from unbroken import messages
 from unbroken._saving import Parts, Saver, restore_parts
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import require_space
-from unbroken.disk.temporaries import remove_temporaries
 from unbroken.errors import CheckpointDamagedError, DataChangedError
 from unbroken.loop.randomness import capture_streams
 from unbroken.state import guards
@@ -33,7 +32,7 @@ _log = logging.getLogger("unbroken")
 _REQUEUE_COUNTERS = ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")
 
 _NEEDED = {"config", "data", "environment", "extras", "grads", "in_epoch", "metrics", "optimizer_parameters", "order"}
-_NEEDED |= {"partial", "passes", "replays", "seed", "state", "stop_requested", "streams"}
+_NEEDED |= {"parent", "partial", "passes", "replays", "seed", "state", "stop_requested", "streams"}
 
 
 @dataclass(frozen=True)
@@ -68,7 +67,7 @@ def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | 
     folder.prepare()
     lock = FolderLock.acquire(folder.lock_path, folder.path)
     try:
-        remove_temporaries(folder.path)
+        lineage.clean(folder)
         return _Beginner(origin, folder, lock, parts, seed, planned_epochs).begin()
     except BaseException:
         lock.release()
@@ -163,7 +162,7 @@ class _Beginner:
             self._check_data(own["data"])
         else:
             _log.warning(messages.text("plain_checkpoint", path=point.path))
-        restore_parts(self._parts, payload)
+        restore_parts(self._parts, payload, prologue_follows=own is not None and own["in_epoch"])
         self._facts["replays"] = [] if own is None else own["replays"]
         explicit = os.fspath(self._origin.resume) not in ("auto", "never")
         seed = self._seed if own is None else own["seed"]
@@ -213,12 +212,12 @@ class _Beginner:
         self._write_record(run_id, branch)
         return saver
 
-    def _state_as_built(self, saver: Saver, reason: str) -> dict[str, Any]:
+    def _state_as_built(self, saver: Saver, reason: str) -> dict[str, Any] | None:
         streams = {"now": capture_streams(), "epoch_start": None}
         passes: dict[str, Any] = {"lead": None, "opened": []}
         return saver.snapshot(reason, streams=streams, in_epoch=False, passes=passes, stop_requested=None)
 
-    def _save_first(self, saver: Saver, payload: dict[str, Any]) -> None:
+    def _save_first(self, saver: Saver, payload: dict[str, Any] | None) -> None:
         saver.save(payload, self._folder.latest)
         saver.finish()
 

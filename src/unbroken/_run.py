@@ -2,6 +2,7 @@
 
 import atexit
 import logging
+import operator
 import os
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import timedelta
@@ -73,10 +74,10 @@ class Run:
         if keep is not None and keep < 1:
             raise UsageError("bad_count", option="keep", value=keep)
         self._origin = Origin(Path(folder), resume, dict(config or {}), data, allow_changed_data, keep)
-        self._seed = torch.initial_seed() if seed is None else seed
+        self._seed = torch.initial_seed() if seed is None else _whole(seed)
         tracked = Tracked()
         self._parts = Parts(tracked, History(best, best_mode), UserState(), Gradients(tracked), Cursor())
-        self._loop = Loop(self._parts, triggers, budget, self._begin)
+        self._loop = Loop(self._parts, triggers, budget, self._begin, starts_over=os.fspath(resume) == "never")
         self._loaders: dict[int, tuple[DataLoader[Any], ResumableLoader]] = {}
 
     def track(self, **objects: Any) -> None:
@@ -234,6 +235,14 @@ class Batches:
 
     def __iter__(self) -> Iterator[Any]:
         return self._iterate()
+
+
+def _whole(seed: object) -> int:
+    """Python's own integer: one of NumPy's 32 bits is another value once a checkpoint has held it."""
+    try:
+        return operator.index(seed)  # type: ignore[arg-type]
+    except TypeError as error:
+        raise UsageError("bad_seed", value=repr(seed)) from error
 
 
 def _give_log_a_console() -> None:

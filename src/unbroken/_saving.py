@@ -11,7 +11,7 @@ from typing import Any
 from unbroken import __version__, messages
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import human
-from unbroken.errors import DiskError
+from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError, UnsavableStateError
 from unbroken.loop.cursor import Cursor
 from unbroken.loop.observed import Observer
 from unbroken.state.encoding import decode
@@ -20,6 +20,7 @@ from unbroken.state.history import History
 from unbroken.state.snapshot import copy_to_host
 from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState
+from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.retention import Policy
@@ -59,6 +60,7 @@ class Saver:
         self._writer = Writer(folder)
         self._policy = policy
         self._protected = protected
+        self._not_copied: DiskError | None = None
         self._parts = parts
         self.facts = dict(facts)
         self.observer: Observer | None = None
@@ -75,7 +77,8 @@ class Saver:
 
     @property
     def failure(self) -> DiskError | None:
-        return self._writer.failure
+        """Why the newest state is not safe on disk; None if it is."""
+        return self._not_copied or self._writer.failure
 
     def snapshot(
         self,
@@ -85,8 +88,11 @@ class Saver:
         in_epoch: bool,
         passes: Mapping[str, Any],
         stop_requested: str | None,
-    ) -> dict[str, Any]:
-        """A whole copy of the state at this moment, in host memory, independent of the live objects."""
+    ) -> dict[str, Any] | None:
+        """A whole copy of the state at this moment, in host memory, independent of the live objects.
+
+        None, and an error in the log, where it can't be copied: training goes on, and the next save tries again.
+        """
         parts = self._parts
         own = {
             **self.facts,
@@ -119,17 +125,42 @@ class Saver:
             timestamp=datetime.now().strftime("%Y-%m-%d %H:%M:%S"),
             own=own,
         )
-        copied: dict[str, Any] = copy_to_host(payload)
-        return copied
+        self._not_copied = None
+        try:
+            copied: dict[str, Any] = copy_to_host(payload)
+        except (UnsavableStateError, MemoryError, OSError) as error:
+            self._not_copied = DiskError("state_not_copied", reason=str(error) or type(error).__name__)
+        else:
+            return copied
+        _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
+        return None
 
-    def save(self, payload: dict[str, Any], *names: Path) -> None:
-        """Hand a snapshot to the writer, under these names; waits while an earlier save is being written."""
-        self._lock.renew()
-        self._writer.submit(SaveJob(payload, names, self._policy, self._protected))
-        self.saved_step = payload[keys.OWN]["step"]
+    def save(self, payload: dict[str, Any] | None, *names: Path) -> None:
+        """Hand a snapshot to the writer, under these names; waits while an earlier save is being written.
+
+        None, a snapshot that failed, counts as a save: so that it is not tried again at every batch.
+        """
+        self.saved_step = self._parts.cursor.step if payload is None else payload[keys.OWN]["step"]
         self._saved_at = time.monotonic()
-        if self.observer is not None:
-            self.observer.saving(self.saved_step, payload[keys.OWN]["reason"])
+        if payload is not None:
+            self._lock.renew()
+            self._writer.submit(SaveJob(payload, names, self._policy, self._protected))
+            if self.observer is not None:
+                self.observer.saving(self.saved_step, payload[keys.OWN]["reason"])
+
+    def continues(self, payload: Mapping[str, Any]) -> bool:
+        """Whether ``payload`` is of the branch that is being saved, not of one it has left."""
+        own = payload[keys.OWN]
+        return all(own[name] == self.facts[name] for name in ("run_id", "branch"))
+
+    def holds(self, path: Path, payload: Mapping[str, Any]) -> bool:
+        """Whether the file ``path`` has the state of ``payload``."""
+        try:
+            there = manifests.describe(self.folder, path).progress
+        except (CheckpointDamagedError, DiskError, NothingToResumeError):
+            return False
+        here = keys.progress_of(payload)
+        return (there.run_id, there.order) == (here.run_id, here.order)
 
     def restore(self, payload: Mapping[str, Any]) -> None:
         """Put the state of a checkpoint back into the live objects, all but the random streams.
@@ -139,18 +170,13 @@ class Saver:
         """
         restore_parts(self._parts, payload)
 
-    def wait_until_free(self) -> None:
-        """Before a snapshot: so that never more than one copy of the state waits to be written."""
-        self._writer.wait()
-        self._report()
-
     def wait(self) -> None:
         """Until all that was handed over is on disk, or has failed; says which."""
         self._writer.wait()
         self._report()
 
     def finish(self) -> None:
-        """As ``wait``; raises the DiskError if the last state is not safe on disk."""
+        """As ``wait``; raises the error if the last state is not safe on disk."""
         self.wait()
         if self.failure is not None:
             raise self.failure
@@ -175,12 +201,20 @@ class Saver:
                 _log.debug(messages.text("saved", names=names, size=human(report.size), seconds=seconds))
 
 
-def restore_parts(parts: Parts, payload: Mapping[str, Any]) -> None:
-    """As ``Saver.restore``; for a plain file without our own key, only what its ten keys hold."""
+def restore_parts(parts: Parts, payload: Mapping[str, Any], *, prologue_follows: bool = False) -> None:
+    """As ``Saver.restore``; for a plain file without our own key, only what its ten keys hold.
+
+    ``prologue_follows``: the code at an epoch's start runs next, and then the state is restored once more.
+    """
     own = keys.own_of(payload)
     histories = keys.histories_of(payload)
     best = own.get("best")
-    parts.tracked.restore(keys.states_of(payload), own.get("optimizer_parameters"), own.get("extras"))
+    parts.tracked.restore(
+        keys.states_of(payload),
+        own.get("optimizer_parameters"),
+        own.get("extras"),
+        prologue_follows=prologue_follows,
+    )
     parts.history.restore(
         {metric: histories[metric] for metric in own.get("metrics", histories)},
         payload[keys.BEST_CORR],

@@ -12,7 +12,10 @@ from tests.cli.conftest import Command
 from tests.cli.damage import cut, rot
 from tests.small_disk import mounted
 from tests.store.states import put, put_with_manifest, same, state
+from unbroken.cli.backup import Pair, copy_one
+from unbroken.disk.digest import file_digest
 from unbroken.disk.lock import FolderLock
+from unbroken.errors import CheckpointDamagedError, NothingToResumeError
 from unbroken.store import lineage, load
 from unbroken.store.aside import archive_run
 from unbroken.store.folder import CheckpointFolder
@@ -113,6 +116,53 @@ def test_files_without_manifests_are_verified_and_described(
     put(folder.latest, state(3))
     assert unbroken("backup", folder.path, backup.path).code == 0
     assert unbroken("list", backup.path).row("checkpoint_latest.pth")[-1] == "good"
+
+
+def test_a_manifest_of_an_older_file_is_not_taken_along(
+    folder: CheckpointFolder, backup: CheckpointFolder, unbroken: Command
+) -> None:
+    put_with_manifest(folder, folder.latest, state(3))
+    put(folder.latest, state(4))
+    assert unbroken("backup", folder.path, backup.path).code == 0
+    assert unbroken("list", backup.path).row("checkpoint_latest.pth")[1] == "4"
+
+
+class TestReplacedSinceItWasRead:
+    """The trainer does not wait for a backup; neither do people who copy files by hand."""
+
+    @pytest.fixture
+    def pair(self, run: CheckpointFolder, backup: CheckpointFolder, unbroken: Command) -> Pair:
+        unbroken("backup", run.path, backup.path)
+        put_with_manifest(run, run.latest, state(15, 5))
+        size, digest = run.latest.stat().st_size, file_digest(run.latest)
+        return Pair(run, backup, run.latest.name, Path(run.latest.name), size, digest, unchanged=False)
+
+    def test_by_a_newer_state(
+        self, run: CheckpointFolder, backup: CheckpointFolder, pair: Pair, unbroken: Command
+    ) -> None:
+        put_with_manifest(run, run.latest, state(15, 6))
+        copy_one(pair)
+        assert contents(backup) == contents(run)
+        assert unbroken("list", backup.path).row("checkpoint_latest.pth")[1:4] == ["15", "6/10", "156"]
+        assert sorted(path.name for path in backup.internal.iterdir()) == ["lock", "manifests", "run.json"]
+
+    def test_by_damage(self, run: CheckpointFolder, backup: CheckpointFolder, pair: Pair) -> None:
+        before = contents(backup)
+        cut(run.latest)
+        with pytest.raises(CheckpointDamagedError):
+            copy_one(pair)
+        assert contents(backup) == before
+        backup.latest.unlink()
+        with pytest.raises(CheckpointDamagedError):
+            copy_one(pair)
+        assert not backup.latest.exists()
+
+    def test_by_nothing(self, run: CheckpointFolder, backup: CheckpointFolder, pair: Pair) -> None:
+        before = contents(backup)
+        run.latest.unlink()
+        with pytest.raises(NothingToResumeError):
+            copy_one(pair)
+        assert contents(backup) == before
 
 
 def test_another_run_in_the_backup_moves_aside(

@@ -1,10 +1,12 @@
 """The command as a whole: exit codes, one line for an error, both languages, and how little it starts."""
 
 import os
+import pty
 import re
 import resource
 import subprocess
 import sys
+import termios
 from collections.abc import Callable
 from pathlib import Path
 from string import Formatter
@@ -153,6 +155,27 @@ def test_nobody_reads_to_the_end(run: CheckpointFolder) -> None:
     done = subprocess.run([sys.executable, "-m", "unbroken", "list"], stdout=writing, stderr=subprocess.PIPE, text=True)
     os.close(writing)
     assert (done.returncode, done.stderr) == (141, "")
+
+
+def test_a_terminal_of_80_columns_breaks_no_name(run: CheckpointFolder) -> None:
+    keyboard, terminal = pty.openpty()
+    termios.tcsetwinsize(terminal, (24, 80))
+    env = {**os.environ, "NO_COLOR": "1", "TERM": "xterm"}
+    env.pop("COLUMNS", None)
+    with subprocess.Popen([sys.executable, "-m", "unbroken", "list"], stdout=terminal, env=env) as process:
+        os.close(terminal)
+        shown = b""
+        try:
+            while chunk := os.read(keyboard, 4096):
+                shown += chunk
+        except OSError:  # the other end is closed
+            pass
+        assert process.wait() == 0
+    os.close(keyboard)
+    table = shown.decode().replace("\x1b[1m", "").replace("\x1b[0m", "").split("good: as sealed")[0]
+    assert max(map(len, table.splitlines())) <= 80
+    assert all(f"{path.name} " in table for path in run.checkpoints())
+    assert table.count("2026-01-02") == len(run.checkpoints())
 
 
 def test_columns_of_chinese_line_up(run: CheckpointFolder, unbroken: Command) -> None:

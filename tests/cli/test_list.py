@@ -38,7 +38,7 @@ def test_a_row_says_where_training_stood(run: CheckpointFolder, unbroken: Comman
     size = f"{run.latest.stat().st_size / 1000:.1f}"
     cells = unbroken("list").row("checkpoint_latest.pth")
     assert cells[:4] == ["checkpoint_latest.pth", "15", "4/10", "154"]
-    assert cells[4:] == ["1.500000", "(epoch", "15)", size, "kB", "2026-01-02", "03:04:05", "good"]
+    assert cells[4:] == ["1.500000", "(15)", size, "kB", "2026-01-02", "03:04:05", "good"]
     assert unbroken("list").row("checkpoint_epoch_5.pth")[:4] == ["checkpoint_epoch_5.pth", "5", "-", "50"]
 
 
@@ -99,6 +99,16 @@ def test_runs_and_branches_are_told_apart(folder: CheckpointFolder, unbroken: Co
     assert said.row("checkpoint_latest.pth")[-2:] == ["1", "run-a"]
     assert said.row("checkpoint_epoch_9.pth")[-2:] == ["0", "run-a"]
     assert said.row("other.pth")[-2:] == ["0", "run-b"]
+
+
+def test_the_folders_own_run_comes_first(run: CheckpointFolder, unbroken: Command) -> None:
+    later = state(1, run="run-0")
+    later["timestamp"] = "2027-01-01 00:00:00"
+    put_with_manifest(run, run.path / "other.pth", later)
+    assert names(unbroken("list").out)[0] == "checkpoint_latest.pth"
+    assert names(unbroken("list").out)[-1] == "other.pth"
+    run.run_json.unlink()
+    assert names(unbroken("list").out)[0] == "other.pth"
 
 
 def test_several_runs_and_no_record_are_listed_all_the_same(folder: CheckpointFolder, unbroken: Command) -> None:

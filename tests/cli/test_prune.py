@@ -105,6 +105,16 @@ def test_damage_that_a_glance_does_not_see_counts_for_nothing(run: CheckpointFol
     assert numbered(run) == [10, 15]
 
 
+def test_damage_seen_at_a_glance_is_named_and_left(run: CheckpointFolder, unbroken: Command) -> None:
+    cut(run.epoch(5))
+    done = unbroken("prune", "--keep", "1", "--yes", "--json").json
+    assert (done["deleted"], [entry["file"] for entry in done["damaged"]]) == (
+        ["checkpoint_epoch_10.pth"],
+        ["checkpoint_epoch_5.pth"],
+    )
+    assert numbered(run) == [5, 15]
+
+
 def test_the_best_and_the_one_a_branch_began_from_stay(folder: CheckpointFolder, unbroken: Command) -> None:
     curve = [0.1, 0.9, 0.2, 0.2, 0.2, 0.2]
     for epoch in (1, 2, 3):

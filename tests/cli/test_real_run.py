@@ -27,7 +27,7 @@ def train(folder: str, lr: float) -> None:
 def test_list_show_diff_resume_point(unbroken: Command) -> None:
     for folder, lr in (("one", 0.1), ("same", 0.1), ("other", 0.2)):
         train(folder, lr)
-    assert unbroken("list", "one").row("checkpoint_epoch_3.pth")[1:6] == ["3", "-", "6", "3.000000", "(epoch"]
+    assert unbroken("list", "one").row("checkpoint_epoch_3.pth")[1:6] == ["3", "-", "6", "3.000000", "(3)"]
     assert unbroken("resume-point", "one", "--json").json["chosen"]["next_epoch"] == 4
     assert unbroken("verify", "one").code == 0
     shown = unbroken("show", "one/checkpoint_latest.pth")

@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cli.conftest import Command
-from tests.cli.damage import cut
+from tests.cli.damage import cut, rot
 from tests.store.states import folder_in_memory, put_with_manifest, state
 from unbroken.cli import resume_point
 from unbroken.errors import CheckpointDamagedError
@@ -15,6 +15,8 @@ from unbroken.store import lineage
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.payload import ForkPoint
 from unbroken.store.record import RunRecord, write_run_record
+
+HEALTH = st.sampled_from(["good", "cut", "rotten"])
 
 
 def test_the_newest(run: CheckpointFolder, unbroken: Command) -> None:
@@ -98,16 +100,18 @@ def test_nothing_but_other_weights(folder: CheckpointFolder, unbroken: Command, 
 
 @settings(deadline=None, max_examples=40)
 @given(
-    st.dictionaries(st.integers(1, 6), st.tuples(st.integers(0, 9), st.integers(0, 1), st.booleans()), min_size=1),
+    st.dictionaries(st.integers(1, 6), st.tuples(st.integers(0, 9), st.integers(0, 1), HEALTH), min_size=1),
 )
-def test_it_is_what_a_resume_takes(files: dict[int, tuple[int, int, bool]]) -> None:
+def test_it_is_what_a_resume_takes(files: dict[int, tuple[int, int, str]]) -> None:
     """For any files, branches and damage: the choice is that of the resume, and every file has one verdict."""
     with folder_in_memory() as folder:
-        for number, (batch, branch, damaged) in files.items():
+        for number, (batch, branch, health) in files.items():
             parent = ForkPoint("run-a", 0, 3, 0, 30) if branch else None
             path = put_with_manifest(folder, folder.epoch(number), state(number, batch, branch=branch, parent=parent))
-            if damaged:
+            if health == "cut":
                 cut(path)
+            elif health == "rotten":
+                rot(path, branch * 1000.0 + number * 10 + batch)
         found = lineage.explain(folder)
         others = [other.name for other in resume_point.not_taken(found)]
         chosen = [found.chosen.name] if found.chosen else []

@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parents[2]
 DONE, USAGE, NOTHING_TO_RESUME, REFUSED, DAMAGED, NOT_ON_DISK, STOPPED = 0, 2, 3, 4, 5, 74, 75
 
 # What a shell or a scheduler may have set, and what the commands listen to.
-_HEARD = ("LC_ALL", "LC_MESSAGES", "LANG", "SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT", "COLUMNS", "PYTHONPATH")
+_HEARD = ("LC_ALL", "LC_MESSAGES", "LANG", "SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT", "COLUMNS")
 _PATIENCE = 120.0
 
 
@@ -121,6 +121,13 @@ class Running:
         wanted = self.saves(name) + count
         self._wait(lambda: self._renamed.count(name) >= wanted, f"did not save {name} {count} times")
 
+    def wait_until_computed(self, seconds: float) -> None:
+        """Until its main thread has used so much more processor time: so far it has come, however busy the machine."""
+        used = Path(f"/proc/{self.pid}/task/{self.pid}/schedstat")
+        wanted = int(used.read_text().split()[0]) + seconds * 1e9
+        while int(used.read_text().split()[0]) < wanted:
+            assert self._process.poll() is None, f"ended: {self.out[-2000:]}"
+
     def saves(self, name: str = "checkpoint_latest.pth") -> int:
         """How often ``name`` has been replaced so far."""
         self._take()
@@ -172,12 +179,15 @@ class Running:
         self._watch.close()
 
 
-def digests(folder: Path) -> dict[str, str]:
-    """Every file below ``folder`` by a digest of its content; the log may grow, and the lock names its last holder."""
+def digests(folder: Path, *but: str) -> dict[str, str]:
+    """Every file below ``folder`` by a digest of its content; the log may grow, and the lock names its last holder.
+
+    ``but`` names files to leave out too.
+    """
     return {
         str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
         for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name not in ("training.log", "lock")
+        if path.is_file() and path.name not in ("training.log", "lock", *but)
     }
 
 
@@ -200,4 +210,6 @@ def _argv(words: tuple[str, ...]) -> list[str]:
 
 def _environment(variables: Mapping[str, str] | None) -> dict[str, str]:
     kept = {name: value for name, value in os.environ.items() if name not in _HEARD}
-    return {**kept, "UNBROKEN_LANG": "en", "OMP_NUM_THREADS": "1", **(variables or {})}
+    path = os.pathsep.join(filter(None, [(variables or {}).get("PYTHONPATH"), kept.get("PYTHONPATH")]))
+    given = {**(variables or {}), **({"PYTHONPATH": path} if path else {})}
+    return {**kept, "UNBROKEN_LANG": "en", "OMP_NUM_THREADS": "1", **given}

@@ -13,9 +13,9 @@ import pytest
 import unbroken
 from tests.contract.commands import ROOT, Ended, Running, run
 
-# The flags of the runs that are compared with each other: 12 epochs of 13 batches.
+# The flags of the runs that are compared with each other: 12 epochs of 25 batches.
 EPOCHS = 12
-TASK = ("--data", "panel.csv", "--epochs", str(EPOCHS), "--batch-size", "16")
+TASK = ("--data", "panel.csv", "--epochs", str(EPOCHS), "--batch-size", "8")
 
 Copy = Callable[["Trained"], Path]
 Site = Callable[[str], dict[str, str]]
@@ -93,13 +93,14 @@ def finished(tmp_path_factory: pytest.TempPathFactory) -> Trained:
 
 @pytest.fixture(scope="session")
 def interrupted(tmp_path_factory: pytest.TempPathFactory, site: Site) -> Trained:
-    """The same, saved every 5 steps too, and ended by a SIGTERM among the batches of an epoch."""
+    """The same of a user who reads Chinese, saved every 5 steps too, ended by a SIGTERM among an epoch's batches."""
     for _ in range(3):  # the few moments between two epochs are no place inside one
         folder = _fresh(tmp_path_factory.mktemp("interrupted"))
         steps = ("--checkpoint-every-steps", "5")
-        with Running(folder, "Training.py", *TASK, *steps, variables=site("1.0")) as trainer:
-            trainer.wait_until_said(f"epoch 6/{EPOCHS}")
-            trainer.wait_for_saves(2)
+        variables = {**site("1.0"), "UNBROKEN_LANG": "zh"}
+        with Running(folder, "Training.py", *TASK, *steps, variables=variables) as trainer:
+            trainer.wait_until_said(f"第 6/{EPOCHS} 轮")
+            trainer.wait_until_computed(0.03)  # some ten of its batches
             trainer.send(signal.SIGTERM)
             trained = Trained(folder, trainer.end(), trainer.saves())
         assert trained.ended.code == 75, trained.ended.said
@@ -119,11 +120,48 @@ def resumed(tmp_path_factory: pytest.TempPathFactory, interrupted: Trained, site
 
 
 @pytest.fixture(scope="session")
+def by_hand(tmp_path_factory: pytest.TempPathFactory, interrupted: Trained, site: Site) -> Trained:
+    """Instead of that, ``python Training.py --resume ./checkpoints/checkpoint_latest.pth`` for one epoch.
+
+    With another learning rate, in an environment that has changed, by a user who reads Chinese.
+    """
+    folder = tmp_path_factory.mktemp("by_hand") / "work"
+    shutil.copytree(interrupted.folder, folder)
+    next_epoch = interrupted.payload("latest")["epoch"] + 1
+    resume = ("--resume", "./checkpoints/checkpoint_latest.pth")
+    changed = ("--epochs", str(next_epoch), "--lr", "0.001", "--threads", "2")
+    variables = {**site("2.0"), "UNBROKEN_LANG": "zh"}
+    ended = run(folder, "Training.py", *resume, *changed, variables=variables)
+    assert ended.code == 0, ended.said
+    return Trained(folder, ended)
+
+
+@pytest.fixture(scope="session")
+def from_epoch_10(tmp_path_factory: pytest.TempPathFactory, finished: Trained) -> Trained:
+    """``python Training.py --resume ./checkpoints/checkpoint_epoch_10.pth`` in the folder of the finished run."""
+    folder = tmp_path_factory.mktemp("from_epoch_10") / "work"
+    shutil.copytree(finished.folder, folder)
+    ended = run(folder, "Training.py", "--resume", "./checkpoints/checkpoint_epoch_10.pth")
+    assert ended.code == 0, ended.said
+    return Trained(folder, ended)
+
+
+@pytest.fixture(scope="session")
 def barely_begun(tmp_path_factory: pytest.TempPathFactory) -> Trained:
     """A run whose time budget was over before its first batch."""
     folder = _fresh(tmp_path_factory.mktemp("barely"))
     ended = run(folder, "Training.py", *TASK, "--stop-after", "0.001s")
     assert ended.code == 75, ended.said
+    return Trained(folder, ended)
+
+
+@pytest.fixture(scope="session")
+def requeued(tmp_path_factory: pytest.TempPathFactory, barely_begun: Trained) -> Trained:
+    """The command that starts a run, started again by a scheduler in the folder of that run."""
+    folder = tmp_path_factory.mktemp("requeued") / "work"
+    shutil.copytree(barely_begun.folder, folder)
+    ended = run(folder, "Training.py", *TASK, "--epochs", "1", variables={"SLURM_RESTART_COUNT": "1"})
+    assert ended.code == 0, ended.said
     return Trained(folder, ended)
 
 

@@ -88,7 +88,10 @@ def test_a_longer_run_goes_on_where_the_shorter_ended(here: Path, panel_file: Pa
     assert train(panel_file, "--epochs", "2") == 0
     assert go_on("--epochs", "4") == 0
     assert Path("results.json").read_bytes() == expected
+    assert go_on() == 0
+    assert Path("results.json").read_bytes() == expected
     said = log_lines()
+    assert any("complete already (4 epochs)" in line for line in said)
     start = next(number for number, line in enumerate(said) if "恢复训练，从 epoch 3 开始" in line)
     assert re.search(r"当前最佳相关系数: -?0\.\d{6} \(epoch \d\)$", said[start + 1])
     assert any("epochs: 2 → 4" in line for line in said[start:])
@@ -107,6 +110,7 @@ def test_a_rate_given_on_a_resume_is_used(here: Path, panel_file: Path) -> None:
     assert go_on("--epochs", "2", "--lr", "1e-4") == 0
     payload = unbroken.load("checkpoints/checkpoint_latest.pth")
     assert payload["optimizer_state_dict"]["param_groups"][0]["lr"] == 1e-4
+    assert sum("Learning rate 0.0001" in line for line in log_lines()) == 1
     assert go_on("--epochs", "3") == 0  # and the run keeps it
     payload = unbroken.load("checkpoints/checkpoint_latest.pth")
     assert payload["optimizer_state_dict"]["param_groups"][0]["lr"] == 1e-4
@@ -175,13 +179,13 @@ def start(*argv: str, script: str = "Training.py") -> subprocess.Popen[str]:
 
 def test_stopped_in_an_epoch_and_resumed_in_another_process(here: Path, panel_file: Path) -> None:
     """A SIGTERM, then a SIGKILL, both in the middle of an epoch; the end has the bits of an undisturbed run."""
-    flags = ["--epochs", "6", "--checkpoint-every-steps", "1", "--lang", "zh"]
+    flags = ["--epochs", "4", "--checkpoint-every-steps", "1", "--lang", "zh"]
     assert train(panel_file, *flags) == 0
     undisturbed = Path("results.json").read_bytes(), weights()
 
     for script, line, sent, code in (
-        ("Training.py", "第 2/6 轮", signal.SIGTERM, 75),
-        ("resume_training.py", "第 4/6 轮", signal.SIGKILL, -signal.SIGKILL),
+        ("Training.py", "第 1/4 轮", signal.SIGTERM, 75),
+        ("resume_training.py", "第 2/4 轮", signal.SIGKILL, -signal.SIGKILL),
     ):
         argv = ["--data", str(panel_file), *TINY, *flags] if script == "Training.py" else []
         with start(*argv, script=script) as process:
@@ -190,8 +194,8 @@ def test_stopped_in_an_epoch_and_resumed_in_another_process(here: Path, panel_fi
                 if line in printed:
                     process.send_signal(sent)
                     break
-            process.stdout.read()
-            assert process.wait() == code
+            rest = process.stdout.read()
+            assert process.wait() == code, rest
     assert go_on() == 0
     assert Path("results.json").read_bytes() == undisturbed[0]
     assert all(torch.equal(value, weights()[name]) for name, value in undisturbed[1].items())

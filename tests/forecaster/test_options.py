@@ -29,8 +29,9 @@ def test_what_belongs_to_a_process_is_not_taken_over() -> None:
     assert continued({}, saved, SOURCE) == continued({}, SAVED, SOURCE)
 
 
-def test_unknown_parameters_of_another_version_are_left() -> None:
-    assert continued({}, {"epochs": 3, "momentum": 0.9}, SOURCE).epochs == 3
+def test_parameters_of_another_script_are_left() -> None:
+    saved = {"epochs": 3, "momentum": 0.9, "lr": "fast", "seed": True, "amp": 1, "keep": None}
+    assert continued({}, saved, SOURCE) == Options(epochs=3)
 
 
 @pytest.mark.parametrize(

@@ -84,6 +84,24 @@ def test_a_suspended_stock_has_a_finite_label() -> None:
     assert labels(flat, "volatility")[0] == pytest.approx(np.log(1e-4))
 
 
+def test_features_by_hand(panel: Panel) -> None:
+    bars = bars_of(panel, slice(0, 200))
+    features, day = bar_features(bars), 90
+    opened, high, low, close, volume, adjusted = (bars[column][day] for column in FEATURES)
+    before = bars["adjusted"][day - 1]
+    logs = [
+        np.log(opened * adjusted / close / before),
+        np.log(high / opened),
+        np.log(low / opened),
+        np.log(close / opened),
+        np.log(adjusted / before),
+    ]
+    roots = [np.sign(value) * np.sqrt(abs(value)) for value in logs]
+    surprise = np.log1p(volume) - np.mean(np.log1p(bars["volume"][day - 59 : day + 1]))
+    assert features[day] == pytest.approx([*roots[:4], surprise, roots[4]], rel=1e-9)
+    assert not features[0].any()
+
+
 @pytest.mark.parametrize("target", TARGETS)
 @given(day=st.integers(1, 170))
 @settings(max_examples=25, deadline=None)

@@ -33,7 +33,7 @@ Sample = tuple[Tensor, Tensor]
 
 
 class Noisy(Dataset[Sample]):
-    """Windows of a fixed series, augmented anew each time; ``delay`` is a slow disk, in seconds per sample."""
+    """Windows of a fixed series, augmented anew each time; ``delay`` is a slow disk: seconds per sample."""
 
     def __init__(self, count: int, seed: int, *, augment: bool, delay: float, tell: bool = False) -> None:
         fixed = torch.Generator().manual_seed(seed)
@@ -104,7 +104,9 @@ def main() -> None:
         num_workers=options.workers,
         persistent_workers=options.persistent,
     )
-    validation_loader = DataLoader(Noisy(40, 2, augment=False, delay=options.delay), batch_size=16)
+    validation_loader = DataLoader(
+        Noisy(40, 2, augment=False, delay=options.delay), batch_size=16, num_workers=options.validation_workers
+    )
 
     model = Net()
     average = Average(model)
@@ -183,6 +185,7 @@ def validate(model: nn.Module, loader: DataLoader[Sample]) -> tuple[float, float
     total, outputs, truths = 0.0, [], []
     with torch.no_grad():
         for windows, targets in loader:
+            say("validating")
             predictions = model(windows) + 0.01 * torch.randn(len(targets))
             total += nn.functional.mse_loss(predictions, targets, reduction="sum").item()
             outputs.append(predictions)
@@ -208,6 +211,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--persistent", action="store_true")
     parser.add_argument("--delay", type=float, default=0.0)
+    parser.add_argument("--validation-workers", type=int, default=0)
     parser.add_argument("--tell-loads", action="store_true")
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--every-steps", type=int, default=4)

@@ -8,7 +8,7 @@ import pytest
 
 from tests.kill.conftest import Reference
 from tests.kill.matrix import IN_PROCESS, PERSISTENT, PROGRAMS, WORKERS, drawn, schedules
-from tests.kill.toolkit import KINDS, Kind, Nursery, Outcome, Program, moments, run_to_its_end
+from tests.kill.toolkit import KINDS, Interruption, Kind, Moment, Nursery, Outcome, Program, moments, run_to_its_end
 
 
 def must_be_equal(outcome: Outcome, reference: Outcome) -> None:
@@ -16,6 +16,12 @@ def must_be_equal(outcome: Outcome, reference: Outcome) -> None:
     parted = outcome.differences(reference)
     lines = [*outcome.problems, *map(str, parted[:5])]
     assert not lines, f"{len(parted)} names differ\n{outcome.story()}\n" + "\n".join(lines)
+
+
+def steps_trained(outcome: Outcome) -> Counter[str]:
+    """How often each step was trained, over all attempts."""
+    lines = [line for attempt in outcome.attempts for line in attempt.lines if line.startswith("trained ")]
+    return Counter(line.partition(" = ")[0] for line in lines)
 
 
 @pytest.mark.parametrize("program", [WORKERS, PERSISTENT], ids=["workers", "persistent workers"])
@@ -37,6 +43,30 @@ def test_a_few_kills(
     outcome = run_to_its_end(nursery, program, tmp_path / "run", kills)
     must_be_equal(outcome, reference(program))
     assert len(outcome.delivered) >= 2, outcome.story()
+
+
+def test_the_steps_done_again_are_proven_equal_in_the_log(
+    nursery: Nursery, reference: Reference, tmp_path: Path
+) -> None:
+    line = "batch 2 7"
+    kill = Interruption(Moment(line, f"{line} "), hold=line)
+    outcome = run_to_its_end(nursery, IN_PROCESS, tmp_path / "run", [kill])
+    again = sum(times == 2 for times in steps_trained(outcome).values())
+    assert again >= 2
+    must_be_equal(outcome, reference(IN_PROCESS))
+    assert f"已重放 {again} 步，与中断前逐位一致" in outcome.attempts[1].log
+
+
+@pytest.mark.parametrize(
+    "event", [r"create checkpoints/\.checkpoint_epoch_2", r"rename checkpoints/checkpoint_epoch_2"]
+)
+def test_a_kill_between_the_names_of_one_save_costs_none_of_them(
+    nursery: Nursery, reference: Reference, tmp_path: Path, event: str
+) -> None:
+    """Latest is durable and its copies are not: the numbered file and the best of that epoch are made up for."""
+    outcome = run_to_its_end(nursery, IN_PROCESS, tmp_path / "run", [Interruption(Moment(event, event))])
+    assert len(outcome.delivered) == 1
+    must_be_equal(outcome, reference(IN_PROCESS))
 
 
 @pytest.mark.slow

@@ -41,6 +41,7 @@ def test_an_exact_loop_ends_as_if_never_killed(nursery: Nursery, reference: Refe
     assert outcome.differences(reference(EXACT)) == []
 
 
+@pytest.mark.slow
 def test_a_new_interpreter_does_what_a_forked_one_does(nursery: Nursery, reference: Reference, tmp_path: Path) -> None:
     outcome = run_to_its_end(nursery, Program(SCRIPT, fresh=True), tmp_path / "run", [after("batch 2 3")])
     assert outcome.starts == 2

@@ -83,6 +83,54 @@ def a_loop_inside_each_step(run: unbroken.Run, train: Callable[..., None]) -> No
             train(x, *[y for y, _ in run.batches(short)])
 
 
+def a_part_of_a_loop_inside_each_step(run: unbroken.Run, train: Callable[..., None]) -> None:
+    a = DataLoader(data(), batch_size=4, shuffle=True)
+    b = DataLoader(data(40), batch_size=4, shuffle=True)
+    for _ in run.epochs(2):
+        for x, _ in run.batches(a):
+            parts = []
+            for y, _ in run.batches(b):
+                parts.append(y)
+                if len(parts) == 2:
+                    break
+            train(x, *parts)
+
+
+def a_part_of_the_epoch_by_next(run: unbroken.Run, train: Callable[..., None]) -> None:
+    a = DataLoader(data(), batch_size=4, shuffle=True)
+    for _ in run.epochs(3):
+        batches = iter(run.batches(a))
+        run.state["done"] = 0
+        while run.state["done"] < 3:
+            x, _ = next(batches)
+            run.state["done"] += 1
+            train(x)
+
+
+def second_loader_by_next_across_epochs(run: unbroken.Run, train: Callable[..., None]) -> None:
+    a = DataLoader(data(), batch_size=4, shuffle=True)
+    b = DataLoader(data(40), batch_size=4, shuffle=True)
+    others: Iterator[Any] = iter(())
+    for _ in run.epochs(3):
+        for x, _ in run.batches(a):
+            try:
+                y = next(others)[0]
+            except StopIteration:
+                others = iter(run.batches(b))
+                y = next(others)[0]
+            train(x, y)
+
+
+def two_loops_over_epochs(run: unbroken.Run, train: Callable[..., None]) -> None:
+    a = DataLoader(data(), batch_size=4, shuffle=True)
+    for _ in run.epochs(1):
+        for x, _ in run.batches(a):
+            train(x)
+    for _ in run.epochs(3):
+        for x, _ in run.batches(a):
+            train(2 * x)
+
+
 def over_an_iterable(workers: int) -> Body:
     def body(run: unbroken.Run, train: Callable[..., None]) -> None:
         loader = DataLoader(Stream(), batch_size=4, num_workers=workers)
@@ -102,6 +150,10 @@ BODIES: dict[str, Body] = {
     "second_loader_by_next": second_loader_by_next,
     "second_loader_in_circles": second_loader_in_circles,
     "a_loop_inside_each_step": a_loop_inside_each_step,
+    "a_part_of_a_loop_inside_each_step": a_part_of_a_loop_inside_each_step,
+    "a_part_of_the_epoch_by_next": a_part_of_the_epoch_by_next,
+    "second_loader_by_next_across_epochs": second_loader_by_next_across_epochs,
+    "two_loops_over_epochs": two_loops_over_epochs,
     "over_an_iterable": over_an_iterable(0),
     "over_an_iterable_workers": over_an_iterable(2),
 }

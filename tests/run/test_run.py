@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import nn
@@ -436,9 +437,28 @@ def test_the_seed_of_the_first_process_stays(tmp_path: Path) -> None:
     assert second.run.seed == 77
 
 
+def test_a_seed_of_numpys_is_the_same_after_a_resume(tmp_path: Path) -> None:
+    """Seeds that NumPy's SeedSequence makes have 32 bits, and a type of their own."""
+    whole = Trial(tmp_path / "whole", seed=np.uint32(7)).train(EPOCHS).result()
+    with pytest.raises(BrokenOffError):
+        Trial(tmp_path / "broken", seed=np.uint32(7), every_steps=1).train(EPOCHS, break_off_at("batch 2 3"))
+    resumed = Trial(tmp_path / "broken", seed=np.uint32(7)).train(EPOCHS)
+    assert type(resumed.run.seed) is int
+    assert equal_bits(resumed.result(), whole) is None
+
+
 @pytest.mark.parametrize(
     "options",
-    [{"every_epochs": 0}, {"every_steps": -1}, {"every": "soon"}, {"every": 0}, {"keep": 0}, {"stop_after": "1 week"}],
+    [
+        {"every_epochs": 0},
+        {"every_steps": -1},
+        {"every": "soon"},
+        {"every": 0},
+        {"keep": 0},
+        {"stop_after": "1 week"},
+        {"seed": 1.5},
+        {"seed": "seven"},
+    ],
 )
 def test_an_argument_out_of_range_is_one_clear_error(tmp_path: Path, options: dict[str, Any]) -> None:
     with pytest.raises(unbroken.UsageError, match=next(iter(options))):
@@ -459,3 +479,64 @@ def test_tracking_too_late_is_a_clear_error(tmp_path: Path) -> None:
             trial.run.track(late=trial.model)
 
     trial.train(1, visit)
+
+
+def test_a_state_that_cannot_be_saved_is_loud_and_training_goes_on(tmp_path: Path, log: Lines) -> None:
+    trial = Trial(tmp_path)
+    notes: list[Any] = []
+    trial.run.state["notes"] = notes
+
+    def visit(place: str) -> None:
+        if place == "batch 2 1":
+            notes.append(object())
+        if place == "batch 4 1":
+            notes.clear()
+
+    trial.train(EPOCHS, visit)
+    assert len(trial.trained) == EPOCHS * PER_EPOCH
+    assert "SAVING FAILED" in log.text and "notes" in log.text
+    assert unbroken.load(tmp_path / "checkpoint_latest.pth")["epoch"] == EPOCHS
+
+
+def test_a_last_state_that_is_not_safe_is_an_error_at_the_end(tmp_path: Path) -> None:
+    trial = Trial(tmp_path)
+    notes: list[Any] = []
+    trial.run.state["notes"] = notes
+    with pytest.raises(unbroken.DiskError) as unsafe:
+        trial.train(2, lambda place: notes.append(object()) if place == "batch 2 1" else None)
+    assert unsafe.value.exit_code == 74
+    assert unbroken.load(tmp_path / "checkpoint_latest.pth")["epoch"] == 1
+
+
+@pytest.mark.parametrize("stop_at", [1, 3, 6, 7, 8, 11])
+def test_layers_unfrozen_in_a_prologue_stay_unfrozen_once(tmp_path: Path, stop_at: int) -> None:
+    def train(folder: Path, stop_at: int | None) -> torch.Tensor:
+        torch.manual_seed(4)
+        model = nn.Sequential(nn.Linear(3, 4), nn.Linear(4, 1))
+        optimizer = torch.optim.Adam(model[1].parameters(), lr=0.05)
+        run = unbroken.Run(folder, every_steps=1, every=None)
+        run.track(model=model, optimizer=optimizer)
+        with run:
+            for epoch in run.epochs(3):
+                if epoch == 2:
+                    optimizer.add_param_group({"params": model[0].parameters(), "lr": 0.01})
+                for x, y in run.batches(DataLoader(data(), batch_size=4, shuffle=True)):
+                    loss = nn.functional.mse_loss(model(x), y)
+                    optimizer.zero_grad()
+                    loss.backward()
+                    optimizer.step()
+                    assert run._loop.saver is not None
+                    run._loop.saver.wait()
+                    if run.step == stop_at:
+                        raise BrokenOffError
+        return torch.cat([p.detach().flatten() for p in model.parameters()])
+
+    with pytest.raises(BrokenOffError):
+        train(tmp_path / "broken", stop_at)
+    assert torch.equal(train(tmp_path / "broken", None), train(tmp_path / "whole", None))
+
+
+def test_a_key_of_the_users_state_that_is_not_text_is_a_clear_error(tmp_path: Path) -> None:
+    keys: Any = unbroken.Run(tmp_path).state
+    with pytest.raises(unbroken.UnsavableStateError, match="must be text"):
+        keys[1] = 2

@@ -7,6 +7,7 @@ import io
 import math
 import random
 import sys
+import types
 from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Any, NamedTuple
 
@@ -128,6 +129,7 @@ def test_the_store_takes_whatever_was_encoded(value: Any) -> None:
     torchfile.write({"value": encode(value, "")}, io.BytesIO())
 
 
+@pytest.mark.filterwarnings("ignore:Sparse")
 def test_what_the_store_writes_of_it_reads_back(tmp_path: Path) -> None:
     state = nn.Sequential(nn.Linear(2, 2), nn.BatchNorm1d(2)).state_dict()
     value = {
@@ -244,6 +246,7 @@ def test_conjugate_and_negative_views_are_resolved() -> None:
         {MARK: "ndarray", "dtype": "<f8", "shape": [2], "order": "C", "data": torch.zeros(8, dtype=torch.uint8)},
         {MARK: "ndarray", "dtype": "<f8", "shape": [-1], "order": "C", "data": torch.zeros(8, dtype=torch.uint8)},
         {MARK: "ndarray", "dtype": "<f8", "shape": [1], "order": "C", "data": "text"},
+        {MARK: "ndarray", "dtype": "O", "shape": [0], "order": "C", "data": torch.zeros(0, dtype=torch.uint8)},
         {MARK: "ndarray"},
         {MARK: "int", "hex": "zz"},
         {MARK: "set", "items": [[1]]},
@@ -274,10 +277,27 @@ def test_no_module_is_imported_and_no_class_called_for_a_name_in_a_file(name: li
     assert "antigravity" not in sys.modules
 
 
+def test_a_lazy_module_is_not_made_to_load(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A module's own ``__getattr__`` is code."""
+    module: Any = types.ModuleType("lazy")
+    asked: list[str] = []
+    module.__getattr__ = lambda name: asked.append(name) or Colour
+    monkeypatch.setitem(sys.modules, "lazy", module)
+    with pytest.raises(ArchitectureChangedError):
+        decode({MARK: "enum", "class": ["lazy", "Colour"], "name": "RED"}, "x")
+    assert asked == []
+
+
 def test_decoded_arrays_can_be_written_to() -> None:
     back = through_a_file(np.arange(3.0))
     back[0] = 7
     assert back.tolist() == [7, 1, 2]
+
+
+def test_arrays_keep_their_order_in_memory() -> None:
+    value = np.asfortranarray(np.arange(6.0).reshape(2, 3))
+    assert through_a_file(value).flags.f_contiguous
+    assert through_a_file(np.arange(6.0).reshape(2, 3)).flags.c_contiguous
 
 
 def test_structured_arrays_come_back() -> None:

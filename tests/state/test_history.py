@@ -198,6 +198,12 @@ def test_a_best_found_by_another_rule_is_judged_anew() -> None:
     assert history.best == Best(5.0, 1)
 
 
+def test_a_plain_scripts_best_that_is_nan_is_judged_anew() -> None:
+    history = History("aucs")
+    history.restore({"aucs": [0.5, math.nan]}, math.nan, 2)
+    assert history.best == Best(0.5, 1)
+
+
 def test_a_plain_scripts_columns_are_brought_to_the_length_of_the_run(caplog: pytest.LogCaptureFixture) -> None:
     history = History("aucs")
     with caplog.at_level(logging.WARNING, "unbroken"):

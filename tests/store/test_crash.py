@@ -121,6 +121,26 @@ def test_a_new_branch_and_what_it_leaves_behind(run: CheckpointFolder) -> None:
     assert places > 10
 
 
+def test_a_second_branch_at_once_after_a_kill_loses_nothing_of_the_first(run: CheckpointFolder) -> None:
+    before = everywhere(run)
+    first = saving(run, state(4, branch=1, parent=FORK), run.latest)
+    second = saving(run, state(2, branch=2, parent=ForkPoint("run-a", 0, 2, 0, 20)), run.latest, run.best)
+    for _ in every_kill(run.path, first):
+        there = everywhere(run)
+        second()
+        assert before | there <= everywhere(run)
+        assert resumed(run) == ("run-a", 2, 2, 0)
+
+
+def test_a_new_branch_takes_the_folder_with_its_first_save(run: CheckpointFolder) -> None:
+    saving(run, state(4, branch=1, parent=FORK), run.latest)()
+    assert [path.name for path in run.checkpoints()] == [
+        "checkpoint_epoch_2.pth",
+        "checkpoint_epoch_4.pth",
+        "checkpoint_latest.pth",
+    ]
+
+
 def test_the_second_save_of_a_branch_killed_anywhere(run: CheckpointFolder) -> None:
     before = everywhere(run)
     put_with_manifest(run, run.previous, state(9))

@@ -119,7 +119,7 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a reference to no storage": (text("module") + b"Q", "store_pickle"),
     "a reference by text": (b"Pdata\n", "store_opcode"),
     "an extension": (b"\x82\x01", "store_opcode"),
-    "a mark remembered": (b"(q\x01h\x01", "store_pickle"),
+    "a mark remembered": (b"(q\x01th\x01Nt\x86", "store_pickle"),
     "numpy": (called("numpy.core.multiarray", "scalar"), "store_numpy"),
     "a whole module pickled": (called("torch.nn.modules.linear", "Linear"), "store_unsupported"),
     "typed storage": (called("torch.storage", "TypedStorage"), "store_unsupported"),
@@ -200,6 +200,18 @@ def _overlapping(raw: bytes) -> bytes:
     return forge.patched(raw, found["archive/data/0"][1] + 42, "I", found["archive/data.pkl"][0])
 
 
+def test_a_member_inside_another_is_refused(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "inner.zip", "w") as file:
+        file.writestr("archive/data/1", bytes(16))
+    inner = (tmp_path / "inner.zip").read_bytes()
+    path = forge.archive(tmp_path / "a.pth", HONEST[0], ("data/0", inner), ("data/1", bytes(16)))
+    torchfile.verify(path)
+    raw = path.read_bytes()
+    entry = forge.entries(raw)["archive/data/1"][1]
+    path.write_bytes(forge.patched(raw, entry + 42, "I", raw.index(inner)))
+    assert refused(path) == "store_member_outside"
+
+
 @pytest.mark.parametrize(
     ("name", "forgery", "key"),
     [
@@ -220,6 +232,7 @@ def _overlapping(raw: bytes) -> bytes:
         ("more entries than there are", _end(8, "HH", 9, 9), "store_layout"),
         ("fewer entries than there are", _end(8, "HH", 1, 1), "store_layout"),
         ("directory elsewhere", _end(16, "I", 0), "store_layout"),
+        ("something before the end", lambda raw: raw[:-22] + b"\0" + raw[-22:], "store_layout"),
         ("something in front", lambda raw: b"PK\x03\x04" + raw, "store_layout"),
         ("entry name beyond the directory", _entry(28, "H", 60000), "store_layout"),
     ],

@@ -23,6 +23,8 @@ from unbroken.store.folder import CheckpointFolder
 
 NAME = "backup"
 
+_INCOMING = "incoming.pth"
+
 
 @dataclass(frozen=True)
 class Pair:
@@ -110,8 +112,19 @@ def back_up(source: CheckpointFolder, destination: CheckpointFolder) -> Outcome:
             else:
                 left_out.append(found)
         wanted = [pair for pair in pairs if not pair.unchanged]
-        require_space(destination.path, sum(pair.size for pair in wanted))
-        copied = [pair for pair in wanted if _copy(pair)]
+        beside = max((pair.size for pair in wanted if os.path.lexists(pair.copy)), default=0)
+        require_space(destination.path, sum(pair.size for pair in wanted) + beside)
+        copied = []
+        for pair in wanted:
+            path = pair.source.path / pair.name
+            try:
+                copy_one(pair)
+            except NothingToResumeError:
+                continue  # deleted since it was read
+            except CheckpointDamagedError as error:
+                left_out.append(Entry(path, pair.size, State.DAMAGED, None, str(error)))
+            else:
+                copied.append(pair)
         for pair in pairs:
             if pair.unchanged:
                 _seal(pair, pair.digest)
@@ -189,24 +202,33 @@ def _digest(path: Path) -> str:
         raise DiskError("store_unreadable", path=path, reason=error.strerror) from error
 
 
-def _copy(pair: Pair) -> bool:
-    """Copy one file and describe the copy; False if it is gone. What replaced it since it was read is checked again.
+def copy_one(pair: Pair) -> None:
+    """Copy one file and describe the copy.
 
-    Raises CheckpointDamagedError if that is damaged.
+    The source may have been replaced since it was read. So what is to replace an older copy is copied beside it
+    first, and takes its name only once it is known to be good. Raises NothingToResumeError if the source is gone,
+    CheckpointDamagedError if it is damaged by now.
     """
     path = pair.source.path / pair.name
     pair.destination.prepare()
-    try:
-        with working_on(path):
-            written = durable.copy_durably(path, pair.copy)
+    replaces = os.path.lexists(pair.copy)
+    target = pair.destination.internal / _INCOMING if replaces else pair.copy
+    with working_on(path):
+        try:
+            written = durable.copy_durably(path, target)
+        except DiskError as error:
+            raise error if path.exists() else torchfile.nothing_there(path) from error
+        try:
             if written.digest != pair.digest:
-                torchfile.verify(pair.copy)
-    except DiskError:
-        if path.exists():
+                torchfile.verify(target)
+            if replaces:
+                durable.copy_durably(target, pair.copy)
+        except CheckpointDamagedError:
+            durable.remove_durably(target)
             raise
-        return False
+        if replaces:
+            durable.remove_durably(target)
     _seal(pair, written.digest)
-    return True
 
 
 def _seal(pair: Pair, digest: str) -> None:
@@ -239,7 +261,7 @@ def _as_json(pair: Pair) -> dict[str, object]:
 
 def _print(destination: CheckpointFolder, outcome: Outcome) -> None:
     columns = [
-        Column(text("cli_column_file")),
+        Column(text("cli_column_file"), whole=True),
         Column(text("cli_column_size"), right=True),
         Column(text("cli_column_backup")),
     ]

@@ -12,7 +12,7 @@ from unbroken.store import lineage, torchfile
 from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
 from unbroken.store.ancestry import newest_first
-from unbroken.store.folder import CheckpointFolder, is_own_name
+from unbroken.store.folder import CheckpointFolder
 from unbroken.store.manifest import Manifest
 from unbroken.store.payload import Progress
 from unbroken.store.record import read_run_record
@@ -156,8 +156,8 @@ def batch_text(progress: Progress) -> str:
 
 
 def best_text(info: Manifest) -> str:
-    """``0.734512 (epoch 12)``, as in the training log; ``-`` before there is a best."""
-    return f"{info.best_corr:.6f} (epoch {info.best_epoch})" if info.best_epoch else "-"
+    """``0.734512 (12)``, the value and its epoch; ``-`` before there is a best."""
+    return f"{info.best_corr:.6f} ({info.best_epoch})" if info.best_epoch else "-"
 
 
 def progress_cells(progress: Progress | None) -> list[str]:
@@ -174,8 +174,8 @@ def size_text(entry: Entry) -> str:
 def _unusable(folder: CheckpointFolder, path: Path, size: int, error: UnbrokenError) -> Entry:
     """A file that is no good checkpoint: a damaged one, or one of another kind that never was a checkpoint."""
     claim = manifests.read(folder, path.name)
-    foreign = claim is None and not is_own_name(path.name) and _is_foreign(folder, path)
-    return Entry(path, size, State.FOREIGN if foreign else State.DAMAGED, claim, str(error))
+    state = State.FOREIGN if _is_foreign(folder, path) else State.DAMAGED
+    return Entry(path, size, state, claim, str(error))
 
 
 def _is_foreign(folder: CheckpointFolder, path: Path) -> bool:

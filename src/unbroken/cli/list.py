@@ -58,7 +58,7 @@ def _print_entries(entries: list[Entry]) -> None:
     several_runs = len({entry.run_id for entry in entries if entry.manifest}) > 1
     several_branches = len({entry.manifest.progress.branch for entry in entries if entry.manifest}) > 1
     columns = [
-        Column(text("cli_column_file")),
+        Column(text("cli_column_file"), whole=True),
         Column(text("cli_column_epoch"), right=True),
         Column(text("cli_column_batch"), right=True),
         Column(text("cli_column_step"), right=True),

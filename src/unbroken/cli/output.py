@@ -8,19 +8,22 @@ from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 from unbroken.errors import UnbrokenError
 from unbroken.store.torchfile import TensorStub
 
 _UNBOUNDED = 10_000
+_NARROW = 100
 
 
 @dataclass(frozen=True)
 class Column:
-    """A column by its title; numbers stand to the right."""
+    """A column by its title; numbers stand to the right. What is ``whole`` is not broken on a narrow terminal."""
 
     title: str
     right: bool = False
+    whole: bool = False
 
 
 @dataclass(frozen=True)
@@ -38,23 +41,19 @@ def say(line: str = "") -> None:
 
 def print_table(columns: Sequence[Column], rows: Sequence[Row]) -> None:
     """A table as wide as the terminal; in a file or a pipe, one plain line per row, whatever its width."""
-    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
-    plain = not console.is_terminal
-    if plain:
+    if not console.is_terminal:
         console = Console(highlight=False, width=_UNBOUNDED, color_system=None)
-    table = Table(
-        box=None if plain else SIMPLE_HEAD,
-        pad_edge=False,
-        show_header=any(column.title for column in columns),
-        header_style="" if plain else "bold",
-    )
+    titled = any(column.title for column in columns)
+    gap = 1 if console.width < _NARROW else 2
+    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, show_header=titled, header_style="bold")
     for column in columns:
-        table.add_column(Text(column.title), justify="right" if column.right else "left", overflow="fold")
+        justify: Literal["left", "right"] = "right" if column.right else "left"
+        table.add_column(Text(column.title), justify=justify, overflow="fold", no_wrap=column.whole)
     for row in rows:
         table.add_row(*(Text(printable(cell)) for cell in row.cells), style=row.style)
     with console.capture() as drawn:

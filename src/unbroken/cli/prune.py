@@ -153,7 +153,7 @@ def _print_plan(plan: Plan) -> None:
         say(text("cli_nothing_to_delete"))
         return
     columns = [
-        Column(text("cli_column_delete")),
+        Column(text("cli_column_delete"), whole=True),
         Column(text("cli_column_epoch"), right=True),
         Column(text("cli_column_batch"), right=True),
         Column(text("cli_column_step"), right=True),

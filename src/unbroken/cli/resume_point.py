@@ -107,7 +107,7 @@ def _print_chosen(folder: Path, chosen: Manifest) -> None:
 
 def _print_not_taken(others: list[NotTaken]) -> None:
     columns = [
-        Column(text("cli_column_not_taken")),
+        Column(text("cli_column_not_taken"), whole=True),
         Column(text("cli_column_epoch"), right=True),
         Column(text("cli_column_batch"), right=True),
         Column(text("cli_column_step"), right=True),

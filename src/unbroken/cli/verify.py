@@ -77,7 +77,7 @@ def _examine_all(folder: CheckpointFolder, paths: list[Path]) -> list[Entry]:
 
 def _print_entries(entries: list[Entry]) -> None:
     columns = [
-        Column(text("cli_column_file")),
+        Column(text("cli_column_file"), whole=True),
         Column(text("cli_column_epoch"), right=True),
         Column(text("cli_column_batch"), right=True),
         Column(text("cli_column_step"), right=True),

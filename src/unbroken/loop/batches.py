@@ -83,6 +83,13 @@ class Pass:
             self.order = self._digests.popleft()
         return batch
 
+    def end_workers(self) -> None:
+        """End them now: a worker is otherwise given seconds to finish the batch that it loads, one after the other."""
+        # The thread that pins memory would wait for ever for the rest of a message cut off here.
+        if not hasattr(self._batches, "_pin_memory_thread"):
+            for worker in getattr(self._batches, "_workers", ()):
+                worker.terminate()
+
 
 class _InProcess:
     """Loads in this process under the conditions of a worker: streams set aside, one thread."""

@@ -72,7 +72,7 @@ class Journal:
         try:
             if os.fstat(descriptor).st_size != size:
                 os.ftruncate(descriptor, 0)
-                os.posix_fallocate(descriptor, 0, size)  # a hole met in a full disk later would be a SIGBUS
+                os.pwrite(descriptor, bytes(size), 0)  # a hole met in a full disk later would be a SIGBUS
             self._map = mmap.mmap(descriptor, size)
         finally:
             os.close(descriptor)

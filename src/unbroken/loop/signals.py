@@ -21,13 +21,14 @@ class StopSignals:
     def __init__(self, on_signal: Callable[[], None]) -> None:
         self._on_signal = on_signal
         self._previous: dict[int, Any] = {}
-        self._owner = os.getpid()
+        self._owner = 0
         self.received: signal.Signals | None = None
 
     def install(self) -> bool:
         """False where handlers can't be had: Python allows them in the main thread only."""
         if threading.current_thread() is not threading.main_thread():
             return False
+        self._owner = os.getpid()
         for number in STOP_SIGNALS:
             self._previous[number] = signal.signal(number, self._handle)
         return True
@@ -42,9 +43,19 @@ class StopSignals:
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if os.getpid() != self._owner:
-            return  # a forked worker got the group's signal: its parent decides
+            # A forked child. The group's Ctrl-C is its parent's business; but SIGTERM is how its parent ends it
+            # (a pool, at the end of its block), and then waits for it.
+            if number == signal.SIGTERM:
+                former = self._previous.get(number)
+                signal.signal(number, signal.SIG_DFL if former is None else former)
+                os.kill(os.getpid(), number)
+            return
         if number == signal.SIGINT and self.received == signal.SIGINT:
             raise KeyboardInterrupt
+        # The group's signal also kills the workers of loaders that the user iterates without us. torch's handler
+        # would raise for each, here or in the midst of the save; from now on this process is about to end.
+        if hasattr(signal, "SIGCHLD"):
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self.received = signal.Signals(number)
         self._on_signal()
 

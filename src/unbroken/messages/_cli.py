@@ -73,7 +73,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "cli_column_epoch": ("epoch", "轮次"),
     "cli_column_batch": ("batch", "批次"),
     "cli_column_step": ("step", "步数"),
-    "cli_column_best": ("best so far", "当前最佳"),
+    "cli_column_best": ("best (epoch)", "最佳（轮次）"),
     "cli_column_size": ("size", "大小"),
     "cli_column_saved": ("saved", "保存时间"),
     "cli_column_state": ("state", "状态"),

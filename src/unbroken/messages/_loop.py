@@ -9,6 +9,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{option}={value!r} is not a whole number from 1 up.",
         "{option}={value!r} 应为不小于 1 的整数。",
     ),
+    "bad_seed": (
+        "seed={value} is not a whole number.",
+        "seed={value} 不是整数。",
+    ),
     "not_a_loader": (
         "run.batches takes a torch.utils.data.DataLoader, not a {loader}; wrap your dataset in a DataLoader.",
         "run.batches 需要 torch.utils.data.DataLoader，而不是 {loader}；请用 DataLoader 包装数据集。",

@@ -79,6 +79,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "SAVING FAILED for {names}: {error} Training goes on; the next save tries again.",
         "保存失败：{names}：{error} 训练继续，下次保存时会重试。",
     ),
+    "state_not_copied": (
+        "The state could not be copied: {reason}",
+        "无法复制训练状态：{reason}",
+    ),
+    "stopped_saved_resume": (
+        "Stopped on {cause}; the state is safe in {latest}. Resume from it to go on: this command as it is starts over.",
+        "因 {cause} 停止；状态已安全保存在 {latest}。请从它恢复以继续训练：原样再次运行本命令会从头开始。",
+    ),
     "stopped_saved": (
         "Stopped on {cause}; the state is safe in {latest}. Run the same command again (or resume) to go on.",
         "因 {cause} 停止；状态已安全保存在 {latest}。再次运行同一命令（或恢复命令）即可继续。",

@@ -149,6 +149,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The code of these functions is not what it was at the save; training goes on with the new: {paths}",
         "这些函数的代码与保存时不同，将以新的代码继续训练：{paths}",
     ),
+    "state_groups_added": (
+        "Optimizer '{name}' was given parameters in the course of the run, and is given them again: {names}",
+        "优化器“{name}”在训练途中加入过参数，现已重新加入：{names}",
+    ),
     "state_frozen_restored": (
         "requires_grad of {count} parameter(s) was set as it was at the save: {names}",
         "已按保存时的设置恢复 {count} 个参数的 requires_grad：{names}",

@@ -4,8 +4,8 @@
 def _damaged(english: str, chinese: str) -> tuple[str, str]:
     """A file that is not, or no longer, a checkpoint: what is wrong with it, and that it was left alone."""
     return (
-        "{path} was not loaded: " + english + ". Resume from another checkpoint (unbroken list shows them).",
-        "未加载 {path}：" + chinese + "。请改用其他检查点恢复（unbroken list 可列出全部）。",
+        "{path} was not loaded: " + english + ". unbroken list shows which other checkpoints there are.",
+        "未加载 {path}：" + chinese + "。可用 unbroken list 查看其他检查点。",
     )
 
 
@@ -149,10 +149,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "没有可恢复的检查点：{path} 不存在，文件夹 {folder} 也不存在。请确认所在目录是否正确，或先开始训练。",
     ),
     "store_all_damaged": (
-        "No checkpoint in {folder} can be loaded ({count} tried). The newest: {first} Restore one from a backup, or "
-        "move the damaged files away to start afresh.",
-        "{folder} 中没有可加载的检查点（已尝试 {count} 个）。最新的一个：{first} 请从备份恢复，"
-        "或移走损坏的文件后重新开始训练。",
+        "No checkpoint in {folder} can be loaded ({count} tried): restore one from a backup, or move the damaged files "
+        "away to start afresh. The newest: {first}",
+        "{folder} 中没有可加载的检查点（已尝试 {count} 个）：请从备份恢复，或移走损坏的文件后重新开始训练。"
+        "最新的一个：{first}",
     ),
     "store_several_runs": (
         "{folder} holds checkpoints of several runs and does not say which is yours: {runs}. Choose one with --resume "

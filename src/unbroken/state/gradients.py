@@ -13,15 +13,17 @@ from unbroken.state.adapters import check_same_shape
 from unbroken.state.encoding import decode
 from unbroken.state.tracked import Tracked
 
+_EVIDENCE = 64  # more than the batches of any common accumulation: a loop may drop gradients only now and then
+
 
 class Gradients:
     """Which gradients a checkpoint needs, as seen from what the loop does with them.
 
     A gradient is left out only where nobody can miss it: every optimizer of its parameter has consumed it in a
-    step and nothing was added since (it is *spent*), and the last time its gradients were spent they were dropped,
-    not added to, before they were needed (*proven*). One parameter per optimizer, the smallest that has a
-    gradient, stands for all of them. Everything unproven is saved: that costs space, the other mistake costs
-    the run. Gradients of parameters without an optimizer are saved as well.
+    step and nothing was added since (it is *spent*), and the last 64 times its gradients were spent they were
+    dropped, not added to, before they were needed (*proven*). One parameter per optimizer, the smallest that has
+    a gradient, stands for all of them. Everything unproven is saved, as in the first batches of a process: that
+    costs space, the other mistake costs the run. Gradients of parameters without an optimizer are saved as well.
     """
 
     def __init__(self, tracked: Tracked) -> None:
@@ -87,7 +89,7 @@ class _Witness:
         self._parameter: torch.Tensor | None = None
         self._consumed: tuple[torch.Tensor, int] | None = None
         self._awaited: tuple[torch.Tensor, int] | None = None
-        self._proven = False
+        self._dropped = 0
 
     def note_boundary(self) -> None:
         if self._awaited is not None:
@@ -95,12 +97,12 @@ class _Witness:
         self._awaited = self._consumed if self._spent() else None
 
     def disposable(self) -> bool:
-        return self._proven and self._spent()
+        return self._dropped >= _EVIDENCE and self._spent()
 
     # A compiled step would trace into the hook; torch.compiler.disable says the same, and imports dynamo for it.
     @_disable_dynamo
     def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._parameter is None or self._parameter.grad is None:
+        if self._parameter is None or not _is_dense(self._parameter.grad):
             self._parameter = _smallest(optimizer)
         gradient = None if self._parameter is None else self._parameter.grad
         self._consumed = None if gradient is None else (gradient, gradient._version)
@@ -117,16 +119,18 @@ class _Witness:
         current = self._parameter.grad
         if current is gradient and gradient._version == version:
             return  # nothing happened to it: this batch proves nothing
-        dropped = current is not gradient and gradient._version == version
-        self._proven = dropped and not any(g is not None and g.requires_grad for g in (gradient, current))
+        replaced = current is not gradient and gradient._version == version
+        of_a_graph = any(g is not None and g.requires_grad for g in (gradient, current))
+        self._dropped = self._dropped + 1 if replaced and not of_a_graph else 0
 
 
 def _smallest(optimizer: Optimizer) -> torch.Tensor | None:
     candidates = [
-        parameter
-        for group in optimizer.param_groups
-        for parameter in group["params"]
-        # A sparse gradient is added to out of place, like one of create_graph.
-        if parameter.grad is not None and parameter.grad.layout == torch.strided
+        parameter for group in optimizer.param_groups for parameter in group["params"] if _is_dense(parameter.grad)
     ]
     return min(candidates, key=lambda p: p.numel(), default=None)
+
+
+def _is_dense(gradient: torch.Tensor | None) -> bool:
+    """Whether a gradient can bear witness: a dense one is added to a sparse one out of place."""
+    return gradient is not None and gradient.layout == torch.strided

@@ -110,9 +110,9 @@ class History:
     ) -> None:
         """Go on after ``epoch`` completed epochs (default: as many as the longest column has).
 
-        The best is the one given, unless ``judged_by``, the metric and mode it was found with, are not those of
-        now: then it is judged anew. A plain script's column may be shorter than ``epoch`` (recording began later:
-        NaN in front) or longer (the rest belongs to epochs that will be trained again).
+        The best is the one given, unless that is NaN, or ``judged_by``, the metric and mode it was found with, are
+        not those of now: then it is judged anew. A plain script's column may be shorter than ``epoch`` (recording
+        began later: NaN in front) or longer (the rest belongs to epochs that will be trained again).
         """
         self.epoch = max(map(len, columns.values()), default=0) if epoch is None else epoch
         self.columns = {
@@ -120,7 +120,8 @@ class History:
             for name, column in columns.items()
             if len(column) > 0
         }
-        if judged_by is None or judged_by == (self.metric, self.mode):
+        given = judged_by is None or judged_by == (self.metric, self.mode)
+        if given and not math.isnan(best_value):
             self.best = Best(float(best_value), best_epoch)
         else:
             self.best = self._judged()

@@ -1,15 +1,20 @@
 """Optimizers: their state follows the parameters by name, never by the order they were handed over in."""
 
-from collections.abc import Mapping
+import logging
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 from torch.optim import Optimizer
 
+from unbroken import messages
 from unbroken.errors import ArchitectureChangedError, CheckpointDamagedError
 from unbroken.state.adapters import one_line
 from unbroken.state.encoding import child_path, encode
 from unbroken.state.snapshot import equal_bits, own_copy
+
+_log = logging.getLogger("unbroken")
 
 Names = list[list[str]]
 """Per parameter group, the full names of its parameters in the optimizer's order."""
@@ -20,12 +25,31 @@ _SHAPED = frozenset(
 )
 
 
+@dataclass(frozen=True)
+class Plan:
+    """How a saved optimizer state fits the live optimizer.
+
+    ``saved`` and ``live`` name the parameters of each group; ``late`` has, by their index, the saved groups that
+    were added in the course of the run and are not there yet.
+    """
+
+    saved: Names
+    live: Names
+    late: dict[int, list[torch.Tensor]] = field(default_factory=dict)
+
+
 class OptimizerState:
     """The whole state of one optimizer."""
 
     def __init__(self, name: str, optimizer: Optimizer) -> None:
         self.name = name
         self.optimizer = optimizer
+        self._built = len(optimizer.param_groups)
+
+    @property
+    def late_groups(self) -> int:
+        """How many groups were added since it was tracked (layers unfrozen one after the other)."""
+        return len(self.optimizer.param_groups) - self._built
 
     def state(self) -> dict[str, Any]:
         return self.optimizer.state_dict()
@@ -52,9 +76,14 @@ class OptimizerState:
         }
 
     def plan(
-        self, saved: Mapping[str, Any], saved_names: Names | None, known: Mapping[int, str]
-    ) -> list[tuple[int, list[int]]]:
-        """For each saved group, the live group that it is, and where in that each of its parameters stands.
+        self,
+        saved: Mapping[str, Any],
+        saved_names: Names | None,
+        parameters: Mapping[str, torch.Tensor],
+        late_groups: int = 0,
+    ) -> Plan:
+        """How ``saved`` fits. ``parameters`` are all that are tracked, by name; of its last ``late_groups`` groups a
+        freshly built optimizer need have none.
 
         Nothing is touched. Raises ``ArchitectureChangedError`` naming the parameters that make it impossible.
         """
@@ -62,23 +91,46 @@ class OptimizerState:
             sizes = [len(group["params"]) for group in saved["param_groups"]]
         except (KeyError, TypeError) as error:
             raise CheckpointDamagedError("state_optimizer_broken", name=self.name) from error
-        live = self.names(known)
+        live = self.names({id(parameter): name for name, parameter in parameters.items()})
         if saved_names is None:
             return self._plan_unnamed(saved, sizes, live)
         if [len(names) for names in saved_names] != sizes:
             raise CheckpointDamagedError("state_optimizer_broken", name=self.name)
-        return match_groups(self.name, saved_names, live)
+        there = {name for names in live for name in names}
+        late = {
+            i: [parameters[name] for name in names]
+            for i, names in enumerate(saved_names)
+            if i >= len(saved_names) - late_groups and all(n in parameters and n not in there for n in names)
+        }
+        match_groups(self.name, [names for i, names in enumerate(saved_names) if i not in late], live)
+        return Plan(saved_names, live, late)
 
-    def restore(self, saved: dict[str, Any], plan: list[tuple[int, list[int]]]) -> None:
-        """Load ``saved`` (decoded), after bringing the live parameters into its order."""
-        self._reorder(plan)
+    def restore(self, saved: dict[str, Any], plan: Plan, *, add_late: bool = True) -> None:
+        """Load ``saved`` (decoded), after adding the late groups and bringing the live parameters into its order."""
+        names, live = plan.saved, plan.live
+        if add_late:
+            self._add_late(saved, plan)
+            live = [*live, *(names[i] for i in plan.late)]
+        elif plan.late:
+            saved = _without_groups(saved, plan.late.keys())
+            names = [group for i, group in enumerate(names) if i not in plan.late]
+        self._reorder(match_groups(self.name, names, live))
         try:
             self.optimizer.load_state_dict(own_copy(saved, self.name))
         except Exception as error:
             raise ArchitectureChangedError("state_load_failed", name=self.name, detail=one_line(error)) from error
         self._put_back(saved)
 
-    def _plan_unnamed(self, saved: Mapping[str, Any], sizes: list[int], live: Names) -> list[tuple[int, list[int]]]:
+    def _add_late(self, saved: Mapping[str, Any], plan: Plan) -> None:
+        for i, parameters in plan.late.items():
+            given = saved["param_groups"][i].get("param_names")
+            named = parameters if given is None else list(zip(given, parameters, strict=True))
+            self.optimizer.add_param_group({"params": named})
+        if plan.late:
+            added = ", ".join(name for i in plan.late for name in plan.saved[i])
+            _log.info(messages.text("state_groups_added", name=self.name, names=added))
+
+    def _plan_unnamed(self, saved: Mapping[str, Any], sizes: list[int], live: Names) -> Plan:
         """The plan for a file that says no names: those torch may have written into it, else the positions."""
         given = [group.get("param_names") for group in saved["param_groups"]]
         prefixes = {name.partition(".")[0] + "." for names in live for name in names if "." in name}
@@ -86,13 +138,14 @@ class OptimizerState:
             for prefix in sorted(prefixes):
                 named = [[prefix + n for n in names] for names in given]
                 if sorted(n for names in named for n in names) == sorted(n for names in live for n in names):
-                    return match_groups(self.name, named, live)
+                    match_groups(self.name, named, live)
+                    return Plan(named, live)
         if sizes != [len(names) for names in live]:
             raise ArchitectureChangedError(
                 "state_optimizer_sizes", name=self.name, old=sizes, new=[len(names) for names in live]
             )
         self._check_shapes(saved)
-        return [(g, list(range(len(names)))) for g, names in enumerate(live)]
+        return Plan(live, live)
 
     def _check_shapes(self, saved: Mapping[str, Any]) -> None:
         parameters = [p for group in self.optimizer.param_groups for p in group["params"]]
@@ -180,6 +233,17 @@ def match_groups(name: str, saved: Names, live: Names) -> list[tuple[int, list[i
     if free:
         raise ArchitectureChangedError("state_optimizer_groups", name=name, names=_listed(live[free[0]]))
     return matched
+
+
+def _without_groups(saved: Mapping[str, Any], left_out: Collection[int]) -> dict[str, Any]:
+    """An optimizer's state without some of its groups, the parameters left numbered anew."""
+    groups = [group for i, group in enumerate(saved["param_groups"]) if i not in left_out]
+    numbers = {old: new for new, old in enumerate(index for group in groups for index in group["params"])}
+    return {
+        **saved,
+        "param_groups": [{**group, "params": [numbers[index] for index in group["params"]]} for group in groups],
+        "state": {numbers.get(k, k): v for k, v in saved["state"].items() if k in numbers or type(k) is not int},
+    }
 
 
 def _exact(saved: Any, loaded: Any) -> Any:

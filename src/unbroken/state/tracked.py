@@ -14,7 +14,7 @@ from unbroken.state import functions
 from unbroken.state.adapters import GENERATORS, ObjectState, adapt, check_same_shape
 from unbroken.state.encoding import decode, encode
 from unbroken.state.modules import ModuleState, architecture_of, compare_architectures
-from unbroken.state.optimizers import Names, OptimizerState
+from unbroken.state.optimizers import Names, OptimizerState, Plan
 from unbroken.store.payload import RESERVED
 
 _log = logging.getLogger("unbroken")
@@ -98,6 +98,7 @@ class Tracked:
         return {
             "modules": {name: adapter.extras() for name, adapter in self._modules.items()},
             "optimizers": {name: adapter.strangers(known) for name, adapter in self._optimizers.items()},
+            "late_groups": {name: adapter.late_groups for name, adapter in self._optimizers.items()},
             "functions": self._functions(),
         }
 
@@ -148,13 +149,17 @@ class Tracked:
         states: Mapping[str, Any],
         optimizer_parameters: Mapping[str, Names] | None = None,
         extras: Mapping[str, Any] | None = None,
+        *,
+        prologue_follows: bool = False,
     ) -> None:
         """Bring everything tracked to the saved state, bit for bit; may be called again with the same payload.
 
         All that can be checked is checked before anything is touched. Modules come first, then optimizers,
         matched to their parameters by name, then the rest in the order of tracking (a scheduler's state goes
         over the optimizer's). A file of a plain script has neither names nor extras: what it does not hold stays
-        as it was built, and that is logged. Raises ``ArchitectureChangedError``.
+        as it was built, and that is logged. Groups that an optimizer was given in the course of the run are given to
+        it again; where an epoch's prologue follows, which may do that itself, only in the restore after it.
+        Raises ``ArchitectureChangedError``.
         """
         states = {name: state for name, state in states.items() if state is not None}
         self._compare_names(states, plain=extras is None)
@@ -163,27 +168,32 @@ class Tracked:
         self.compare_architecture(
             {path: entry for name, state in wanted.items() for path, entry in architecture_of(name, state).items()}
         )
-        known = self._known()
-        plans = {}
-        for name, optimizer in self._optimizers.items():
-            if name in states:
-                decoded = decode(states[name], name)
-                names = None if optimizer_parameters is None else optimizer_parameters.get(name)
-                plans[name] = (decoded, optimizer.plan(decoded, names, known))
         kept = decode(dict(extras), "extras") if extras is not None else None
+        plans = self._plans(states, optimizer_parameters or {}, kept.get("late_groups", {}) if kept is not None else {})
         if kept is not None:
             self._compare_functions(kept["functions"])
-            self._compare_strangers(kept["optimizers"], known)
+            self._compare_strangers(kept["optimizers"])
 
         for name, state in wanted.items():
             self._modules[name].restore(state, getattr(states[name], "_metadata", None))
         for name, (decoded, plan) in plans.items():
-            self._optimizers[name].restore(decoded, plan)
+            self._optimizers[name].restore(decoded, plan, add_late=not prologue_follows)
         if kept is not None:
             self._restore_extras(kept)
         for name, adapter in self._others.items():
             if name in states:
                 adapter.restore(decode(states[name], name))
+
+    def _plans(
+        self, states: Mapping[str, Any], names: Mapping[str, Names], late_groups: Mapping[str, int]
+    ) -> dict[str, tuple[dict[str, Any], Plan]]:
+        known = {name: parameter for parameter, name in self._known_tensors()}
+        plans = {}
+        for name, adapter in self._optimizers.items():
+            if name in states:
+                decoded = decode(states[name], name)
+                plans[name] = (decoded, adapter.plan(decoded, names.get(name), known, late_groups.get(name, 0)))
+        return plans
 
     def _adapter(self, name: str) -> ModuleState | OptimizerState | ObjectState:
         return self._modules.get(name) or self._optimizers.get(name) or self._others[name]
@@ -193,15 +203,18 @@ class Tracked:
 
         Not the first tracked: it must not depend on the order of tracking.
         """
-        known: dict[int, str] = {}
+        return {id(parameter): name for parameter, name in self._known_tensors()}
+
+    def _known_tensors(self) -> list[tuple[torch.Tensor, str]]:
+        known: dict[int, tuple[torch.Tensor, str]] = {}
         named: list[tuple[str, torch.Tensor]] = [
             (name, obj) for name, obj in self._objects.items() if isinstance(obj, torch.Tensor)
         ]
         for adapter in self._modules.values():
             named.extend(adapter.parameters())
         for name, parameter in named:
-            known[id(parameter)] = min(name, known.get(id(parameter), name))
-        return known
+            known[id(parameter)] = (parameter, min(name, known.get(id(parameter), (parameter, name))[1]))
+        return list(known.values())
 
     def _functions(self) -> dict[str, dict[str, str]]:
         found = {name: adapter.functions() for name, adapter in self._others.items()}
@@ -245,7 +258,8 @@ class Tracked:
         if paths:
             _log.warning(messages.text("state_functions_changed", paths=", ".join(paths)))
 
-    def _compare_strangers(self, kept: Mapping[str, Mapping[str, torch.Tensor]], known: Mapping[int, str]) -> None:
+    def _compare_strangers(self, kept: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
+        known = self._known()
         for name, saved in kept.items():
             live = self._optimizers[name].strangers(known)
             for path, value in saved.items():

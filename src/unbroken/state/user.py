@@ -5,6 +5,7 @@ from typing import Any
 
 from unbroken.errors import UnsavableStateError
 from unbroken.state.encoding import decode, encode
+from unbroken.state.snapshot import own_copy
 
 
 class UserState(MutableMapping[str, Any]):
@@ -36,6 +37,17 @@ class UserState(MutableMapping[str, Any]):
 
     def values_to_save(self) -> dict[str, Any]:
         return dict(self._values)
+
+    def copied(self) -> dict[str, Any]:
+        """A copy that later changes don't reach; where a value has become unsavable, the values themselves.
+
+        The next snapshot meets the same value and says so; it must not be an error here, in the middle of training.
+        """
+        try:
+            copy: dict[str, Any] = own_copy(self._values, "state")
+        except UnsavableStateError:
+            return self.values_to_save()
+        return copy
 
     def restore(self, saved: Mapping[str, Any]) -> None:
         self._values = {key: decode(value) for key, value in saved.items()}

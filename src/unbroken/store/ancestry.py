@@ -44,6 +44,6 @@ def is_ancestor(progress: Progress, tip: int, forks: Mapping[int, ForkPoint]) ->
             break
         if fork.run_id != progress.run_id:
             return False
-        limit = fork.position if limit is None else min(limit, fork.position)
+        limit = fork.position
         branch = fork.branch
     return progress.branch <= branch and (limit is None or progress.position <= limit)

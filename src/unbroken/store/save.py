@@ -13,7 +13,6 @@ No step destroys another run's or branch's state: what a new file would replace 
 it is an earlier state of the same thing.
 """
 
-import os
 import time
 from collections.abc import Callable
 from collections.abc import Set as AbstractSet
@@ -24,13 +23,14 @@ from typing import BinaryIO
 
 from unbroken.disk import digest, durable, space
 from unbroken.disk.durable import Written
-from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError
+from unbroken.errors import DiskError, UnbrokenError
 from unbroken.store import aside, retention, torchfile
 from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
+from unbroken.store.ancestry import is_ancestor
 from unbroken.store.folder import CheckpointFolder, epoch_number
 from unbroken.store.manifest import Manifest
-from unbroken.store.payload import Payload
+from unbroken.store.payload import Payload, Progress
 from unbroken.store.retention import Policy
 from unbroken.store.tensors import estimate, tensor_digests
 
@@ -114,7 +114,6 @@ class _Save:
     def run(self) -> None:
         """Do every step that does not need one that failed; raise the first DiskError at the end."""
         latest, *copies = self._job.names
-        self._try(self._retire)
         manifest = self._save_latest(latest)
         for path in copies:
             self._try(partial(self._save_copy, latest, path, manifest))
@@ -135,8 +134,8 @@ class _Save:
     def _save_latest(self, latest: Path) -> Manifest:
         space.require_space(self._folder.path, estimate(self._job.payload))
         previous = self._folder.previous
-        keep = self._try(lambda: self._make_way(previous))
         before = self._current(latest)
+        keep = before is None or self._try(lambda: self._make_way(previous, before.progress))
         written = self._write(latest, previous if keep else None)
         self.size = written.size
         self.written.append(latest)
@@ -162,40 +161,33 @@ class _Save:
             return Written(latest.stat().st_size, digest.file_digest(latest))
 
     def _save_copy(self, latest: Path, path: Path, manifest: Manifest) -> None:
-        self._make_way(path)
+        self._make_way(path, self._progress)
         durable.copy_durably(latest, path)
         self.written.append(path)
         manifests.write(self._folder, manifests.renamed(manifest, path))
 
-    def _make_way(self, path: Path) -> None:
-        """Move a file that this save would replace to the archive, if it is not an earlier state of the same thing.
+    def _make_way(self, path: Path, successor: Progress) -> None:
+        """Move the file that ``successor`` replaces to the archive, unless it is an earlier state of the same thing.
 
-        For a numbered file: of the same branch; for the generation before the newest: of the same run.
+        That is a state on the way to ``successor``; for a numbered file, one of its very branch.
         """
-        numbered = epoch_number(path.name) is not None
-        if not (numbered or path == self._folder.previous) or not os.path.lexists(path):
+        if not (path.is_file() or path.is_symlink()):
             return
         there = self._current(path)
-        if (
-            there is not None
-            and there.progress.run_id == self._progress.run_id
-            and (not numbered or there.progress.branch == self._progress.branch)
-        ):
-            return
+        if there is not None and there.progress.run_id == successor.run_id:
+            forks = {successor.branch: successor.parent} if successor.parent else {}
+            same_branch = there.progress.branch == successor.branch
+            if same_branch or (
+                epoch_number(path.name) is None and is_ancestor(there.progress, successor.branch, forks)
+            ):
+                return
         archive = self._folder.new_archive(f"replaced-by-{self._progress.run_id}")
         self.archived.append(self._folder.move_into(archive, path))
 
     def _retire(self) -> None:
-        """Move to the archive what this branch has left behind, once its newest file is durable.
-
-        Before the save, too: a branch resumed after a kill may not have finished this, and the save would
-        replace ``previous``.
-        """
+        """Move to the archive what this branch has left behind; its newest file has just been made durable."""
         parent, branch = self._progress.parent, (self._progress.run_id, self._progress.branch)
         if parent is None or self._progress.run_id is None or branch in self._retired:
-            return
-        current = self._current(self._job.names[0])
-        if current is None or (current.progress.run_id, current.progress.branch) != branch:
             return
         self.archived += aside.retire_branch(self._folder, self._progress.run_id, self._progress.branch, parent)
         self._retired.add(branch)
@@ -214,7 +206,7 @@ class _Save:
         """What is under ``path`` now; None if nothing, or nothing that can be described."""
         try:
             return manifests.describe(self._folder, path)
-        except (CheckpointDamagedError, DiskError, NothingToResumeError):
+        except UnbrokenError:
             return None
 
 

@@ -7,6 +7,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -68,6 +69,8 @@ class Nursery:
     """The toolkit's end of the nursery process; one process under test at a time."""
 
     def __init__(self) -> None:
+        # For what killed processes leave behind; with a short name, as sockets are made in it.
+        self._temporary = tempfile.TemporaryDirectory(prefix="kill-")
         self._control, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         environment = {**os.environ, **_ONE_THREAD, "PYTHONPATH": _PATH}
         self._process = subprocess.Popen(
@@ -98,7 +101,7 @@ class Nursery:
             **{key: value for key, value in os.environ.items() if not key.startswith("KILL_")},
             **_ONE_THREAD,
             "PYTHONPATH": _PATH,
-            "TMPDIR": str(channels.folder),
+            "TMPDIR": self._temporary.name,
             "UNBROKEN_LANG": "zh",
             script.PROGRESS: str(channels.progress_path),
             script.GATE: str(channels.gate_path),
@@ -140,6 +143,7 @@ class Nursery:
     def close(self) -> None:
         self._control.close()
         self._process.wait(timeout=30)
+        self._temporary.cleanup()
 
     def __enter__(self) -> Self:
         return self

@@ -15,13 +15,14 @@ from tests.kill.toolkit.processes import Attempt, Nursery, Program
 
 STOPPED = 75  # EX_TEMPFAIL: stopped on a signal, the state saved
 
-# What may differ between two runs that are equal: when, where and by whom a file was written, not what.
+# What may differ between two runs that are equal: when and where a file was written, and after which resumes.
 MAY_DIFFER = frozenset(
     {
         "timestamp",
         "unbroken.run_id",
         "unbroken.reason",
         "unbroken.environment",
+        "unbroken.replays",
     }
 )
 
@@ -107,6 +108,8 @@ class _Witness:
 
     def see(self, attempt: Attempt) -> None:
         self._compare_steps(attempt)
+        if "与中断前不一致" in attempt.log:
+            self.complain("the run's own replay proof failed")
         steps = [self._step_of(path) for path in sorted(self._folder.glob("checkpoint_*.pth"))]
         newest = max(steps, default=0)
         if newest < self._newest:

@@ -1,0 +1,76 @@
+"""The loops printed in the README: they run as they stand, and end the same however often they are killed."""
+
+import re
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.docs.pages import CHINESE, README, page, sides
+from tests.kill.toolkit import STOPPED, Difference, Interruption, Moment, Nursery, Outcome, Program, run_to_its_end
+
+SAVED = r"rename checkpoints/checkpoint_latest\.pth"
+# The loops seed torch only, and draw from nothing else: these streams begin anew in a process that found nothing saved.
+# And whether gradients nobody misses are in a file depends on how long this process has watched them.
+MAY_DIFFER = re.compile(r".*/unbroken\.(streams\.now\.(python|numpy)|grads)\b")
+LOOPS = {"diff": sides(page(README).block("diff").text)[1], "loop": page(README).block("loop").text}
+
+
+def parted(outcome: Outcome, left_alone: Outcome) -> list[Difference]:
+    return [found for found in outcome.differences(left_alone) if not MAY_DIFFER.match(found.name)]
+
+
+def test_three_lines_and_an_import_change() -> None:
+    lines = page(README).block("diff").text.splitlines()
+    removed = [line[1:].strip() for line in lines if line.startswith("-")]
+    added = [line[1:].strip() for line in lines if line.startswith("+")]
+    assert removed == ["for epoch in range(1, 51):", "for inputs, targets in loader:"]
+    assert added[0] == "import unbroken"
+    assert len(added) == 4
+
+
+def test_the_loop_before_the_change_is_a_plain_one_that_runs(nursery: Nursery, tmp_path: Path) -> None:
+    before = sides(page(README).block("diff").text)[0]
+    assert "unbroken" not in before and "run" not in before
+    script, folder = tmp_path / "plain.py", tmp_path / "work"
+    script.write_text(before, encoding="utf-8")
+    folder.mkdir()
+    ended = nursery.attempt(Program(script), folder)
+    assert ended.code == 0, ended.log
+
+
+@pytest.mark.parametrize("name", LOOPS)
+def test_a_loop_of_the_page_survives_kills(nursery: Nursery, tmp_path: Path, name: str) -> None:
+    script = tmp_path / "training.py"
+    script.write_text(LOOPS[name], encoding="utf-8")
+    left_alone = run_to_its_end(nursery, Program(script), tmp_path / "left alone")
+    assert left_alone.problems == []
+
+    kills = [
+        Interruption(Moment("at its start", "launched", delay=0.05)),
+        Interruption(Moment("in epoch 3", SAVED, nth=3, delay=0.004)),
+        Interruption(Moment("in a save", r"create checkpoints/\.checkpoint_latest\.pth\.", nth=9), target="main"),
+    ]
+    outcome = run_to_its_end(nursery, Program(script), tmp_path / "killed", kills)
+    assert outcome.problems == []
+    assert len(outcome.delivered) == len(kills), outcome.story()
+    assert parted(outcome, left_alone) == []
+
+
+def test_a_stop_inside_an_epoch_is_gone_on_from_inside_it(nursery: Nursery, tmp_path: Path) -> None:
+    script = tmp_path / "training.py"
+    telling = "optimizer.step()\n        say('batch', run.epoch, run.batch, run.step)\n"
+    loop = LOOPS["loop"].replace("optimizer.step()\n", telling)
+    script.write_text(f"from tests.kill.toolkit.script import say\n{loop}", encoding="utf-8")
+    stop = Interruption(Moment("batch", "batch 4 17 "), signal.SIGTERM, hold="batch 4 17")
+    left_alone = run_to_its_end(nursery, Program(script), tmp_path / "left alone")
+    outcome = run_to_its_end(nursery, Program(script), tmp_path / "stopped", [stop])
+    assert [attempt.code for attempt in outcome.attempts] == [STOPPED, 0]
+    assert "第 4 轮已完成 17/20 批" in outcome.attempts[1].log
+    assert outcome.problems == []
+    assert parted(outcome, left_alone) == []
+
+
+def test_both_pages_print_the_same_loops() -> None:
+    for label in ("diff", "loop"):
+        assert page(CHINESE).block(label).text == page(README).block(label).text
