@@ -87,7 +87,7 @@ def test_every_flag_of_the_program_is_in_its_table() -> None:
 def _flags() -> set[str]:
     said = io.StringIO()
     with contextlib.redirect_stdout(said):
-        for command in ("list", "show", "verify", "diff", "resume-point", "prune", "backup"):
+        for command in ("list", "show", "verify", "diff", "resume-point", "prune", "backup", "audit"):
             assert main([command, "--help"]) == 0
     from_help = set(re.findall(r"--[a-z-]+", said.getvalue() + make_parser("").format_help()))
     return from_help | {"--list", "--seeds", "--version", "--kills"}
