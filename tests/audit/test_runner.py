@@ -104,6 +104,7 @@ def test_a_final_file_counts_as_well(audited: Audit) -> None:
     report = audited(TELLING, "--fault", "final", kills=1, final=Path("final.txt"))
     assert report.verdict is Verdict.DIFFERS
     assert report.findings[0].names == ("final.txt",)
+    assert report.findings[0].cause.key == "audit_cause_final_held" and "count" in str(report.findings[0].cause)
 
 
 def test_a_plain_script_is_judged_by_its_final_file(audited: Audit) -> None:

@@ -12,6 +12,7 @@ from unbroken.errors import CheckpointDamagedError
 from unbroken.store import payload as keys
 from unbroken.store import torchfile
 
+_GRADIENTS = f"{keys.OWN}.grads"  # saved as well where a process has not seen yet that they need not be
 # What may differ between two checkpoints of equal runs: when and where one was written, and after which resumes.
 _MAY_DIFFER = frozenset(
     {keys.TIMESTAMP, *(f"{keys.OWN}.{name}" for name in ("run_id", "reason", "environment", "replays"))}
@@ -51,7 +52,7 @@ def _compare(old: Mapping[str, Any], new: Mapping[str, Any], ignored: AbstractSe
         path
         for path in paths
         if path not in ignored
-        and not _may_differ(path)
+        and not _may_differ(path, old, new)
         and (path not in old or path not in new or equal_bits(old[path], new[path]) is not None)
     ]
     apart = [Largest(path, _distance(old.get(path), new.get(path))) for path in differing if _is_tensor(old.get(path))]
@@ -82,7 +83,9 @@ def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
         yield path, value
 
 
-def _may_differ(path: str) -> bool:
+def _may_differ(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:
+    if path.startswith(_GRADIENTS):
+        return old.get(path) is None or new.get(path) is None
     return any(path == name or path.startswith((f"{name}.", f"{name}[")) for name in _MAY_DIFFER)
 
 

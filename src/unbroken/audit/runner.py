@@ -211,7 +211,12 @@ class _Audit:
             if parting is not None:
                 return _measured(verdict.of_resume(parting), files)
         names = _differing(files)
-        return _measured(verdict.of_files(names), files) if names else None
+        if not names:
+            return None
+        if self.report.traced:
+            left = compare.left_over(reference.traces[0], trial.traces, self._ignored)
+            return _measured(verdict.of_final(names, left), files)
+        return _measured(verdict.of_files(names), files)
 
     def _compare_files(self, reference: Trial, other: Trial) -> Files:
         paths = [CheckpointFolder(run).latest for run in reference.runs]

@@ -109,6 +109,17 @@ def of_files(differing: Sequence[str], *, hash_order: bool | None = None) -> Fin
     )
 
 
+def of_final(differing: Sequence[str], left: Sequence[Seen]) -> Finding:
+    """What it means that a final file differs although every step of the training was the same.
+
+    ``left`` is what the code holds differently at the end.
+    """
+    listed = _listed(_likeliest([(rank, one) for one in left if (rank := _rank(one, Group.HISTORY)) is not None]))
+    cause = Sentence("audit_cause_final_held", {"variables": listed}) if listed else Sentence("audit_cause_final")
+    remedy = Sentence("audit_remedy_final")
+    return Finding(_group_of_path(differing[0]), tuple(differing), cause, remedy, at_resume=True)
+
+
 def of_left_over(left: Sequence[Seen]) -> Sentence | None:
     """What to say of variables that are not the same at the end, where the training is."""
     ranked = [(rank, one) for one in left if (rank := _rank(one, Group.COURSE)) is not None]

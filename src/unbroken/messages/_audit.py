@@ -317,6 +317,20 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Let unbroken.Run keep the state (three lines), and audit again: it then names the step and the object.",
         "请让 unbroken.Run 保存状态（三行代码），再次审计：届时会指出具体的步与对象。",
     ),
+    "audit_cause_final": (
+        "Every step of the training was the same, and yet the final file is not: it is made from something that is not "
+        "tracked.",
+        "训练的每一步都相同，而最终文件不同：它由没有跟踪的内容写成。",
+    ),
+    "audit_cause_final_held": (
+        "Every step of the training was the same, and yet the final file is not: it is made from something that is not "
+        "tracked. What the code holds differently at the end: {variables}.",
+        "训练的每一步都相同，而最终文件不同：它由没有跟踪的内容写成。结束时代码中不同的变量：{variables}。",
+    ),
+    "audit_remedy_final": (
+        "Track the object that it is made from, or keep its values in run.state.",
+        "请跟踪写出它的对象，或把数值放进 run.state。",
+    ),
     # What is behind a difference between two whole runs
     "audit_cause_hash": (
         "With the same PYTHONHASHSEED two runs are the same: something depends on the order of a set (or of a dict made "
