@@ -18,10 +18,13 @@ def main() -> None:
     torch.set_num_threads(1)
     torch.manual_seed(1)
     inputs = torch.randn(BATCHES, 256, 16)
-    model = nn.Sequential(nn.Linear(16, 128), nn.Dropout(0.1), nn.Linear(128, 128), nn.ReLU(), nn.Linear(128, 1))
+    hidden = [layer for _ in range(3) for layer in (nn.Linear(64, 64), nn.ReLU())]
+    model = nn.Sequential(nn.Linear(16, 64), nn.Dropout(0.1), *hidden, nn.Linear(64, 1))
     parameters = dict(model.named_parameters())
+    # Of a set the order is another in every process, and moments land on another parameter of the same shape.
     names = {*parameters} if fault == "optimizer from set" else [*parameters]
-    optimizer = torch.optim.Adam([parameters[name] for name in sorted(names, key=len)], lr=0.003)
+    by_shape = sorted(names, key=lambda name: tuple(parameters[name].shape))
+    optimizer = torch.optim.Adam([parameters[name] for name in by_shape], lr=0.003)
     step, order = 0, torch.arange(BATCHES)
     if LATEST.exists():
         saved = torch.load(LATEST, weights_only=True)
