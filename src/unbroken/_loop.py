@@ -16,9 +16,11 @@ from unbroken.errors import EXIT_STOPPED, DiskError, Stopped, UsageError
 from unbroken.loop.batches import Pass
 from unbroken.loop.journal import Journal, Replay, witness
 from unbroken.loop.loaders import ResumableLoader
+from unbroken.loop.observed import Observer
 from unbroken.loop.passes import EpochPasses, OpenPass
 from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.loop.signals import StopSignals
+from unbroken.loop.trace import Kind, TraceFile, name_of, trace_file
 from unbroken.loop.triggers import Triggers
 from unbroken.state.encoding import decode
 from unbroken.store.payload import OWN
@@ -79,6 +81,8 @@ class Loop:
         self._goal: int | None = None
         self._journal: Journal | None = None
         self._replay: Replay | None = None
+        self._trace: TraceFile | None = None
+        self._observer: Observer | None = None
 
     def epochs(self, count: int) -> Iterator[int]:
         """The numbers of the epochs still to be trained."""
@@ -166,6 +170,8 @@ class Loop:
                 restore_streams(streams["now"])
                 self._finish_save(self.saver, beginning.payload)
         self._open_journal(beginning)
+        if self._trace is not None:
+            self._observe(self._trace, beginning)
         return self.saver
 
     def _open_epoch(self) -> None:
@@ -194,6 +200,8 @@ class Loop:
         passes, self._passes = self._passes.record(self._cursor.batch), EpochPasses()
         self._cursor.finish_epoch()
         self._parts.history.finish_epoch()
+        if self._observer is not None:
+            self._observer.epoch_recorded()
         saver.wait()
         saver.save(self._snapshot("epoch", passes), saver.folder.latest, *self._further_names(saver))
         if self._signals.received or self._budget_is_spent():
@@ -228,6 +236,8 @@ class Loop:
                 return
             for batch in batches:
                 opened.given += 1
+                if self._observer is not None:
+                    self._observer.given(opened.index, batch)
                 yield batch
         finally:
             opened.exhausted = True  # also one left by a break: nobody goes on with it
@@ -255,6 +265,8 @@ class Loop:
                 # the loop no batch at all, and code behind a loop reads the variables that its body sets.
                 self._kept = self._snapshot("signal")
             self._at_boundary(saver)
+            if self._observer is not None and self._passes.lead is not None:
+                self._observer.given(self._passes.lead.index, batch)
             self.phase = Phase.STEP
             step_done = False
             try:
@@ -267,6 +279,8 @@ class Loop:
                 self._parts.gradients.note_boundary()
                 if step_done:
                     self._bear_witness()
+                    if self._observer is not None:
+                        self._observer.trained()
         self._enter_user_code()
 
     def _fetch(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Any:
@@ -359,6 +373,8 @@ class Loop:
     def _finish(self, saver: Saver, ended: str) -> None:
         self.phase = Phase.LIBRARY
         self._report_replay()
+        if self._observer is not None:
+            self._observer.ended()
         saver.finish()
         if self.stop_reason is not None:
             ended = messages.text("ended_on_purpose", epoch=self._cursor.epoch, reason=self.stop_reason)
@@ -374,6 +390,23 @@ class Loop:
             return
         if beginning.payload is not None:
             self._replay = Replay(after=self._cursor.step)
+
+    def open_trace(self, folder: Path) -> None:
+        """Under an audit the run tells what it does, from before it looks into ``folder``; otherwise nothing is told.
+
+        Raises UsageError for a folder that is not within the audit.
+        """
+        name = name_of(folder)
+        self._trace = trace_file(released=lambda: self._signals.received is not None)
+        if self._trace is not None:
+            self._trace.write(Kind.START, run=name, step=0, epoch=0, batch=0)
+
+    def _observe(self, file: TraceFile, beginning: Beginning) -> None:
+        parts, saver = self._parts, beginning.saver
+        name = name_of(saver.folder.path)
+        observer = Observer(file, name, parts.tracked, parts.history, parts.user_state, self._cursor)
+        self._observer = saver.observer = observer
+        observer.begun(saver.folder.path, beginning.resumed_from, beginning.seed)
 
     def _bear_witness(self) -> None:
         if self._journal is None:

@@ -214,6 +214,7 @@ class Run:
 
     def _begin(self, planned_epochs: int | None) -> Beginning:
         _give_log_a_console()
+        self._loop.open_trace(self._origin.folder)
         beginning = begin_run(self._origin, self._parts, seed=self._seed, planned_epochs=planned_epochs)
         self._seed = beginning.seed
         atexit.register(self.close)

@@ -13,6 +13,7 @@ from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import human
 from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError, UnsavableStateError
 from unbroken.loop.cursor import Cursor
+from unbroken.loop.observed import Observer
 from unbroken.state.encoding import decode
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import History
@@ -62,6 +63,7 @@ class Saver:
         self._not_copied: DiskError | None = None
         self._parts = parts
         self.facts = dict(facts)
+        self.observer: Observer | None = None
 
     @property
     def seconds_since_save(self) -> float:
@@ -143,6 +145,8 @@ class Saver:
         if payload is not None:
             self._lock.renew()
             self._writer.submit(SaveJob(payload, names, self._policy, self._protected))
+            if self.observer is not None:
+                self.observer.saving(self.saved_step, payload[keys.OWN]["reason"])
 
     def continues(self, payload: Mapping[str, Any]) -> bool:
         """Whether ``payload`` is of the branch that is being saved, not of one it has left."""

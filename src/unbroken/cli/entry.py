@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from unbroken import __version__
-from unbroken.cli import backup, diff, prune, resume_point, show, verify
+from unbroken.cli import audit, backup, diff, prune, resume_point, show, verify
 from unbroken.cli import list as list_command
 from unbroken.cli.output import fail
 from unbroken.errors import UnbrokenError
@@ -28,7 +28,7 @@ class Command(Protocol):
     def run(self, arguments: argparse.Namespace) -> int: ...
 
 
-_COMMANDS: tuple[Command, ...] = (list_command, show, verify, diff, resume_point, prune, backup)
+_COMMANDS: tuple[Command, ...] = (list_command, show, verify, diff, resume_point, prune, backup, audit)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -59,6 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(words: Sequence[str]) -> argparse.Namespace:
     language = argparse.ArgumentParser(prog="unbroken", add_help=False, allow_abbrev=False)
     language.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS)
+    words, behind_dashes = _split(list(words))
     chosen = language.parse_known_args(words)[0]  # first of all: the help below is in this language
     if "lang" in chosen:
         os.environ["UNBROKEN_LANG"] = chosen.lang
@@ -82,7 +83,16 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     if not words:
         parser.print_help(sys.stderr)
         raise SystemExit(2)
-    return parser.parse_args(words)
+    return parser.parse_args(words, argparse.Namespace(behind_dashes=behind_dashes))
+
+
+def _split(words: list[str]) -> tuple[list[str], list[str]]:
+    """For the audit, the user's command apart from ours: none of its words is an option here."""
+    asked = words[2:] if words[:1] == ["--lang"] else words[1:] if words and words[0].startswith("--lang=") else words
+    if "--" not in words or asked[:1] != [audit.NAME]:
+        return words, []
+    place = words.index("--")
+    return words[:place], words[place + 1 :]
 
 
 def _print_what_cannot_be_encoded() -> None:

@@ -32,6 +32,32 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "copy a checkpoint folder elsewhere, every copy verified; what is there already is skipped",
         "把检查点文件夹备份到别处，逐个校验副本；已有且相同的会跳过",
     ),
+    "cli_help_audit": (
+        "prove whether your script resumes exactly: run it whole, kill it, compare every step",
+        "证明你的脚本能否精确恢复：完整运行、反复强制终止，并逐步比较",
+    ),
+    "cli_help_audit_command": (
+        "after --, the command that starts your script, as you would type it",
+        "写在 -- 之后：启动脚本的命令，与平时输入的一样",
+    ),
+    "cli_help_kills": ("how many times to kill it (default: 7)", "强制终止的次数（默认：7）"),
+    "cli_help_time": (
+        "how long the audit may take, such as 90s, 10min, 2h (default: 10min)",
+        "审计最多用时，如 90s、10min、2h（默认：10min）",
+    ),
+    "cli_help_checkpoints": (
+        "for a script without unbroken.Run: the folder of its checkpoints, watched for saves and not copied",
+        "用于没有使用 unbroken.Run 的脚本：它的检查点文件夹，用于观察保存时刻，且不会被复制",
+    ),
+    "cli_help_final": (
+        "a file that the script ends with, compared tensor by tensor; needed without unbroken.Run",
+        "脚本结束时写出的文件，将逐张量比较；没有使用 unbroken.Run 时必须给出",
+    ),
+    "cli_help_keep_runs": ("keep the copies, traces and logs of all runs", "保留所有运行的副本、轨迹和日志"),
+    "cli_help_seed": (
+        "draw the moments of the kills from this number, to repeat an audit",
+        "用这个数字抽取终止时刻，以便重复同一次审计",
+    ),
     "cli_help_folder": ("the checkpoint folder (default: checkpoints)", "检查点文件夹（默认：checkpoints）"),
     "cli_help_folder_or_file": (
         "a checkpoint folder, or one file (default: checkpoints)",

@@ -37,6 +37,11 @@ class Tracked:
         return list(self._objects)
 
     @property
+    def objects(self) -> Mapping[str, object]:
+        """What is tracked, by name."""
+        return self._objects
+
+    @property
     def optimizers(self) -> dict[str, Optimizer]:
         return {name: adapter.optimizer for name, adapter in self._optimizers.items()}
 

@@ -14,7 +14,7 @@ def tensor_digests(payload: Payload) -> dict[str, str]:
     """The digest of every tensor by its path: of its dtype, shape and bytes, however it lies in memory."""
     import torch
 
-    digests = {path: _digest(value) for path, value in _leaves(payload) if isinstance(value, torch.Tensor)}
+    digests = {path: tensor_digest(value) for path, value in _leaves(payload) if isinstance(value, torch.Tensor)}
     return dict(sorted(digests.items()))
 
 
@@ -49,7 +49,8 @@ def _leaves(payload: Payload) -> Iterator[tuple[str, object]]:
             yield path, value
 
 
-def _digest(tensor: "torch.Tensor") -> str:
+def tensor_digest(tensor: "torch.Tensor") -> str:
+    """The digest of one tensor in the CPU's memory: of its dtype, shape and bytes, however it lies there."""
     import torch
 
     head = f"{tensor.dtype}{tuple(tensor.shape)}".encode()

@@ -1,0 +1,207 @@
+"""Processes: runs the user's command in a copy of its folder, kills it at a moment, and tells how it ended."""
+
+import os
+import signal
+import stat
+import subprocess
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from unbroken.audit.moments import Interruption
+from unbroken.audit.trace import Moment, Tail, Trace
+from unbroken.errors import UsageError
+from unbroken.loop import trace
+
+_LOOK_EVERY = 0.005
+_QUIET = 0.02
+_LONGEST_SETTLING = 1.0
+_LONGEST_STOP = 60.0
+_TAIL = 1 << 14
+_SAID_LINES = 3
+_TRACEBACK = "Traceback (most recent call last)"
+
+
+@dataclass(frozen=True)
+class Start:
+    """What is started, and where. ``checkpoints``: the folder to watch; of a traced script it is found out."""
+
+    command: Sequence[str]
+    folder: Path
+    environment: Mapping[str, str]
+    trace: Path
+    log: Path
+    checkpoints: Path | None
+    limit: float
+
+
+@dataclass
+class Attempt:
+    """One process from its start to its end."""
+
+    trace: Trace
+    interruption: Interruption | None
+    code: int = 0
+    seconds: float = 0.0
+    told: list[tuple[float, Moment]] = field(default_factory=list)
+    signalled_at: float | None = None
+    timed_out: bool = False
+    said: str = ""
+
+    @property
+    def last(self) -> Moment | None:
+        """The last thing it told."""
+        return self.told[-1][1] if self.told else None
+
+
+def run(start: Start, interruption: Interruption | None, look: Callable[[Moment | None], None]) -> Attempt:
+    """Start the command and see it to its end, interrupting it when its moment comes; ``look`` is told how far it is.
+
+    Everything it started in its process group is dead on return.
+
+    Raises:
+        UsageError: there is no such command.
+    """
+    environment = {**start.environment, trace.FILE: str(start.trace), trace.ROOT: str(start.folder)}
+    if interruption is not None and interruption.hold and interruption.place is not None:
+        environment[trace.HOLD] = str(interruption.place)
+    with start.log.open("wb") as log:
+        try:
+            process = subprocess.Popen(
+                start.command,
+                cwd=start.folder,
+                env=environment,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise UsageError("audit_no_command", command=start.command[0], reason=error.strerror) from error
+    watch = _Watch(process.pid, start, interruption)
+    try:
+        while not _has_ended(process.pid):
+            look(watch.see())
+            time.sleep(_LOOK_EVERY)
+    finally:
+        # Before it is reaped: until then no stranger can have got its number.
+        _signal(process.pid, signal.SIGKILL)
+        code = process.wait()
+        watch.see()
+        watch.close()
+    attempt = watch.attempt
+    attempt.code, attempt.seconds, attempt.said = code, watch.now(), _said(start.log)
+    return attempt
+
+
+class _Watch:
+    """Looks at one process, again and again, and sends the signals that are due."""
+
+    def __init__(self, pid: int, start: Start, interruption: Interruption | None) -> None:
+        self._pid = pid
+        self._limit = start.limit
+        self._started = time.monotonic()
+        self._tail = Tail(start.trace)
+        self._folder = start.checkpoints
+        self._cwd = start.folder
+        self._files: object = None
+        self._changed_at: float | None = None
+        self._due: float | None = None
+        self._changed_when_due: float | None = None
+        self.attempt = Attempt(Trace(start.trace), interruption)
+        if interruption is not None and interruption.place is None:
+            self._due = interruption.delay
+
+    def now(self) -> float:
+        return time.monotonic() - self._started
+
+    def see(self) -> Moment | None:
+        for moment in self._tail.new():
+            self._take(moment)
+        self._look_into_folder()
+        if self.attempt.signalled_at is None:
+            if self._is_due():
+                self._interrupt()
+        elif self.now() > self.attempt.signalled_at + _LONGEST_STOP:
+            _signal(self._pid, signal.SIGKILL)
+        if self.now() > self._limit:
+            self.attempt.timed_out = True
+            _signal(self._pid, signal.SIGKILL)
+        return self.attempt.last
+
+    def close(self) -> None:
+        self._tail.close()
+
+    def _take(self, moment: Moment) -> None:
+        self.attempt.told.append((self.now(), moment))
+        if self._folder is None:
+            self._folder = self._cwd / moment.run
+        interruption = self.attempt.interruption
+        if interruption is None or interruption.place is None or self._due is not None:
+            return
+        if interruption.place.holds(moment.kind, moment.step, moment.epoch):
+            self._due = self.now() + interruption.delay
+
+    def _look_into_folder(self) -> None:
+        interruption = self.attempt.interruption
+        if self._folder is None or interruption is None or not (interruption.at_change or interruption.settled):
+            return
+        files = sorted(_files_in(self._folder))
+        if files != self._files:
+            self._changed_at = None if self._files is None and not files else self.now()
+            self._files = files
+
+    def _is_due(self) -> bool:
+        interruption = self.attempt.interruption
+        if interruption is None or self._due is None or self.now() < self._due:
+            return False
+        changed = self._changed_at if self._changed_at is not None else 0.0
+        if interruption.at_change and changed < self._due:
+            return False
+        if interruption.settled:
+            waited = self.now() - max(self._due, changed)
+            return waited > _QUIET or self.now() > self._due + _LONGEST_SETTLING + interruption.delay
+        return True
+
+    def _interrupt(self) -> None:
+        assert self.attempt.interruption is not None
+        self.attempt.signalled_at = self.now()
+        _signal(self._pid, signal.SIGTERM if self.attempt.interruption.stop else signal.SIGKILL)
+
+
+def _files_in(folder: Path) -> Iterator[tuple[str, int, int]]:
+    """Name, size and time of every file in a checkpoint folder."""
+    try:
+        with os.scandir(folder) as entries:
+            for entry in entries:
+                try:
+                    about = entry.stat(follow_symlinks=False)
+                except FileNotFoundError:
+                    continue  # replaced since the folder was read
+                if stat.S_ISREG(about.st_mode):
+                    yield entry.name, about.st_size, about.st_mtime_ns
+    except (FileNotFoundError, NotADirectoryError):
+        return
+
+
+def _has_ended(pid: int) -> bool:
+    """Without reaping it: its number stays its own, and its group can still be signalled."""
+    return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _signal(group: int, number: signal.Signals) -> None:
+    try:
+        os.killpg(group, number)
+    except ProcessLookupError:
+        return
+
+
+def _said(log: Path) -> str:
+    """The last lines of its output: what it says of why it ended. Of a traceback, its end."""
+    with log.open("rb") as file:
+        size = file.seek(0, os.SEEK_END)
+        file.seek(max(0, size - _TAIL))
+        text = file.read().decode(errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return " / ".join(lines[-1 if _TRACEBACK in text else -_SAID_LINES :])

@@ -1,0 +1,278 @@
+"""Verdicts: what a difference means, what is likely behind it, and what to change. Pure."""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from unbroken import messages
+from unbroken.audit.compare import STEPS, Parting, Seen, groups_of
+from unbroken.audit.trace import Moment
+from unbroken.loop.trace import Group, Mark, Name
+
+MOST_LARGEST = 3
+_MOST_SUSPECTS = 3
+_INTEGER = re.compile(r"-?\d+")
+_FRACTION = re.compile(r"-?(\d+\.\d*([eE][-+]?\d+)?|\d+[eE][-+]?\d+|inf|nan)")
+_UNSAID = ("", "")  # values that are not worth showing
+_DIGEST = re.compile(r"[0-9a-f]{16}")
+# Where these differ, so do the tensors that were computed with them.
+_CONSEQUENCES = frozenset({Group.AVERAGE, Group.MODEL, Group.OPTIMIZER, Group.LEARNING_RATE})
+
+
+class Verdict(StrEnum):
+    """What is proven of a script; only ``EXACT`` is good."""
+
+    EXACT = "exact"
+    DIFFERS = "differs"  # it resumes, and trains on as another run
+    NOT_DETERMINISTIC = "not_deterministic"  # two whole runs of it are not the same
+    DOES_NOT_RESUME = "does_not_resume"
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence for the user, in the language of the moment at which it is read."""
+
+    key: str
+    values: Mapping[str, object] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return messages.text(self.key, **{name: str(value) for name, value in self.values.items()})
+
+
+@dataclass(frozen=True)
+class Largest:
+    """How far one tensor of the final files is from what it should be; None where that is no number."""
+
+    path: str
+    difference: float | None
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One difference: where it begins, in what, why, and what to do. ``resumed`` is where the run had gone on from."""
+
+    group: Group
+    names: tuple[str, ...]
+    cause: Sentence
+    remedy: Sentence
+    moment: Moment | None = None
+    resumed: Moment | None = None
+    at_resume: bool = False
+    expected: str | None = None
+    got: str | None = None
+    also: tuple[Group, ...] = ()
+    largest: tuple[Largest, ...] = ()
+
+    @property
+    def steps_after(self) -> int | None:
+        """How many steps after the resume the difference begins; 0 is at once."""
+        if self.moment is None or self.resumed is None:
+            return None
+        return self.moment.step - self.resumed.step
+
+    @property
+    def signature(self) -> tuple[object, ...]:
+        """Equal for findings of one defect in several runs."""
+        return self.at_resume, self.group, self.names[:1], self.cause.key
+
+
+def of_resume(parting: Parting) -> Finding:
+    """What it means that a run that was interrupted is not as the one that was not.
+
+    Where they part before the first resume it is not for the resume.
+    """
+    if not parting.resumed:
+        return of_itself(parting, hash_order=False)
+    cause, remedy = _resume_cause(parting)
+    return _finding(parting, cause, remedy, at_resume=True)
+
+
+def of_itself(parting: Parting, *, hash_order: bool) -> Finding:
+    """What it means that two whole runs are not the same; ``hash_order``: two with the same hash seed are."""
+    cause, remedy = _own_cause(parting, hash_order)
+    return _finding(parting, cause, remedy, at_resume=False)
+
+
+def of_files(differing: Sequence[str], *, hash_order: bool | None = None) -> Finding:
+    """What it means that final files differ, where nothing more is known of how they came about.
+
+    Of two whole runs it is known whether it is for the ``hash_order``; None is for a run that was interrupted.
+    """
+    key = "files" if hash_order is None else "hash" if hash_order else "kernels"
+    return Finding(
+        group=_group_of_path(differing[0]) if differing else Group.OTHER,
+        names=tuple(differing),
+        cause=Sentence(f"audit_cause_{key}"),
+        remedy=Sentence(f"audit_remedy_{key}"),
+        at_resume=hash_order is None,
+    )
+
+
+def of_left_over(left: Sequence[Seen]) -> Sentence | None:
+    """What to say of variables that are not the same at the end, where the training is."""
+    ranked = [(rank, one) for one in left if (rank := _rank(one, Group.COURSE)) is not None]
+    if not ranked:
+        return None
+    return Sentence("audit_note_left_over", {"variables": _listed(_likeliest(ranked))})
+
+
+def suspects(parting: Parting) -> list[Seen]:
+    """What the user's code holds that is not as it was and may be why, the likeliest first."""
+    group = parting.differing[0].name.group if parting.differing else Group.OTHER
+    ranked = [(rank, one) for one in parting.hints if (rank := _rank(one, group)) is not None]
+    return _likeliest(ranked)
+
+
+def _likeliest(ranked: list[tuple[int, Seen]]) -> list[Seen]:
+    """The first few, and of the items of one container only one, under the container's name."""
+    found: dict[str, Seen] = {}
+    for _, one in sorted(ranked, key=lambda pair: pair[0]):
+        path, bracket, _ = one.name.path.partition("[")
+        whole = Seen(Name(one.name.group, path, one.name.mark), *_UNSAID) if bracket else one
+        found.setdefault(path, whole)
+    return [*found.values()][:_MOST_SUSPECTS]
+
+
+def _rank(one: Seen, group: Group) -> int | None:
+    """Counters and generators lead to differences; numbers and tensors that are computed mostly follow from them."""
+    text = one.got or ""
+    if one.name.group is Group.SEED or (one.name.group is Group.STREAM and one.name.mark is Mark.SAVED):
+        return None
+    if one.name.group is Group.DATA:
+        return (
+            0 if group in (Group.ORDER, Group.DATA) else None
+        )  # what they held was in the batches, which are the same
+    if one.name.mark is Mark.UNTRACKED or one.name.group is not Group.VARIABLE:
+        return 1
+    if _INTEGER.fullmatch(text) or text in ("True", "False"):
+        return 2
+    if _INTEGER.match(text) and " " in text:
+        return 3  # a list or the like: its length, and a digest
+    if _FRACTION.fullmatch(text):
+        return 5
+    return None if group in _CONSEQUENCES else 4
+
+
+def _finding(parting: Parting, cause: Sentence, remedy: Sentence, *, at_resume: bool) -> Finding:
+    first = parting.differing[0]
+    same_group = [one for one in parting.differing if one.name.group is first.name.group]
+    return Finding(
+        group=first.name.group,
+        names=tuple(one.name.path for one in same_group),
+        cause=cause,
+        remedy=remedy,
+        moment=parting.moment,
+        resumed=parting.began if at_resume else None,
+        at_resume=at_resume,
+        expected=first.expected,
+        got=first.got,
+        also=tuple(groups_of(parting.differing)[1:]),
+    )
+
+
+def _resume_cause(parting: Parting) -> tuple[Sentence, Sentence]:
+    first = parting.differing[0].name
+    if first.mark is Mark.UNTRACKED:
+        return _untracked(parting.differing[0])
+    if parting.began is not None and parting.moment == parting.began:
+        return Sentence("audit_cause_not_restored", {"name": first.path}), Sentence("audit_remedy_not_restored")
+    found = suspects(parting)
+    if found and found[0].name.mark is Mark.UNTRACKED and first.group is not Group.ORDER:
+        return _untracked(found[0])
+    if first.group is Group.DATA:
+        listed = _listed([one for one in found if one.name.group is Group.DATA])
+        cause = Sentence("audit_cause_data_held", {"held": listed}) if listed else Sentence("audit_cause_data")
+        return cause, Sentence("audit_remedy_data")
+    if first.group not in (Group.ORDER, Group.STREAM) and found:
+        return (
+            Sentence("audit_cause_variable", {"variables": _listed(found)}),
+            Sentence("audit_remedy_variable", {"name": plain_name(found[0].name.path)}),
+        )
+    return Sentence(f"audit_cause_{first.group}"), Sentence(f"audit_remedy_{first.group}")
+
+
+def _untracked(one: Seen) -> tuple[Sentence, Sentence]:
+    where, path = split_scope(one.name.path)
+    kind = (one.got or "").split(" ")[0]
+    key = re.sub(r"\W+", "_", path.rpartition(".")[2]).strip("_") or "other"
+    return (
+        Sentence("audit_cause_untracked", {"name": path, "kind": kind, "where": where}),
+        Sentence("audit_remedy_track", {"key": key, "name": path}),
+    )
+
+
+def _own_cause(parting: Parting, hash_order: bool) -> tuple[Sentence, Sentence]:
+    hints = {one.name: one for one in (*parting.hints, *parting.differing)}
+    if hash_order:
+        optimizers = [name.path for name in hints if name.group is Group.OPTIMIZER and name.mark is Mark.HINT]
+        if optimizers:
+            optimizer = optimizers[0].partition(".")[0]
+            return (
+                Sentence("audit_cause_optimizer_set", {"name": optimizer}),
+                Sentence("audit_remedy_optimizer_set"),
+            )
+        held = [one for one in hints.values() if one.name.group is Group.VARIABLE and _rank(one, Group.DATA) == 3]
+        if held:
+            names = ", ".join(said_path(one.name.path) for one in held[:_MOST_SUSPECTS])
+            return Sentence("audit_cause_hash_held", {"names": names}), Sentence("audit_remedy_hash")
+        return Sentence("audit_cause_hash"), Sentence("audit_remedy_hash")
+    if Name(Group.SEED, "seed", Mark.HINT) in hints or Name(Group.STREAM, "torch") in hints:
+        return Sentence("audit_cause_seed"), Sentence("audit_remedy_seed")
+    generators = [name for name in hints if name.group is Group.STREAM and name.path not in ("python", "numpy", "cuda")]
+    if generators:
+        names = ", ".join(said_path(name.path) for name in generators[:_MOST_SUSPECTS])
+        return Sentence("audit_cause_generator", {"names": names}), Sentence("audit_remedy_generator")
+    streams = [name.path for name in hints if name.group is Group.STREAM]
+    if streams:
+        return Sentence("audit_cause_unseeded", {"streams": ", ".join(streams)}), Sentence("audit_remedy_unseeded")
+    return Sentence("audit_cause_kernels"), Sentence("audit_remedy_kernels")
+
+
+def plain_name(path: str) -> str:
+    """The name of a variable without the function it is in."""
+    return split_scope(path)[1]
+
+
+def split_scope(path: str) -> tuple[str, str]:
+    """``main:model.count`` is ``model.count`` in ``main()``; what stands in no function is in the script itself."""
+    scope, colon, name = path.partition(":")
+    return (f"{scope}()", name) if colon else (messages.text("audit_the_script"), path)
+
+
+def said_path(path: str) -> str:
+    """A variable and where it is, for a sentence."""
+    where, name = split_scope(path)
+    return messages.text("audit_variable", name=name, where=where)
+
+
+def shown(text: str | None) -> str:
+    """A value of a trace for people: digests say nothing to them."""
+    if text is None:
+        return messages.text("audit_absent")
+    head, _, tail = text.rpartition(" ")
+    if not _DIGEST.fullmatch(tail):
+        return text
+    return messages.text("audit_items", count=head) if _INTEGER.fullmatch(head) else head
+
+
+def _listed(seen: Sequence[Seen]) -> str:
+    return "; ".join(_is_not(one) for one in seen)
+
+
+def _is_not(one: Seen) -> str:
+    expected, got = shown(one.expected), shown(one.got)
+    if got and got != expected:
+        return messages.text("audit_is_not", name=said_path(one.name.path), expected=expected, got=got)
+    return messages.text("audit_is_other", name=said_path(one.name.path))
+
+
+def _group_of_path(path: str) -> Group:
+    """Of a path in a final file, as far as its words tell."""
+    if path == STEPS.path:
+        return Group.COURSE
+    words = path.lower()
+    for word, group in (("optim", Group.OPTIMIZER), ("sched", Group.SCHEDULER), ("rng", Group.STREAM)):
+        if word in words:
+            return group
+    return Group.MODEL if any(word in words for word in ("model", "weight", "bias", "net")) else Group.OTHER

@@ -1,0 +1,261 @@
+"""``unbroken audit -- COMMAND…``: prove whether a script resumes exactly, and name what keeps it from doing so.
+
+A script that uses ``unbroken.Run`` is compared at every step. Of any other only the file it ends with is compared:
+``unbroken audit --checkpoints ckpt --final model.pt -- python train.py``; it is killed by the clock, and by what
+happens in the folder of its checkpoints. Exit code 0 is for exact only.
+"""
+
+import argparse
+import sys
+import time
+from pathlib import Path
+
+from unbroken.audit.moments import Interruption
+from unbroken.audit.report import Done, Outcome, Report, Request, Watcher
+from unbroken.audit.runner import audit
+from unbroken.audit.trace import Moment
+from unbroken.audit.verdict import Finding, Sentence, Verdict, said_path, shown
+from unbroken.cli.arguments import positive
+from unbroken.cli.output import Column, Row, print_json, print_table, printable, say, shortened
+from unbroken.errors import UsageError
+from unbroken.loop.trace import Kind
+from unbroken.loop.triggers import seconds
+from unbroken.messages import text
+
+NAME = "audit"
+
+_KILLS = 7
+_TIME = "10min"
+_NAMES = 3
+_REDRAW = 0.1
+_NOT_EXACT = 1
+_STYLES = {Outcome.DIFFERS: "bold red", Outcome.FAILED: "bold red", Outcome.SAME: "green"}
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.usage = "unbroken audit [--kills N] [--time 10min] [--final FILE] [--checkpoints FOLDER] … -- COMMAND …"
+    parser.add_argument("--kills", metavar="N", type=positive, default=_KILLS, help=text("cli_help_kills"))
+    parser.add_argument("--time", metavar="TIME", default=_TIME, help=text("cli_help_time"))
+    parser.add_argument("--final", metavar="FILE", type=Path, help=text("cli_help_final"))
+    parser.add_argument("--checkpoints", metavar="FOLDER", type=Path, help=text("cli_help_checkpoints"))
+    parser.add_argument("--keep-runs", action="store_true", help=text("cli_help_keep_runs"))
+    parser.add_argument("--seed", metavar="N", type=int, help=text("cli_help_seed"))
+    parser.add_argument("words", metavar="COMMAND", nargs="*", help=text("cli_help_audit_command"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns 1 for every verdict but exact. Raises UsageError (nothing could be audited), DiskError."""
+    command = tuple(arguments.behind_dashes)
+    if not command or arguments.words:
+        raise UsageError("audit_no_command_given")
+    folder = Path.cwd()
+    request = Request(
+        command=command,
+        folder=folder,
+        kills=arguments.kills,
+        seconds=seconds(arguments.time, "--time"),
+        checkpoints=_inside(folder, arguments.checkpoints),
+        final=_inside(folder, arguments.final),
+        keep_runs=arguments.keep_runs,
+        seed=arguments.seed,
+    )
+    progress = _Progress()
+    try:
+        report = audit(request, progress)
+    finally:
+        progress.clear()
+    if arguments.json:
+        print_json(_as_json(report))
+    else:
+        _print(report)
+    return 0 if report.verdict is Verdict.EXACT else _NOT_EXACT
+
+
+def _inside(folder: Path, path: Path | None) -> Path | None:
+    """``path`` relative to the folder that is copied. Raises UsageError for one outside it."""
+    if path is None:
+        return None
+    whole = (folder / path).absolute()
+    if not whole.is_relative_to(folder) or ".." in path.parts or whole == folder:
+        raise UsageError("audit_path_outside", path=path)
+    return whole.relative_to(folder)
+
+
+class _Progress(Watcher):
+    """One line that is drawn over and over on a terminal; elsewhere a line per stage."""
+
+    def __init__(self) -> None:
+        self._terminal = sys.stderr.isatty()
+        self._started = time.monotonic()
+        self._drawn_at = 0.0
+        self._stage: Sentence | None = None
+        self._last: Moment | None = None
+
+    def stage(self, sentence: Sentence) -> None:
+        self._stage, self._last = sentence, None
+        if self._terminal:
+            self._draw()
+        else:
+            print(printable(str(sentence)), file=sys.stderr, flush=True)
+
+    def look(self, moment: Moment | None) -> None:
+        if self._terminal and time.monotonic() - self._drawn_at > _REDRAW:
+            self._last = moment
+            self._draw()
+
+    def clear(self) -> None:
+        if self._terminal:
+            print("\r\x1b[K", end="", file=sys.stderr, flush=True)
+
+    def _draw(self) -> None:
+        self._drawn_at = time.monotonic()
+        parts = [f"{self._drawn_at - self._started:.0f} s", str(self._stage or "")]
+        if self._last is not None:
+            parts.append(text("audit_at", epoch=self._last.epoch, step=self._last.step))
+        print(f"\r\x1b[K{printable(' · '.join(parts))}", end="", file=sys.stderr, flush=True)
+
+
+def _print(report: Report) -> None:
+    columns = [
+        Column(text("audit_column_run")),
+        Column(text("audit_column_at"), right=True),
+        Column(text("audit_column_took"), right=True),
+        Column(text("audit_column_result")),
+    ]
+    print_table(columns, [row for run in report.runs for row in _rows(run)])
+    say()
+    say(_verdict(report))
+    for finding in report.findings:
+        say()
+        print_table([Column(""), Column("")], [Row(pair) for pair in _pairs(finding)])
+    notes = [str(note) for note in report.notes]
+    if report.kills:
+        notes.append(text("audit_note_seed", seed=report.seed))
+    if report.kept is not None:
+        notes.append(text("audit_stage_kept", path=report.kept))
+    say()
+    for note in notes:
+        say(note)
+
+
+def _rows(run: Done) -> list[Row]:
+    took, result = f"{run.seconds:.1f} s", text(f"audit_outcome_{run.outcome}")
+    at = "-" if run.steps is None else text("audit_row_step", step=run.steps)
+    style = _STYLES.get(run.outcome, "")
+    if not run.kills:
+        return [Row([text("audit_row_whole", seed=run.hash_seeds[0]), at, took, result], style)]
+    killed = [Row([text(f"audit_kill_{kill.kill}"), _at(moment), "", ""]) for kill, moment in run.kills]
+    return [*killed, Row([text("audit_row_end"), at, took, result], style)]
+
+
+def _at(moment: Moment | None) -> str:
+    if moment is None:
+        return "-"
+    return text("audit_row_step", step=moment.step) if moment.step else text("audit_row_begin")
+
+
+def _verdict(report: Report) -> str:
+    verdict = report.verdict
+    if verdict is Verdict.DOES_NOT_RESUME:
+        return text("audit_verdict_does_not_resume", why=report.failures[0])
+    if verdict is Verdict.EXACT:
+        runs = sum(1 for run in report.runs if run.kills)
+        key = "audit_verdict_exact" if report.traced else "audit_verdict_exact_files"
+        return text(key, kills=report.kills, runs=runs)
+    return text(f"audit_verdict_{verdict}")
+
+
+def _pairs(finding: Finding) -> list[tuple[str, str]]:
+    pairs = [(text("audit_first"), _where(finding)), (text("audit_where"), _names(finding))]
+    values = shown(finding.got), shown(finding.expected)
+    if values[0] != values[1]:
+        key = "audit_values" if finding.at_resume else "audit_values_own"
+        pairs.append((text("audit_is"), text(key, got=values[0], expected=values[1])))
+    if finding.also:
+        pairs.append((text("audit_also"), ", ".join(text(f"audit_group_{group}") for group in finding.also)))
+    pairs.append((text("audit_cause"), str(finding.cause)))
+    pairs.append((text("audit_remedy"), str(finding.remedy)))
+    apart = [
+        text("audit_distance", path=one.path, difference=f"{one.difference:.3g}")
+        for one in finding.largest
+        if one.difference
+    ]
+    if apart:
+        pairs.append((text("audit_apart"), ", ".join(apart)))
+    return pairs
+
+
+def _where(finding: Finding) -> str:
+    moment = finding.moment
+    if moment is None:
+        return text("audit_at_final")
+    places = {Kind.STEP: "audit_at_step", Kind.EPOCH: "audit_at_epoch", Kind.END: "audit_at_end"}
+    key = places.get(moment.kind, "audit_at_resume" if finding.at_resume else "audit_at_begin")
+    where = text(key, step=moment.step, epoch=moment.epoch, batch=moment.batch, next=moment.step + 1)
+    steps = finding.steps_after
+    if finding.resumed is None or not steps:
+        return where
+    return text("audit_after_resume", where=where, steps=steps, from_step=finding.resumed.step)
+
+
+def _names(finding: Finding) -> str:
+    group = text(f"audit_group_{finding.group}")
+    names = ", ".join(shortened(said_path(name) if ":" in name else name) for name in finding.names[:_NAMES])
+    if len(finding.names) > _NAMES:
+        return text("audit_names_more", group=group, names=names, count=len(finding.names) - _NAMES)
+    return text("audit_names", group=group, names=names)
+
+
+def _as_json(report: Report) -> dict[str, object]:
+    return {
+        "command": list(report.request.command),
+        "verdict": report.verdict.value,
+        "exit_code": 0 if report.verdict is Verdict.EXACT else _NOT_EXACT,
+        "said": _verdict(report),
+        "compared": "steps" if report.traced else "final file",
+        "kills": report.kills,
+        "seed": report.seed,
+        "seconds": round(report.seconds, 1),
+        "runs": [_run_as_json(run) for run in report.runs],
+        "findings": [_finding_as_json(finding) for finding in report.findings],
+        "failures": [str(failure) for failure in report.failures],
+        "notes": [str(note) for note in report.notes],
+        "kept": None if report.kept is None else str(report.kept),
+    }
+
+
+def _run_as_json(run: Done) -> dict[str, object]:
+    def kill(interruption: Interruption, moment: Moment | None) -> dict[str, object]:
+        return {"kind": interruption.kill.value, "step": None if moment is None else moment.step}
+
+    return {
+        "outcome": run.outcome.value,
+        "hash_seeds": list(run.hash_seeds),
+        "seconds": round(run.seconds, 1),
+        "starts": run.starts,
+        "steps": run.steps,
+        "kills": [kill(*pair) for pair in run.kills],
+    }
+
+
+def _finding_as_json(finding: Finding) -> dict[str, object]:
+    moment, resumed = finding.moment, finding.resumed
+    return {
+        "begins_at_resume": finding.at_resume,
+        "run": None if moment is None else moment.run,
+        "moment": None if moment is None else moment.kind.value,
+        "step": None if moment is None else moment.step,
+        "epoch": None if moment is None else moment.epoch,
+        "batch": None if moment is None else moment.batch,
+        "resumed_from_step": None if resumed is None else resumed.step,
+        "steps_after_resume": finding.steps_after,
+        "group": finding.group.value,
+        "names": list(finding.names),
+        "expected": finding.expected,
+        "got": finding.got,
+        "also": [group.value for group in finding.also],
+        "cause": str(finding.cause),
+        "cause_key": finding.cause.key,
+        "remedy": str(finding.remedy),
+        "furthest_apart": [{"tensor": one.path, "difference": one.difference} for one in finding.largest],
+    }
