@@ -1,8 +1,10 @@
 """What Run promises to a loop, each in the smallest loop that can show it."""
 
+import logging
 import math
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -91,6 +93,55 @@ def test_what_the_prologue_changes_is_not_applied_twice(tmp_path: Path) -> None:
     whole = go(tmp_path / "whole", "never").optimizer.param_groups[0]["lr"]
     go(tmp_path / "broken", "batch 2 3")
     assert go(tmp_path / "broken", "never").optimizer.param_groups[0]["lr"] == whole
+
+
+def test_what_the_prologue_changes_in_place_is_not_there_at_its_next_run(tmp_path: Path) -> None:
+    seen: list[float] = []
+
+    def train(stop_at: int) -> None:
+        run = unbroken.Run(tmp_path, every_steps=1, every=None)
+        run.track(model=nn.Linear(3, 1))
+        with run:
+            for _ in run.epochs(1):
+                counted = run.state.setdefault("counted", torch.zeros(1))
+                counted += 1
+                seen.append(counted.item())
+                for _ in run.batches(DataLoader(data(), batch_size=4)):
+                    assert run._loop.saver is not None
+                    run._loop.saver.wait()
+                    if run.batch == stop_at:
+                        raise BrokenOffError
+                assert run.state["counted"].item() == 1
+
+    for stop_at in (2, 3, 4):
+        with pytest.raises(BrokenOffError):
+            train(stop_at)
+    train(0)
+    assert seen == [1.0] * 4
+
+
+def test_what_is_already_counted_is_counted_on(tmp_path: Path) -> None:
+    seen: list[float] = []
+
+    def train(stop: bool) -> None:
+        run = unbroken.Run(tmp_path, every_steps=1, every=None)
+        run.track(model=nn.Linear(3, 1))
+        with run:
+            for epoch in run.epochs(2):
+                counted = run.state.setdefault("counted", torch.zeros(1))
+                counted += 1
+                seen.append(counted.item())
+                for _ in run.batches(DataLoader(data(), batch_size=4)):
+                    assert run._loop.saver is not None
+                    run._loop.saver.wait()
+                    if stop and epoch == 2 and run.batch == 2 + len(seen) % 3:
+                        raise BrokenOffError
+
+    for _ in range(2):
+        with pytest.raises(BrokenOffError):
+            train(True)
+    train(False)
+    assert seen == [1.0, 2.0, 2.0, 2.0]
 
 
 def test_unfinished_accumulation_resumes_with_its_gradients(tmp_path: Path) -> None:
@@ -540,3 +591,32 @@ def test_a_key_of_the_users_state_that_is_not_text_is_a_clear_error(tmp_path: Pa
     keys: Any = unbroken.Run(tmp_path).state
     with pytest.raises(unbroken.UnsavableStateError, match="must be text"):
         keys[1] = 2
+
+
+def test_a_stop_signal_says_nothing_while_the_users_code_may_hold_a_lock_of_the_log(tmp_path: Path, log: Lines) -> None:
+    """A lock that another thread holds and that is given back only when the interrupted code is left."""
+    left, said = threading.Event(), []
+
+    class Waiting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append((record.getMessage(), left.is_set()))
+
+    handler = Waiting()
+    logging.getLogger("unbroken").addHandler(handler)
+
+    def visit(place: str) -> None:
+        if place == "validation 2":
+            said.clear()
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                raise AssertionError("the signal was not acted on at once")
+            finally:
+                left.set()
+
+    try:
+        with pytest.raises(unbroken.Stopped):
+            Trial(tmp_path).train(EPOCHS, visit)
+    finally:
+        logging.getLogger("unbroken").removeHandler(handler)
+    assert any("SIGTERM" in message for message, _ in said)
+    assert all(after for _, after in said), said
