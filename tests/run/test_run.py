@@ -95,55 +95,6 @@ def test_what_the_prologue_changes_is_not_applied_twice(tmp_path: Path) -> None:
     assert go(tmp_path / "broken", "never").optimizer.param_groups[0]["lr"] == whole
 
 
-def test_what_the_prologue_changes_in_place_is_not_there_at_its_next_run(tmp_path: Path) -> None:
-    seen: list[float] = []
-
-    def train(stop_at: int) -> None:
-        run = unbroken.Run(tmp_path, every_steps=1, every=None)
-        run.track(model=nn.Linear(3, 1))
-        with run:
-            for _ in run.epochs(1):
-                counted = run.state.setdefault("counted", torch.zeros(1))
-                counted += 1
-                seen.append(counted.item())
-                for _ in run.batches(DataLoader(data(), batch_size=4)):
-                    assert run._loop.saver is not None
-                    run._loop.saver.wait()
-                    if run.batch == stop_at:
-                        raise BrokenOffError
-                assert run.state["counted"].item() == 1
-
-    for stop_at in (2, 3, 4):
-        with pytest.raises(BrokenOffError):
-            train(stop_at)
-    train(0)
-    assert seen == [1.0] * 4
-
-
-def test_what_is_already_counted_is_counted_on(tmp_path: Path) -> None:
-    seen: list[float] = []
-
-    def train(stop: bool) -> None:
-        run = unbroken.Run(tmp_path, every_steps=1, every=None)
-        run.track(model=nn.Linear(3, 1))
-        with run:
-            for epoch in run.epochs(2):
-                counted = run.state.setdefault("counted", torch.zeros(1))
-                counted += 1
-                seen.append(counted.item())
-                for _ in run.batches(DataLoader(data(), batch_size=4)):
-                    assert run._loop.saver is not None
-                    run._loop.saver.wait()
-                    if stop and epoch == 2 and run.batch == 2 + len(seen) % 3:
-                        raise BrokenOffError
-
-    for _ in range(2):
-        with pytest.raises(BrokenOffError):
-            train(True)
-    train(False)
-    assert seen == [1.0, 2.0, 2.0, 2.0]
-
-
 def test_unfinished_accumulation_resumes_with_its_gradients(tmp_path: Path) -> None:
     def train(folder: Path, stop_at: int | None) -> torch.Tensor:
         torch.manual_seed(3)
