@@ -140,6 +140,7 @@ def test_another_key_builds_anew_says_what_changed_and_keeps_the_old(
     before, after = _Build(x=np.zeros(3)), _Build(x=np.ones(3))
     cached(path, before, key=_KEY)
     old = path.read_bytes()
+    caplog.clear()
     with caplog.at_level(logging.INFO, "unbroken"):
         result = cached(path, after, key={**_KEY, **change})
     _same(result, after)

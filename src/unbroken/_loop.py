@@ -64,6 +64,7 @@ class Loop:
         self.saver: Saver | None = None
         self.resumed_from: Path | None = None
         self.stopped = False
+        self._unsaid = False
         self._parts = parts
         self._cursor = parts.cursor
         self._triggers = triggers
@@ -143,9 +144,11 @@ class Loop:
 
     def close(self) -> Saver | None:
         """End the run for this process; returns the saver that was closed, if there was one."""
+        self._report_replay()
         saver, self.saver = self.saver, None
         if saver is not None:
-            self._report_replay()
+            if self._unsaid:
+                self._say_stopped(saver)
             saver.close()
             if self._journal is not None:
                 self._journal.close()
@@ -349,23 +352,34 @@ class Loop:
         # Before its batches an epoch starts from the state saved last; after them, from the copy kept then.
         # A loop left by a break has no such copy: its end of epoch is near, and saves.
         if self._kept is not None or self._passes.lead is None:
+            # The code interrupted here may hold a lock that logging needs: a progress bar's, a stream's. So nothing
+            # is said before its locks are given back, which the exception does; ``close`` says it.
             self.phase = Phase.LIBRARY
-            self._stop_now(self.saver, self._kept)
+            self._save_last(self.saver, self._kept)
+            self._unsaid = True
+            raise Stopped(_exit_code(self.saver))
 
     def _stop_now(self, saver: Saver, state: dict[str, Any] | None = None) -> NoReturn:
+        self._save_last(saver, state)
+        self._say_stopped(saver)
+        raise Stopped(_exit_code(saver))
+
+    def _save_last(self, saver: Saver, state: dict[str, Any] | None) -> None:
         if state is not None:
             saver.save(state, saver.folder.latest)
-        saver.wait()
+        saver.settle()
         for batches in self._under_way:
             batches.end_workers()
         self.stopped = True
+
+    def _say_stopped(self, saver: Saver) -> None:
+        saver.wait()
         cause = "budget" if self._signals.received is None else self._signals.received.name
         if saver.failure is not None:
             _log.error(messages.text("stopped_unsaved", cause=cause, error=saver.failure))
-            raise Stopped(DiskError.exit_code)
+            return
         how = "stopped_saved_resume" if self._starts_over else "stopped_saved"
         _log.info(messages.text(how, cause=cause, latest=saver.folder.latest))
-        raise Stopped(EXIT_STOPPED)
 
     def _budget_is_spent(self) -> bool:
         return self._budget is not None and time.monotonic() - self._started >= self._budget
@@ -437,3 +451,7 @@ class Loop:
             _log.info(messages.text("replay_exact", steps=replay.steps, after=replay.after))
         record = {"after": replay.after, "steps": replay.steps, "difference": replay.difference}
         self.saver.facts["replays"] = [*self.saver.facts["replays"], record][-_REPLAYS_KEPT:]
+
+
+def _exit_code(saver: Saver) -> int:
+    return EXIT_STOPPED if saver.failure is None else DiskError.exit_code

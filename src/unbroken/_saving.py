@@ -170,9 +170,13 @@ class Saver:
         """
         restore_parts(self._parts, payload)
 
-    def wait(self) -> None:
-        """Until all that was handed over is on disk, or has failed; says which."""
+    def settle(self) -> None:
+        """Until all that was handed over is on disk, or has failed; without a word."""
         self._writer.wait()
+
+    def wait(self) -> None:
+        """As ``settle``; then says how it went."""
+        self.settle()
         self._report()
 
     def finish(self) -> None:

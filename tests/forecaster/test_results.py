@@ -9,7 +9,7 @@ import pytest
 
 from forecaster.baselines import Yardsticks
 from forecaster.compare import table
-from forecaster.errors import InputError
+from forecaster.errors import AccessError
 from forecaster.options import Options
 from forecaster.panel import read_panel
 from forecaster.plots import draw, resumed_epochs
@@ -46,7 +46,7 @@ def test_not_a_number_is_null(tmp_path: Path, outcome: Outcome) -> None:
 
 def test_a_folder_in_the_way_is_one_line(tmp_path: Path, outcome: Outcome) -> None:
     (tmp_path / "results.json").mkdir()
-    with pytest.raises(InputError, match=r"results\.json can't be written"):
+    with pytest.raises(AccessError, match=r"results\.json can't be written"):
         write_results(tmp_path / "results.json", outcome, Options())
     assert not list(tmp_path.glob(".results*"))
 

@@ -1,8 +1,10 @@
 """What Run promises to a loop, each in the smallest loop that can show it."""
 
+import logging
 import math
 import os
 import signal
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -540,3 +542,32 @@ def test_a_key_of_the_users_state_that_is_not_text_is_a_clear_error(tmp_path: Pa
     keys: Any = unbroken.Run(tmp_path).state
     with pytest.raises(unbroken.UnsavableStateError, match="must be text"):
         keys[1] = 2
+
+
+def test_a_stop_signal_says_nothing_while_the_users_code_may_hold_a_lock_of_the_log(tmp_path: Path, log: Lines) -> None:
+    """A lock that another thread holds and that is given back only when the interrupted code is left."""
+    left, said = threading.Event(), []
+
+    class Waiting(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            said.append((record.getMessage(), left.is_set()))
+
+    handler = Waiting()
+    logging.getLogger("unbroken").addHandler(handler)
+
+    def visit(place: str) -> None:
+        if place == "validation 2":
+            said.clear()
+            try:
+                os.kill(os.getpid(), signal.SIGTERM)
+                raise AssertionError("the signal was not acted on at once")
+            finally:
+                left.set()
+
+    try:
+        with pytest.raises(unbroken.Stopped):
+            Trial(tmp_path).train(EPOCHS, visit)
+    finally:
+        logging.getLogger("unbroken").removeHandler(handler)
+    assert any("SIGTERM" in message for message, _ in said)
+    assert all(after for _, after in said), said

@@ -31,6 +31,18 @@ class StopSignals:
         self._owner = os.getpid()
         for number in STOP_SIGNALS:
             self._previous[number] = signal.signal(number, self._handle)
+        _in_force.add(self)
+        return True
+
+    def leave_child(self) -> bool:
+        """In a forked child: SIGTERM is how its parent ends it (a pool, at the end of its block), and waits for it.
+
+        Whether it was ours, and now is as it was before.
+        """
+        if os.getpid() == self._owner or signal.getsignal(signal.SIGTERM) != self._handle:
+            return False
+        former = self._previous.get(signal.SIGTERM)
+        signal.signal(signal.SIGTERM, signal.SIG_DFL if former is None else former)
         return True
 
     def remove(self) -> None:
@@ -40,16 +52,11 @@ class StopSignals:
                 if signal.getsignal(number) == self._handle:
                     signal.signal(number, signal.SIG_DFL if handler is None else handler)
         self._previous.clear()
+        _in_force.discard(self)
 
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if os.getpid() != self._owner:
-            # A forked child. The group's Ctrl-C is its parent's business; but SIGTERM is how its parent ends it
-            # (a pool, at the end of its block), and then waits for it.
-            if number == signal.SIGTERM:
-                former = self._previous.get(number)
-                signal.signal(number, signal.SIG_DFL if former is None else former)
-                os.kill(os.getpid(), number)
-            return
+            return  # a forked child got the group's signal: its parent decides
         if number == signal.SIGINT and self.received == signal.SIGINT:
             raise KeyboardInterrupt
         # The group's signal also kills the workers of loaders that the user iterates without us. torch's handler
@@ -58,6 +65,32 @@ class StopSignals:
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
         self.received = signal.Signals(number)
         self._on_signal()
+
+
+_in_force: set[StopSignals] = set()
+_at_fork = threading.local()
+
+
+def _before_fork() -> None:
+    # Python drops a signal that reaches a child before its own first step: it is made to wait.
+    if _in_force:
+        _at_fork.mask = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+
+
+def _after_fork() -> None:
+    mask = _at_fork.__dict__.pop("mask", None)
+    if mask is not None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _after_fork_in_child() -> None:
+    while any(signals.leave_child() for signals in _in_force):
+        pass  # below the handler of one run may lie that of another
+    _after_fork()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=_before_fork, after_in_parent=_after_fork, after_in_child=_after_fork_in_child)
 
 
 @contextmanager

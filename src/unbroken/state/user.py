@@ -50,4 +50,5 @@ class UserState(MutableMapping[str, Any]):
         return copy
 
     def restore(self, saved: Mapping[str, Any]) -> None:
-        self._values = {key: decode(value) for key, value in saved.items()}
+        """Set copies of what was saved: the user may change values in place, and they may be restored again."""
+        self._values = own_copy({key: decode(value) for key, value in saved.items()}, "state")
