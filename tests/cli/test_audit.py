@@ -1,6 +1,11 @@
 """``unbroken audit`` as it is typed: what it prints, in both languages and as JSON, and its exit codes."""
 
+import contextlib
+import os
+import pty
 import shutil
+import signal
+import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -100,6 +105,40 @@ def test_what_cannot_be_audited_is_a_usage_error(unbroken: Command, words: list[
     assert said.code == 2
     assert said.out == ""
     assert says in said.err
+
+
+def test_the_progress_is_one_line_on_a_terminal_and_gone_at_the_end(project: Path) -> None:
+    ours, theirs = pty.openpty()
+    words = ["-m", "unbroken", "audit", "--kills", "1", "--seed", "1", "--", sys.executable, "train.py"]
+    done = subprocess.Popen([sys.executable, *words], stdout=subprocess.PIPE, stderr=theirs, text=True)
+    os.close(theirs)
+    shown = b""
+    with contextlib.suppress(OSError):  # how a terminal tells that nobody has it open any more
+        while data := os.read(ours, 4096):
+            shown += data
+    assert done.communicate()[0].startswith("run ")
+    assert done.returncode == 0
+    assert b"\n" not in shown
+    assert b"Whole run 1" in shown and b"Kill 1 of 1" in shown
+    assert shown.endswith(b"\r\x1b[K")
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP, signal.SIGINT])
+def test_who_ends_the_audit_ends_the_script(project: Path, number: signal.Signals) -> None:
+    (project / "endless.py").write_text("open('pid', 'w').write(str(__import__('os').getpid()))\nwhile True: pass")
+    words = ["-m", "unbroken", "audit", "--final", "pid", "--", sys.executable, "endless.py"]
+    environment = {**os.environ, "TMPDIR": tempfile.gettempdir()}
+    audit = subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True, env=environment)
+    assert audit.stderr is not None
+    assert audit.stderr.readline().startswith("Whole run 1")
+    scratch = Path(tempfile.gettempdir())
+    while not [path for path in scratch.glob("*/run/pid") if path.read_text()]:
+        assert audit.poll() is None
+    script = int(next(scratch.glob("*/run/pid")).read_text())
+    audit.send_signal(number)
+    assert audit.wait(30) == 128 + number
+    assert not Path(f"/proc/{script}").exists()
+    assert list(scratch.iterdir()) == []
 
 
 def test_the_commands_own_options_are_not_ours(unbroken: Command) -> None:

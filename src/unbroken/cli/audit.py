@@ -6,9 +6,15 @@ happens in the folder of its checkpoints. Exit code 0 is for exact only.
 """
 
 import argparse
+import shutil
+import signal
 import sys
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from unbroken.audit.moments import Interruption
 from unbroken.audit.report import Done, Outcome, Report, Request, Watcher
@@ -61,7 +67,8 @@ def run(arguments: argparse.Namespace) -> int:
     )
     progress = _Progress()
     try:
-        report = audit(request, progress)
+        with _ending_what_it_started():
+            report = audit(request, progress)
     finally:
         progress.clear()
     if arguments.json:
@@ -79,6 +86,21 @@ def _inside(folder: Path, path: Path | None) -> Path | None:
     if not whole.is_relative_to(folder) or ".." in path.parts or whole == folder:
         raise UsageError("audit_path_outside", path=path)
     return whole.relative_to(folder)
+
+
+@contextmanager
+def _ending_what_it_started() -> Iterator[None]:
+    """Within the block a signal that ends this process also ends the script that it runs, and removes the copies."""
+
+    def end(number: int, _frame: FrameType | None) -> NoReturn:
+        raise SystemExit(128 + number)
+
+    before = {number: signal.signal(number, end) for number in (signal.SIGTERM, signal.SIGHUP)}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 class _Progress(Watcher):
@@ -108,11 +130,16 @@ class _Progress(Watcher):
             print("\r\x1b[K", end="", file=sys.stderr, flush=True)
 
     def _draw(self) -> None:
+        from rich.cells import cell_len, set_cell_size
+
         self._drawn_at = time.monotonic()
         parts = [f"{self._drawn_at - self._started:.0f} s", str(self._stage or "")]
         if self._last is not None:
             parts.append(text("audit_at", epoch=self._last.epoch, step=self._last.step))
-        print(f"\r\x1b[K{printable(' · '.join(parts))}", end="", file=sys.stderr, flush=True)
+        line = printable(" · ".join(parts))
+        width = shutil.get_terminal_size().columns - 1
+        line = set_cell_size(line, width) if cell_len(line) > width else line
+        print(f"\r\x1b[K{line}", end="", file=sys.stderr, flush=True)
 
 
 def _print(report: Report) -> None:
