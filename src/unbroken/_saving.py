@@ -132,7 +132,7 @@ class Saver:
             self._not_copied = DiskError("state_not_copied", reason=str(error) or type(error).__name__)
         else:
             return copied
-        _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
+        _log.error(messages.text("save_failed", missing=self.folder.latest.name, error=self._not_copied))
         return None
 
     def save(self, payload: dict[str, Any] | None, *names: Path) -> None:
@@ -192,10 +192,12 @@ class Saver:
 
     def _report(self) -> None:
         for report in self._writer.take_reports():
-            names = ", ".join(path.name for path in report.names)
+            names, missing = (", ".join(path.name for path in paths) for paths in (report.names, report.missing))
+            if report.made_again:
+                _log.warning(messages.text("folder_made_again", folder=self.folder.path))
             if report.error is not None:
-                missing = ", ".join(path.name for path in report.missing) or names
-                _log.error(messages.text("save_failed", names=missing, error=report.error))
+                key = "save_failed" if not report.safe else "copy_failed" if missing else "save_incomplete"
+                _log.error(messages.text(key, names=names, missing=missing, error=report.error))
             for path in report.archived:
                 _log.info(messages.text("retired", path=path))
             for name in report.deleted:
