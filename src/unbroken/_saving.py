@@ -132,7 +132,7 @@ class Saver:
             self._not_copied = DiskError("state_not_copied", reason=str(error) or type(error).__name__)
         else:
             return copied
-        _log.error(messages.text("save_failed", missing=self.folder.latest.name, error=self._not_copied))
+        _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
         return None
 
     def save(self, payload: dict[str, Any] | None, *names: Path) -> None:
@@ -197,7 +197,8 @@ class Saver:
                 _log.warning(messages.text("folder_made_again", folder=self.folder.path))
             if report.error is not None:
                 key = "save_failed" if not report.safe else "copy_failed" if missing else "save_incomplete"
-                _log.error(messages.text(key, names=names, missing=missing, error=report.error))
+                said = {"missing": missing, "names": names} if report.safe else {"names": missing}
+                _log.error(messages.text(key, **said, error=report.error))
             for path in report.archived:
                 _log.info(messages.text("retired", path=path))
             for name in report.deleted:
