@@ -46,7 +46,8 @@ def test_a_copy_that_cannot_be_written_is_loud_and_the_run_ends_well(tmp_path: P
     folder = CheckpointFolder(tmp_path / "checkpoints")
     folder.epoch(2).mkdir(parents=True)
     Trial(folder.path, every_epochs=2).train(2)
-    assert "The state is safe in checkpoint_latest.pth, but checkpoint_epoch_2.pth COULD NOT BE WRITTEN" in log.text
+    safe = "The state is safe in checkpoint_latest.pth, checkpoint_best.pth"
+    assert f"{safe}, but checkpoint_epoch_2.pth COULD NOT BE WRITTEN" in log.text
     assert unbroken.load(folder.latest)["epoch"] == 2
 
 
