@@ -88,8 +88,9 @@ def tensor_digest(tensor: "torch.Tensor") -> str:
 
     digest = _begun(tensor)
     for part in _parts(tensor.detach()):
-        plain = part.resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8)
-        digest.update(plain.numpy().data)
+        plain = part.resolve_conj().resolve_neg().contiguous()
+        # Not reshape: of one element or none it keeps any stride, and then is no row of bytes.
+        digest.update(plain.as_strided((plain.numel(),), (1,)).view(torch.uint8).numpy().data)
     return digest.text
 
 
