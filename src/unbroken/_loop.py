@@ -3,14 +3,14 @@
 import json
 import logging
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping
+from collections.abc import Generator, Iterator, Mapping
 from enum import Enum, auto
 from pathlib import Path
 from typing import Any, NoReturn
 from weakref import WeakSet
 
 from unbroken import messages
-from unbroken._resuming import Beginning
+from unbroken._resuming import Beginning, Origin, begin_run
 from unbroken._saving import Parts, Saver
 from unbroken.errors import EXIT_STOPPED, DiskError, Stopped, UsageError
 from unbroken.loop.batches import Pass
@@ -44,33 +44,31 @@ class _WaitBrokenOffError(BaseException):
 
 
 class Loop:
-    """One run from its beginning to its end; ``begin`` is called once, at the first epoch or step.
-
-    ``starts_over``: the same command, run again, would not go on with this run.
-    """
+    """One run from its beginning, at the first epoch or step, to its end."""
 
     def __init__(
         self,
         parts: Parts,
         triggers: Triggers,
         budget: float | None,
-        begin: Callable[[int | None], Beginning],
-        *,
-        starts_over: bool,
+        origin: Origin,
+        seed: int,
     ) -> None:
         self.phase = Phase.OUTSIDE
         self.in_epoch = False
         self.stop_reason: str | None = None
         self.saver: Saver | None = None
         self.resumed_from: Path | None = None
-        self.stopped = False
+        self.seed = seed
+        self._stopped = False
+        self._closed = False
+        self._under_loop = False
         self._unsaid = False
         self._parts = parts
         self._cursor = parts.cursor
         self._triggers = triggers
         self._budget = budget
-        self._begin_run = begin
-        self._starts_over = starts_over
+        self._origin = origin
         self._started = time.monotonic()
         self._signals = StopSignals(self._on_signal)
         self._passes = EpochPasses()
@@ -87,8 +85,9 @@ class Loop:
 
     def epochs(self, count: int) -> Iterator[int]:
         """The numbers of the epochs still to be trained."""
+        self._require_between_epochs()
         saver = self._begin(count)
-        self._catch_signals()
+        self._enter_loop()
         try:
             # An epoch to go on with may belong to a later loop of the script, with another body.
             while self._cursor.epoch < count and (self.stop_reason is None or self._mid_epoch is not None):
@@ -98,12 +97,13 @@ class Loop:
                 self._close_epoch(saver)
             self._finish(saver, messages.text("ended", epoch=self._cursor.epoch, count=count))
         finally:
-            self._end_signals()
+            self._leave_loop()
 
     def steps(self, loader: ResumableLoader, goal: int) -> Iterator[Any]:
         """The batches of pass after pass over ``loader``, each an epoch, until ``goal`` steps are done in all."""
+        self._require_between_epochs()
         saver = self._begin(None)
-        self._catch_signals()
+        self._enter_loop()
         try:
             while self._cursor.step < goal and (self.stop_reason is None or self._mid_epoch is not None):
                 before = self._cursor.step
@@ -123,42 +123,75 @@ class Loop:
             self._finish(saver, messages.text("ended_steps", step=self._cursor.step, goal=goal))
         finally:
             self._goal = None
-            self._end_signals()
+            self._leave_loop()
 
     def iterate(self, loader: ResumableLoader) -> Iterator[Any]:
         """The batches of one loop over ``loader`` in the epoch in hand."""
-        if self.saver is None or not self.in_epoch:
-            raise UsageError("batches_outside_epochs")
+        saver = self.require_epoch()
         before, self.phase = self.phase, Phase.LIBRARY
         opened = self._passes.open(loader.facts)
         order = self._mid_epoch[OWN]["order"] if self._mid_epoch and opened.given else None
         batches = loader.iterate(epoch=self._cursor.epoch + 1, loop=opened.index, start=opened.given, order=order)
-        self.phase = before
         self._under_way.add(batches)
-        given_out = self._pass(self.saver, opened, loader, batches)
+        given_out = self._pass(saver, opened, loader, batches)
         self._given_out.add(given_out)
+        if before is Phase.OUTSIDE:
+            self._enter_user_code()
+        self.phase = before
         return given_out
 
-    def begin_if_needed(self) -> None:
+    def begin_steps(self) -> None:
+        """Begin, so that the number of steps still to be done is known."""
+        if self._under_loop:
+            raise UsageError("steps_inside_epochs")
+        self._require_between_epochs()
         self._begin(None)
 
-    def close(self) -> Saver | None:
-        """End the run for this process; returns the saver that was closed, if there was one."""
+    def require_epoch(self) -> Saver:
+        """Raises UsageError outside a loop over the epochs."""
+        if self.saver is None or not self.in_epoch:
+            raise UsageError("batches_outside_epochs")
+        return self.saver
+
+    def left_by(self, error: BaseException) -> None:
+        """The user's code has raised ``error``, and the run ends with that."""
+        if self.saver is not None and self.in_epoch and not self._stopped:
+            self._stopped = True
+            latest = self.saver.folder.latest
+            name = type(error).__name__
+            _log.error(messages.text("left_by_error", error=name, epoch=self._cursor.epoch + 1, latest=latest))
+
+    def close(self) -> None:
+        """End the run for this process; says so if it was left in the middle of an epoch."""
+        self._closed = True
         self._report_replay()
         saver, self.saver = self.saver, None
-        if saver is not None:
-            if self._unsaid:
-                self._say_stopped(saver)
-            saver.close()
-            if self._journal is not None:
-                self._journal.close()
-                self._journal = None
-        return saver
+        if saver is None:
+            return
+        if self._under_loop:  # its generator is kept alive, by the traceback of an error for example
+            self._leave_loop()
+        if self._unsaid:
+            self._say_stopped(saver)
+        saver.close()
+        if self._journal is not None:
+            self._journal.close()
+            self._journal = None
+        if self.in_epoch and not self._stopped:
+            latest = saver.folder.latest
+            _log.warning(messages.text("left_early", epoch=self._cursor.epoch + 1, latest=latest))
+
+    def _require_between_epochs(self) -> None:
+        if self._closed:
+            raise UsageError("run_is_closed")
+        if self.in_epoch:
+            raise UsageError("run_was_left", epoch=self._cursor.epoch + 1)
 
     def _begin(self, planned_epochs: int | None) -> Saver:
         if self.saver is not None:
             return self.saver
-        beginning = self._begin_run(planned_epochs)
+        self._open_trace()
+        beginning = begin_run(self._origin, self._parts, seed=self.seed, planned_epochs=planned_epochs)
+        self.seed = beginning.seed
         self.saver = beginning.saver
         self.resumed_from = beginning.resumed_from
         self.stop_reason = beginning.stop_requested
@@ -281,7 +314,7 @@ class Loop:
                 self._cursor.finish_batch(batches.order)
                 self._parts.gradients.note_boundary()
                 if step_done:
-                    self._bear_witness()
+                    self._bear_witness(saver)
                     if self._observer is not None:
                         self._observer.trained()
         self._enter_user_code()
@@ -330,11 +363,13 @@ class Loop:
             stop_requested=self.stop_reason,
         )
 
-    def _catch_signals(self) -> None:
+    def _enter_loop(self) -> None:
+        self._under_loop = True
         if not self._signals.install():
             _log.warning(messages.text("signals_unavailable"))
 
-    def _end_signals(self) -> None:
+    def _leave_loop(self) -> None:
+        self._under_loop = False
         self._signals.remove()
         self.phase = Phase.OUTSIDE
 
@@ -370,7 +405,7 @@ class Loop:
         saver.settle()
         for batches in self._under_way:
             batches.end_workers()
-        self.stopped = True
+        self._stopped = True
 
     def _say_stopped(self, saver: Saver) -> None:
         saver.wait()
@@ -378,7 +413,7 @@ class Loop:
         if saver.failure is not None:
             _log.error(messages.text("stopped_unsaved", cause=cause, error=saver.failure))
             return
-        how = "stopped_saved_resume" if self._starts_over else "stopped_saved"
+        how = "stopped_saved_resume" if self._origin.starts_over else "stopped_saved"
         _log.info(messages.text(how, cause=cause, latest=saver.folder.latest))
 
     def _budget_is_spent(self) -> bool:
@@ -405,12 +440,9 @@ class Loop:
         if beginning.payload is not None:
             self._replay = Replay(after=self._cursor.step)
 
-    def open_trace(self, folder: Path) -> None:
-        """Under an audit the run tells what it does, from before it looks into ``folder``; otherwise nothing is told.
-
-        Raises UsageError for a folder that is not within the audit.
-        """
-        name = name_of(folder)
+    def _open_trace(self) -> None:
+        # Under an audit the run tells what it does, from before it looks into its folder; otherwise nothing is told.
+        name = name_of(Path(self._origin.folder))
         self._trace = trace_file(released=lambda: self._signals.received is not None)
         if self._trace is not None:
             self._trace.write(Kind.START, run=name, step=0, epoch=0, batch=0)
@@ -422,7 +454,7 @@ class Loop:
         self._observer = saver.observer = observer
         observer.begun(saver.folder.path, beginning.resumed_from, beginning.seed)
 
-    def _bear_witness(self) -> None:
+    def _bear_witness(self, saver: Saver) -> None:
         if self._journal is None:
             return
         step = self._cursor.step
@@ -433,7 +465,8 @@ class Loop:
                 self._report_replay()
             elif self._replay.compare(step, before, now):
                 self._say_difference(self._replay)
-        self._journal.write(step, now)
+        if step - saver.saved_step <= self._journal.capacity:  # the first steps after a save are compared first
+            self._journal.write(step, now)
 
     def _say_difference(self, replay: Replay) -> None:
         assert replay.difference is not None

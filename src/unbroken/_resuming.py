@@ -15,8 +15,9 @@ from unbroken import messages
 from unbroken._saving import Parts, Saver, restore_parts
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import require_space
-from unbroken.errors import CheckpointDamagedError, DataChangedError
+from unbroken.errors import CheckpointDamagedError, DataChangedError, UsageError
 from unbroken.loop.randomness import capture_streams
+from unbroken.loop.triggers import whole_number
 from unbroken.state import guards
 from unbroken.store import lineage, torchfile
 from unbroken.store import manifest as manifests
@@ -39,12 +40,28 @@ _NEEDED |= {"parent", "partial", "passes", "replays", "seed", "state", "stop_req
 class Origin:
     """What the user said about where the run comes from and what it is made of."""
 
-    folder: Path
+    folder: str | os.PathLike[str]
     resume: str | os.PathLike[str]
     config: Mapping[str, Any]
     data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
     allow_changed_data: bool
     keep: int | None
+
+    def __post_init__(self) -> None:
+        data = self.data if isinstance(self.data, Sequence) and not isinstance(self.data, str) else [self.data]
+        paths = [("folder", self.folder), ("resume", self.resume), *(("data", one) for one in data if one is not None)]
+        for option, path in paths:
+            if not isinstance(path, str | os.PathLike):
+                raise UsageError("bad_path", option=option, value=path)
+        if not isinstance(self.config, Mapping):
+            raise UsageError("bad_config", kind=type(self.config).__name__)
+        if self.keep is not None:
+            whole_number(self.keep, "keep")
+
+    @property
+    def starts_over(self) -> bool:
+        """Whether the same command, run again, would not go on with this run."""
+        return os.fspath(self.resume) == "never"
 
 
 @dataclass(frozen=True)
@@ -63,7 +80,7 @@ def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | 
 
     On return a state of this run is durable in the folder: the one it goes on from, or its very first.
     """
-    folder = CheckpointFolder(origin.folder)
+    folder = CheckpointFolder(Path(origin.folder))
     folder.prepare()
     lock = FolderLock.acquire(folder.lock_path, folder.path)
     try:

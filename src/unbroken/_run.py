@@ -1,9 +1,9 @@
 """Run: what a user holds. Its arguments, its small surface, and nothing that can live below."""
 
-import atexit
 import logging
 import operator
 import os
+import weakref
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import timedelta
 from pathlib import Path
@@ -13,14 +13,13 @@ from typing import Any, Literal, Self
 import torch
 from torch.utils.data import DataLoader
 
-from unbroken import messages
 from unbroken._loop import Loop, Phase
-from unbroken._resuming import Beginning, Origin, begin_run
+from unbroken._resuming import Origin
 from unbroken._saving import Parts
 from unbroken.errors import UsageError
 from unbroken.loop.cursor import Cursor
-from unbroken.loop.loaders import ResumableLoader, resumable
-from unbroken.loop.triggers import Triggers, seconds
+from unbroken.loop.loaders import Loaders, ResumableLoader
+from unbroken.loop.triggers import Triggers, seconds, whole_number
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
 from unbroken.state.tracked import Tracked
@@ -71,14 +70,14 @@ class Run:
     ) -> None:
         triggers = Triggers(every_epochs, every_steps, None if every is None else seconds(every, "every"))
         budget = None if stop_after is None else seconds(stop_after, "stop_after")
-        if keep is not None and keep < 1:
-            raise UsageError("bad_count", option="keep", value=keep)
-        self._origin = Origin(Path(folder), resume, dict(config or {}), data, allow_changed_data, keep)
-        self._seed = torch.initial_seed() if seed is None else _whole(seed)
+        origin = Origin(folder, resume, {} if config is None else config, data, allow_changed_data, keep)
         tracked = Tracked()
         self._parts = Parts(tracked, History(best, best_mode), UserState(), Gradients(tracked), Cursor())
-        self._loop = Loop(self._parts, triggers, budget, self._begin, starts_over=os.fspath(resume) == "never")
-        self._loaders: dict[int, tuple[DataLoader[Any], ResumableLoader]] = {}
+        self._loop = Loop(self._parts, triggers, budget, origin, torch.initial_seed() if seed is None else _seed(seed))
+        self._loaders = Loaders()
+        _give_log_a_console()
+        # Also when nobody holds the run any more, as in a notebook whose cell is run again, and at the end of Python.
+        self._close = weakref.finalize(self, self._loop.close)
 
     def track(self, **objects: Any) -> None:
         """Make objects part of the saved state, under the names given.
@@ -107,9 +106,7 @@ class Run:
             DiskError: the folder can't be written.
             Stopped: in the loop, after a stop signal or at the end of the time budget, the state being saved.
         """
-        if not isinstance(count, int) or count < 1:
-            raise UsageError("bad_count", option="epochs", value=count)
-        return self._loop.epochs(count)
+        return self._loop.epochs(whole_number(count, "epochs"))
 
     def batches(self, loader: DataLoader[Any], *, steps: int | None = None) -> "Batches":
         """The batches of ``loader`` for this epoch, from the one after the last one trained.
@@ -124,20 +121,14 @@ class Run:
             LoaderRefusedError: a loader whose position can't be restored exactly.
             And what ``epochs`` raises, with ``steps``.
         """
-        if steps is not None and (not isinstance(steps, int) or steps < 1):
-            raise UsageError("bad_count", option="steps", value=steps)
-        if (steps is None) != self._loop.in_epoch:
-            raise UsageError("batches_outside_epochs" if steps is None else "steps_inside_epochs")
-        if steps is not None:
-            self._loop.begin_if_needed()
-        if id(loader) not in self._loaders:
-            known = resumable(loader, self._seed)
-            self._loaders[id(loader)] = (loader, known)
-            _log.info(messages.text(known.promise, batches=known.length or "?", workers=known.workers))
-        known = self._loaders[id(loader)][1]
         if steps is None:
+            self._loop.require_epoch()
+            known = self._loaders.known(loader, self.seed)
             return Batches(known.length, lambda: self._loop.iterate(known))
-        return Batches(max(steps - self._parts.cursor.step, 0), lambda: self._loop.steps(known, steps))
+        goal = whole_number(steps, "steps")
+        self._loop.begin_steps()
+        known = self._loaders.known(loader, self.seed)
+        return Batches(max(goal - self._parts.cursor.step, 0), lambda: self._steps(known, goal))
 
     def average(self, weight: float = 1.0, /, **values: Any) -> None:
         """Add one batch's values to the means recorded at the end of the epoch, e.g. ``train_losses=loss``."""
@@ -184,7 +175,7 @@ class Run:
     @property
     def seed(self) -> int:
         """The seed of the sample order and the loading randomness; a resumed run has its first one."""
-        return self._seed
+        return self._loop.seed
 
     @property
     def resumed_from(self) -> Path | None:
@@ -193,10 +184,7 @@ class Run:
 
     def close(self) -> None:
         """Finish writing, give the folder free, and say so if the loop was left before its end."""
-        atexit.unregister(self.close)
-        saver = self._loop.close()
-        if saver is not None and self._loop.in_epoch and not self._loop.stopped:
-            _log.warning(messages.text("left_early", epoch=self.epoch, latest=saver.folder.latest))
+        self._close()
 
     def __enter__(self) -> Self:
         return self
@@ -204,21 +192,12 @@ class Run:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        loop = self._loop
-        if error is not None and loop.saver is not None and loop.in_epoch and not loop.stopped:
-            loop.stopped = True
-            latest = loop.saver.folder.latest
-            name = type(error).__name__
-            _log.error(messages.text("left_by_error", error=name, epoch=self.epoch, latest=latest))
+        if error is not None:
+            self._loop.left_by(error)
         self.close()
 
-    def _begin(self, planned_epochs: int | None) -> Beginning:
-        _give_log_a_console()
-        self._loop.open_trace(self._origin.folder)
-        beginning = begin_run(self._origin, self._parts, seed=self._seed, planned_epochs=planned_epochs)
-        self._seed = beginning.seed
-        atexit.register(self.close)
-        return beginning
+    def _steps(self, loader: ResumableLoader, goal: int) -> Iterator[Any]:
+        yield from self._loop.steps(loader, goal)  # a generator of this run's: it must not be closed in the meantime
 
 
 class Batches:
@@ -237,18 +216,23 @@ class Batches:
         return self._iterate()
 
 
-def _whole(seed: object) -> int:
+def _seed(seed: object) -> int:
     """Python's own integer: one of NumPy's 32 bits is another value once a checkpoint has held it."""
     try:
-        return operator.index(seed)  # type: ignore[arg-type]
+        number = operator.index(seed)  # type: ignore[arg-type]
     except TypeError as error:
         raise UsageError("bad_seed", value=repr(seed)) from error
+    if not -(2**63) <= number < 2**64:  # what torch.manual_seed takes
+        raise UsageError("bad_seed", value=number)
+    return number
 
 
 def _give_log_a_console() -> None:
     """Messages must be seen in a script that never heard of logging; one that did has its own handlers."""
-    if not _log.hasHandlers():
+    if not _log.handlers:
         console = logging.StreamHandler()
         console.setFormatter(logging.Formatter("unbroken: %(message)s"))
+        console.addFilter(lambda _: not logging.getLogger().handlers)
         _log.addHandler(console)
-        _log.setLevel(logging.INFO)
+        if _log.level == logging.NOTSET:
+            _log.setLevel(logging.INFO)

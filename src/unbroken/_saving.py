@@ -192,10 +192,13 @@ class Saver:
 
     def _report(self) -> None:
         for report in self._writer.take_reports():
-            names = ", ".join(path.name for path in report.names)
+            names, missing = (", ".join(path.name for path in paths) for paths in (report.names, report.missing))
+            if report.made_again:
+                _log.warning(messages.text("folder_made_again", folder=self.folder.path))
             if report.error is not None:
-                missing = ", ".join(path.name for path in report.missing) or names
-                _log.error(messages.text("save_failed", names=missing, error=report.error))
+                key = "save_failed" if not report.safe else "copy_failed" if missing else "save_incomplete"
+                said = {"missing": missing, "names": names} if report.safe else {"names": missing}
+                _log.error(messages.text(key, **said, error=report.error))
             for path in report.archived:
                 _log.info(messages.text("retired", path=path))
             for name in report.deleted:

@@ -80,6 +80,33 @@ def test_a_wrong_word_is_a_usage_error(unbroken: Command, words: list[str]) -> N
     assert "usage: unbroken" in said.err
 
 
+@pytest.mark.parametrize(
+    ("words", "english", "chinese"),
+    [
+        (["show"], "missing: FILE", "缺少参数：FILE"),
+        (["train"], "COMMAND cannot be 'train'", "COMMAND 不能是 'train'"),
+        (["list", "--lang", "fr"], "--lang cannot be 'fr'", "--lang 不能是 'fr'"),
+        (["list", "--jso"], "not understood: --jso", "无法识别的参数：--jso"),
+        (["prune", "--keep"], "--keep needs a value", "--keep 需要一个值"),
+        (["prune", "--keep", "few"], "'few' is not a valid value", "--keep 的值 'few' 无效"),
+        (["list", "--json=3"], "--json takes no value", "--json 不接受值"),
+    ],
+)
+def test_what_is_wrong_with_the_words_is_said_in_the_users_language(
+    unbroken: Command, monkeypatch: pytest.MonkeyPatch, words: list[str], english: str, chinese: str
+) -> None:
+    assert english in unbroken(*words).err
+    monkeypatch.setenv("UNBROKEN_LANG", "zh")
+    said = unbroken(*words)
+    assert said.code == 2 and chinese in said.err and said.err.startswith("用法：")
+    assert not re.search(r"error|argument|required|invalid", said.err)
+
+
+def test_the_headings_of_the_help_are_in_the_users_language(unbroken: Command) -> None:
+    shown = unbroken("prune", "--lang", "zh", "--help").out
+    assert all(heading in shown for heading in ("用法：", "参数：", "选项：")) and "options" not in shown
+
+
 def test_version_and_help(unbroken: Command) -> None:
     assert unbroken("--version").out == f"{__version__}\n"
     said = unbroken("--help")

@@ -1,12 +1,19 @@
 """``unbroken show``: what one checkpoint says of itself."""
 
+import re
+from pathlib import Path
+
+import pytest
 import torch
 
 from tests.cli.conftest import Command
 from tests.cli.damage import cut
 from tests.store.states import plain_state, put, put_with_manifest, state
+from unbroken.messages._cli import SENTENCES
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.payload import OWN, ForkPoint, Payload
+
+FORMAT = Path(__file__).parents[2] / "docs" / "format.md"
 
 
 def full() -> Payload:
@@ -75,3 +82,31 @@ def test_what_cannot_be_shown(run: CheckpointFolder, unbroken: Command) -> None:
     said = unbroken("show", "checkpoints/checkpoint_epoch_7.pth")
     assert said.code == 3
     assert "run: unbroken list checkpoints" in said.err
+
+
+@pytest.mark.parametrize(
+    ("reason", "said"),
+    [("end", "end of the training"), ("epoch", "end of an epoch"), ("budget", "end of the time budget")],
+)
+def test_why_it_was_saved_is_said_in_words(folder: CheckpointFolder, unbroken: Command, reason: str, said: str) -> None:
+    payload = state(3)
+    payload[OWN]["reason"] = reason
+    put_with_manifest(folder, folder.latest, payload)
+    assert f"why saved         {said}\n" in unbroken("show", folder.latest).out
+
+
+def test_every_reason_of_the_format_page_has_words() -> None:
+    row = next(line for line in FORMAT.read_text(encoding="utf-8").splitlines() if line.startswith("| `reason` |"))
+    reasons = re.findall(r"`(\w+)`", row.rpartition("why it was saved")[2])
+    assert len(reasons) > 5 and all(f"cli_saved_{reason}" in SENTENCES for reason in reasons)
+
+
+def test_a_file_that_is_missing_is_named_with_what_to_do(folder: CheckpointFolder, unbroken: Command) -> None:
+    alone = unbroken("show", "nofile.pth")
+    assert alone.code == 3 and "There is no" in alone.err and "nofile.pth" in alone.err
+    put_with_manifest(folder, folder.latest, state(1))
+    assert "Checkpoints lie elsewhere (1 folder(s)); run: unbroken list checkpoints" in unbroken("show", "no.pth").err
+    beside = unbroken("show", "checkpoints/no.pth")
+    assert "holds: checkpoint_latest.pth" in beside.err and "unbroken list checkpoints" in beside.err
+    folder_named = unbroken("show", "checkpoints")
+    assert folder_named.code == 2 and "name one checkpoint in it" in folder_named.err

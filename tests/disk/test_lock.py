@@ -163,3 +163,26 @@ def test_a_full_disk_does_not_keep_the_lock_from_being_held(
     lock = FolderLock.acquire(disk / "lock")
     assert _outcome(second_process(_TRY.replace("'lock'", f"{str(disk / 'lock')!r}"))) == "folder_locked"
     lock.release()
+
+
+def test_a_lock_file_deleted_while_held_is_made_again(tmp_path: Path, second_process: Second) -> None:
+    lock = FolderLock.acquire(tmp_path / "lock")
+    (tmp_path / "lock").unlink()
+    lock.renew()
+    other = second_process("try:\n    FolderLock.acquire(Path('lock'))\nexcept UnbrokenError as e:\n    print(e.key)\n")
+    assert other.communicate()[0] == "folder_locked\n"
+    lock.release()
+    FolderLock.acquire(tmp_path / "lock").release()
+
+
+def test_who_lost_the_folder_to_another_trainer_with_its_lock_file_is_told(
+    tmp_path: Path, second_process: Second
+) -> None:
+    lock = FolderLock.acquire(tmp_path / "lock")
+    (tmp_path / "lock").unlink()
+    other = second_process("lock = FolderLock.acquire(Path('lock'))\nprint('held', flush=True)\nsys.stdin.read()\n")
+    assert other.stdout is not None and other.stdout.readline() == "held\n"
+    with pytest.raises(FolderLockedError) as refused:
+        lock.renew()
+    assert str(other.pid) in str(refused.value)
+    lock.release()

@@ -1,6 +1,11 @@
 """Order and loading randomness are functions of position, whoever loads, and training's own streams are untouched."""
 
+import gc
+import logging
+import multiprocessing
 import random
+import signal
+import weakref
 from collections.abc import Iterator
 from typing import Any
 
@@ -20,7 +25,7 @@ from torch.utils.data import (
 from tests.loop.datasets import AtOnce, Curriculum, Noisy, OwnStreams, shaking_collate, tell_users_dataset
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.batches import PositionedLoader
-from unbroken.loop.loaders import resumable
+from unbroken.loop.loaders import Loaders, resumable
 from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.state.snapshot import equal_bits
 
@@ -251,3 +256,50 @@ def test_the_order_digest_is_that_of_the_batches_given_out_not_of_those_prefetch
     for _ in range(5):
         next(here), next(there)
         assert here.order == there.order
+
+
+def test_weights_changed_inside_an_epoch_are_refused_where_its_order_depends_on_them() -> None:
+    sampler = WeightedRandomSampler([1.0] * 37, 20)
+    positioned = PositionedLoader(DataLoader(Noisy(), batch_size=4, sampler=sampler), SEED)
+    given = positioned.iterate(epoch=1, loop=0, start=0)
+    next(given), next(given)
+    sampler.weights[:5] = 0
+    with pytest.raises(LoaderRefusedError, match="WeightedRandomSampler"):
+        next(positioned.iterate(epoch=1, loop=0, start=2, order=given.order))
+
+
+@pytest.mark.parametrize("method", ["fork", "spawn", "forkserver"])
+def test_workers_and_other_children_end_at_their_parents_word(method: str) -> None:
+    """However they are started; what starts them must not stay deaf to it."""
+    context = multiprocessing.get_context(method)
+    loader: DataLoader[Any] = DataLoader(Noisy(), batch_size=4, num_workers=1, multiprocessing_context=context)
+    batches = PositionedLoader(loader, SEED).iterate(epoch=1, loop=0, start=0)
+    next(batches)
+    worker: Any = multiprocessing.active_children()[0]
+    batches.end_workers()
+    other = context.Process(target=signal.pause)
+    other.start()
+    other.terminate()
+    for child in (worker, other):
+        child.join(20)
+    assert worker.exitcode is not None
+    assert other.exitcode == -signal.SIGTERM
+
+
+def test_a_search_for_generators_that_had_to_end_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    dataset = Noisy()
+    dataset.nested = [[[object()] * 60 for _ in range(60)] for _ in range(60)]  # type: ignore[attr-defined]
+    with caplog.at_level(logging.INFO, "unbroken"):
+        Loaders().known(DataLoader(dataset), SEED)
+    assert "Noisy" in caplog.text
+
+
+def test_loaders_made_anew_in_every_epoch_are_not_kept_for_ever() -> None:
+    loaders, datasets = Loaders(), []
+    for _ in range(100):
+        dataset = Noisy()
+        datasets.append(weakref.ref(dataset))
+        loaders.known(DataLoader(dataset), SEED)
+    del dataset
+    gc.collect()
+    assert sum(dataset() is not None for dataset in datasets) < 50

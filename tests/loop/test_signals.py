@@ -37,6 +37,15 @@ def test_a_forked_child_still_ends_at_its_parents_word(installed: StopSignals) -
     assert installed.received is None
 
 
+def test_runs_that_end_in_any_order_leave_the_handlers_as_they_were() -> None:
+    before = signal.getsignal(signal.SIGTERM)
+    first, second = StopSignals(lambda: None), StopSignals(lambda: None)
+    assert first.install() and second.install()
+    first.remove()
+    second.remove()
+    assert signal.getsignal(signal.SIGTERM) == before
+
+
 def test_signals_are_heeded_in_the_process_that_trains(installed: StopSignals) -> None:
     """A run may be made in one process and trained in a fork of it."""
     made_here = StopSignals(lambda: None)

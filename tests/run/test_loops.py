@@ -1,5 +1,7 @@
 """Loops of other shapes than one loader per epoch: steps without epochs, several loaders at once, replayed loaders."""
 
+import os
+import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +13,7 @@ from torch.utils.data import DataLoader, IterableDataset, Sampler
 
 import unbroken
 from tests.run.loop import BrokenOffError, Lines, data
+from unbroken.loop.journal import Journal
 
 
 class Endless(IterableDataset[torch.Tensor]):
@@ -275,3 +278,42 @@ def test_the_replay_proof_counts_the_steps_trained_again(name: str, tmp_path: Pa
     assert "已重放 1 步，与中断前逐位一致" in log.text
     own = unbroken.load(tmp_path / "checkpoint_latest.pth")["unbroken"]
     assert own["replays"] == [{"after": 2, "steps": 1, "difference": None}]
+
+
+def test_of_many_steps_since_a_save_the_first_are_compared(
+    tmp_path: Path, log: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Journal, "capacity", 4)
+
+    def run_it(stop_at: int | None) -> None:
+        run = unbroken.Run(tmp_path, every=None)
+        run.track(model=nn.Linear(3, 1))
+        for _ in run.batches(DataLoader(data(), batch_size=1), steps=17):
+            if run.step == stop_at:
+                raise BrokenOffError
+
+    with pytest.raises(BrokenOffError):
+        run_it(14)
+    run_it(None)
+    assert "已重放 4 步，与中断前逐位一致" in log.text
+
+
+def test_a_stop_signal_while_a_loop_is_opened_is_not_put_off_to_the_end_of_the_epoch(tmp_path: Path) -> None:
+    """In a workers' start, say, of the validation behind the training batches."""
+
+    class Stops(DataLoader[Any]):
+        def __iter__(self) -> Any:
+            os.kill(os.getpid(), signal.SIGTERM)
+            return super().__iter__()
+
+    run = unbroken.Run(tmp_path)
+    run.track(model=nn.Linear(3, 1))
+    loader, validation = DataLoader(data(4)), Stops(data(4))
+    reached = []
+    with pytest.raises(unbroken.Stopped):
+        for _ in run.epochs(2):
+            for _ in run.batches(loader):
+                pass
+            iter(run.batches(validation))
+            reached.append("behind")
+    assert reached == []

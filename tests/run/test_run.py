@@ -1,5 +1,6 @@
 """What Run promises to a loop, each in the smallest loop that can show it."""
 
+import argparse
 import logging
 import math
 import os
@@ -456,14 +457,25 @@ def test_a_seed_of_numpys_is_the_same_after_a_resume(tmp_path: Path) -> None:
         {"every_steps": -1},
         {"every": "soon"},
         {"every": 0},
+        {"every": [1]},
         {"keep": 0},
+        {"keep": "3"},
+        {"best": 3},
+        {"best": "epoch"},
+        {"config": argparse.Namespace(lr=0.1)},
+        {"data": 5},
+        {"data": ["prices.csv", 5]},
+        {"resume": None},
+        {"resume": True},
         {"stop_after": "1 week"},
         {"seed": 1.5},
         {"seed": "seven"},
+        {"seed": 2**200},
     ],
 )
 def test_an_argument_out_of_range_is_one_clear_error(tmp_path: Path, options: dict[str, Any]) -> None:
-    with pytest.raises(unbroken.UsageError, match=next(iter(options))):
+    option, value = next(iter(options.items()))
+    with pytest.raises(unbroken.UsageError, match=f"{option}|'{value}'"):
         unbroken.Run(tmp_path, **options)
 
 
@@ -471,6 +483,61 @@ def test_misplaced_calls_are_clear_errors(tmp_path: Path) -> None:
     trial = Trial(tmp_path)
     with pytest.raises(unbroken.UsageError, match=r"run\.epochs"):
         trial.run.batches(trial.loader)
+    for _ in trial.run.epochs(1):
+        with pytest.raises(unbroken.UsageError, match="leave out steps"):
+            trial.run.batches(trial.loader, steps=3)
+
+
+@pytest.mark.parametrize("again", ["epochs", "steps"])
+def test_a_run_left_in_the_middle_does_not_go_on_with_half_an_epoch(tmp_path: Path, again: str) -> None:
+    """As in a notebook, where the cell with the loop is run again after an error."""
+    trial = Trial(tmp_path)
+
+    def cell() -> None:
+        for _ in trial.run.epochs(2):
+            for _ in trial.run.batches(trial.loader):
+                raise BrokenOffError
+
+    with pytest.raises(BrokenOffError):
+        cell()
+    with pytest.raises(unbroken.UsageError, match="left in the middle of epoch 1"):
+        if again == "epochs":
+            cell()
+        else:
+            trial.run.batches(trial.loader, steps=3)
+    trial.run.close()
+    with pytest.raises(unbroken.UsageError, match="closed"):
+        cell()
+
+
+@pytest.mark.parametrize("ending", ["whole", "error", "stop"])
+def test_a_run_that_nobody_holds_any_more_gives_its_folder_free(tmp_path: Path, log: Lines, ending: str) -> None:
+    """As in a notebook, where the cell that makes the run is run again."""
+    before = [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)]
+    trial = Trial(tmp_path)
+
+    def cell() -> None:
+        for _ in trial.run.epochs(2):
+            for _ in trial.run.batches(trial.loader):
+                if ending == "error":
+                    raise BrokenOffError
+                if ending == "stop":
+                    os.kill(os.getpid(), signal.SIGTERM)
+
+    left: list[BaseException] = []
+    try:
+        cell()
+    except (BrokenOffError, unbroken.Stopped) as error:
+        left.append(error)  # its traceback keeps the loop alive, as a notebook does
+    trial = Trial(tmp_path)
+    cell_error = None if ending == "whole" else type(left[0])
+    assert [signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)] == before
+    assert ("before its end" in log.text) == (ending == "error")
+    if cell_error is None:
+        cell()
+    else:
+        with pytest.raises(cell_error):
+            cell()
 
 
 def test_tracking_too_late_is_a_clear_error(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import errno
 import gc
 import os
 import resource
+import shutil
 import signal
 import threading
 import weakref
@@ -261,3 +262,47 @@ def test_a_link_under_a_name_is_replaced_and_not_followed(
     assert saved(start(folder), state(1), folder.latest).safe
     assert not folder.latest.is_symlink()
     assert same(torchfile.read(mine), state(9))
+
+
+@pytest.mark.parametrize("gone", ["checkpoints", ".unbroken", ".unbroken/manifests"])
+def test_a_folder_deleted_during_the_training_is_made_again_and_told_once(
+    folder: CheckpointFolder, start: Start, gone: str
+) -> None:
+    writer = start(folder)
+    assert not saved(writer, state(1), folder.latest).made_again
+    shutil.rmtree(folder.path if gone == "checkpoints" else folder.path / gone)
+    report = saved(writer, state(2), folder.latest, folder.epoch(2))
+    assert report.made_again and report.error is None
+    assert not saved(writer, state(3), folder.latest).made_again
+    point = lineage.find_resume_point(folder)
+    assert point is not None and same(point.payload, state(3))
+    assert manifests.read(folder, folder.epoch(2).name) is not None
+
+
+def test_only_a_state_that_is_not_safe_counts_as_a_failure(folder: CheckpointFolder, start: Start) -> None:
+    writer = start(folder)
+    folder.best.mkdir()
+    assert saved(writer, state(1), folder.latest, folder.best).error is not None
+    assert writer.failure is None
+    folder.latest.unlink()
+    folder.latest.mkdir()
+    report = saved(writer, state(2), folder.latest)
+    assert not report.safe and writer.failure is report.error
+
+
+def test_a_latest_nobody_can_read_is_moved_and_the_good_previous_stays(folder: CheckpointFolder, start: Start) -> None:
+    writer = start(folder)
+    saved(writer, state(1), folder.latest)
+    saved(writer, state(2), folder.latest)
+    folder.latest.write_bytes(b"torn")
+    (moved,) = saved(writer, state(3), folder.latest).archived
+    assert moved.read_bytes() == b"torn"
+    assert same(torchfile.read(folder.previous), state(1))
+    assert same(torchfile.read(folder.latest), state(3))
+
+
+def test_a_state_saved_twice_does_not_push_the_one_before_it_out(folder: CheckpointFolder, start: Start) -> None:
+    writer = start(folder)
+    for epoch in (1, 2, 2):
+        saved(writer, state(epoch), folder.latest)
+    assert same(torchfile.read(folder.previous), state(1))

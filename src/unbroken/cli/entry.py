@@ -11,6 +11,7 @@ from unbroken import __version__
 from unbroken.cli import audit, backup, diff, prune, resume_point, show, verify
 from unbroken.cli import list as list_command
 from unbroken.cli.output import fail
+from unbroken.cli.parsing import Parser
 from unbroken.errors import UnbrokenError
 from unbroken.messages import text
 
@@ -57,17 +58,17 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
-    language = argparse.ArgumentParser(prog="unbroken", add_help=False, allow_abbrev=False)
+    language = Parser(prog="unbroken", add_help=False, allow_abbrev=False)
     language.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS)
     words, behind_dashes = _split(list(words))
     chosen = language.parse_known_args(words)[0]  # first of all: the help below is in this language
     if "lang" in chosen:
         os.environ["UNBROKEN_LANG"] = chosen.lang
-    common = argparse.ArgumentParser(add_help=False)
+    common = Parser(add_help=False)
     common.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS, help=text("cli_help_lang"))
     common.add_argument("--help", "-h", action="help", help=text("cli_help_help"))
 
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="unbroken", description=text("cli_description"), parents=[common], add_help=False, allow_abbrev=False
     )
     parser.add_argument("--version", action="version", version=__version__, help=text("cli_help_version"))

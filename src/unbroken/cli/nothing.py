@@ -30,7 +30,7 @@ def no_such_file(path: Path) -> NothingToResumeError:
     folder = CheckpointFolder(path.parent)
     names = [found.name for found in folder.checkpoints()] if folder.path.is_dir() else []
     if not names:
-        return nothing_found(folder)
+        return NothingToResumeError("cli_no_file_alone", path=path.absolute(), found=_found(folder), next=_next(folder))
     return NothingToResumeError(
         "cli_no_file", path=path.absolute(), found=_listed(names), next=command("list", folder.path)
     )

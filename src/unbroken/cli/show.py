@@ -5,8 +5,9 @@ from pathlib import Path
 
 from unbroken.cli.checkpoints import Entry, batch_text, best_text, glance, size_text
 from unbroken.cli.contents import Contents, numbers_in, open_contents
-from unbroken.cli.nothing import no_such_file
+from unbroken.cli.nothing import command, no_such_file
 from unbroken.cli.output import Column, Row, print_json, print_pairs, print_table, say, shortened
+from unbroken.errors import UsageError
 from unbroken.messages import text
 from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
@@ -14,7 +15,7 @@ from unbroken.store.folder import CheckpointFolder
 NAME = "show"
 
 _PACKAGE = "package "
-_REASONS = ("start", "epoch", "steps", "time", "signal", "branch", "loader_error", "budget")
+_REASONS = ("start", "epoch", "steps", "time", "signal", "branch", "loader_error", "budget", "end")
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,6 +25,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Raises NothingToResumeError, CheckpointDamagedError, UsageError (a folder)."""
     path: Path = arguments.file
+    if path.is_dir():
+        raise UsageError("cli_not_a_file", path=path, next=command("list", path))
     entry = glance(CheckpointFolder(path.parent), path)
     if entry is None:
         raise no_such_file(path)

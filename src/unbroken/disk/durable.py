@@ -31,6 +31,8 @@ from unbroken.errors import DiskError, UsageError
 _BUFFER = 1 << 20
 _FICLONE = 0x40049409  # linux/fs.h
 _NO_LINKS = {errno.EPERM, errno.EMLINK, errno.EXDEV, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
+_MAY_PASS = {errno.EIO, errno.EAGAIN, errno.EBUSY, errno.EINTR, errno.ESTALE, errno.ETIMEDOUT, errno.ENOLCK}
+_MAY_PASS |= {errno.ECONNRESET, errno.ECONNABORTED, errno.EHOSTDOWN, errno.EHOSTUNREACH, errno.ENETUNREACH}
 _NO_FOLDER_SYNC = {errno.EINVAL, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 
 
@@ -120,6 +122,11 @@ def make_folder(path: Path) -> None:
         if not path.is_dir():
             raise UsageError("disk_not_a_folder", path=path)
         _sync_folder(path.parent, path)
+
+
+def may_pass(error: DiskError) -> bool:
+    """Whether to do the same again at once makes sense: not for a full disk, nor for a missing permission."""
+    return isinstance(error.__cause__, OSError) and error.__cause__.errno in _MAY_PASS
 
 
 @contextlib.contextmanager

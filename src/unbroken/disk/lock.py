@@ -14,7 +14,8 @@ import time
 from pathlib import Path
 
 from unbroken import messages
-from unbroken.errors import DiskError, FolderLockedError
+from unbroken.disk.durable import make_folder
+from unbroken.errors import DiskError, FolderLockedError, UsageError
 
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
@@ -78,8 +79,11 @@ class FolderLock:
         """Make sure the lock is still held; cheap enough for every save.
 
         Code in this process that merely opened and closed the lock file, as a backup of the folder does,
-        has ended it. Raises FolderLockedError if another trainer has taken it since.
+        has ended it; and who deleted the file while it was held has left the folder open to other trainers, so
+        it is made again. Raises FolderLockedError if another trainer has taken it since.
         """
+        if _identity(self.path) != _held.get(self._held_as):
+            self._make_again()
         try:
             fcntl.lockf(self._descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
@@ -87,6 +91,19 @@ class FolderLock:
                 raise _locked(self._folder, self._descriptor) from error
             if error.errno not in _UNSUPPORTED:
                 raise DiskError("disk_lock_failed", path=self.path, reason=error.strerror) from error
+
+    def _make_again(self) -> None:
+        with _guard:
+            try:
+                make_folder(self.path.parent)
+                descriptor = _open_and_lock(self.path, self._folder)
+            except (OSError, DiskError, UsageError):
+                return  # what keeps the file from being made will fail the save, which says so
+            os.close(self._descriptor)
+            self._descriptor = descriptor
+            status = os.fstat(descriptor)
+            _held[self._held_as] = (status.st_dev, status.st_ino)
+        self._say_who()
 
     def release(self) -> None:
         """Give the lock back; again, or in a forked child, it does nothing to anybody."""

@@ -59,10 +59,12 @@ class PositionedLoader:
         # Workers get the same seed at every start, so that what a worker_init_fn builds from it does not
         # depend on how often they were started before. It is not drawn from a training stream.
         self._generator.manual_seed(worker_seed(self._seed))
-        with stop_signals_held_back():
-            batches: Iterator[Any] = iter(self._rebuilt)
-        if self.workers == 0:
-            batches = _InProcess(batches, self._dataset)
+        batches: Iterator[Any]
+        if self.workers:
+            with stop_signals_held_back(self._rebuilt.multiprocessing_context):
+                batches = iter(self._rebuilt)
+        else:
+            batches = _InProcess(iter(self._rebuilt), self._dataset)
         return Pass(batches, self._sampler.digests, order or 0)
 
 

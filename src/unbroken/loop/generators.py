@@ -3,7 +3,7 @@
 import random
 from collections.abc import Callable
 from types import FunctionType, MethodType, ModuleType
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -19,7 +19,19 @@ _MOST_ITEMS = 64
 _OPAQUE = (str, bytes, int, float, complex, bool, type(None), type, ModuleType, torch.Tensor, np.ndarray)
 
 
+class Search(NamedTuple):
+    """What was found, and whether everything within reach was looked at."""
+
+    found: list[Generator]
+    whole: bool
+
+
 def find_generators(*roots: object) -> list[Generator]:
+    """As ``search_generators``, for those who can do nothing about what it has not looked at."""
+    return search_generators(*roots).found
+
+
+def search_generators(*roots: object) -> Search:
     """The generators reachable from ``roots`` through attributes, lists, tuples, dicts and closures.
 
     The search is bounded; its order is a function of the objects' structure alone, so the same script finds
@@ -37,7 +49,7 @@ def find_generators(*roots: object) -> list[Generator]:
             found.append(value)
         else:
             queue.extend(_children(value))
-    return found
+    return Search(found, whole=not queue)
 
 
 def _children(value: object) -> list[object]:

@@ -22,7 +22,6 @@ from numpy.random.mtrand import get_bit_generator
 _MAGIC = b"unbroken-journal"
 _HEADER = struct.Struct("<16sI44x")
 _RECORD = struct.Struct("<QQQQQQQQ")  # step, key of the run, five witnesses, checksum
-_RECORDS = 16_384
 _VERSION = 1
 _MT19937_BYTES = 624 * 4 + 4
 
@@ -63,11 +62,16 @@ def _numpy_state() -> bytes:
 
 
 class Journal:
-    """The ring file of one folder. ``key`` tells the run, branch and settings apart whose steps may be compared."""
+    """The ring file of one folder. ``key`` tells the run, branch and settings apart whose steps may be compared.
+
+    ``capacity`` is how many steps it holds.
+    """
+
+    capacity = 16_384
 
     def __init__(self, path: Path, key: str) -> None:
         self._key = xxhash.xxh3_64_intdigest(key.encode())
-        size = _HEADER.size + _RECORDS * _RECORD.size
+        size = _HEADER.size + self.capacity * _RECORD.size
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
             if os.fstat(descriptor).st_size != size:
@@ -95,9 +99,9 @@ class Journal:
     def close(self) -> None:
         self._map.close()
 
-    @staticmethod
-    def _offset(step: int) -> int:
-        return _HEADER.size + step % _RECORDS * _RECORD.size
+    @classmethod
+    def _offset(cls, step: int) -> int:
+        return _HEADER.size + step % cls.capacity * _RECORD.size
 
 
 def _checksum(fields: tuple[int, ...]) -> int:

@@ -1,12 +1,18 @@
 """Which promise can be kept for a loader, decided once, by what it is."""
 
+import logging
+from collections import OrderedDict
 from typing import Any, Protocol
 
 from torch.utils.data import DataLoader, IterableDataset
 
+from unbroken import messages
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.batches import Pass, PositionedLoader
+from unbroken.loop.generators import search_generators
 from unbroken.loop.replayed import ReplayedIterable, ReplayedLoader
+
+_log = logging.getLogger("unbroken")
 
 _STATEFUL = "torchdata.stateful_dataloader"
 
@@ -22,6 +28,41 @@ class ResumableLoader(Protocol):
     def facts(self) -> dict[str, Any]: ...
 
     def iterate(self, *, epoch: int, loop: int, start: int, order: int | None = None) -> Pass: ...
+
+
+class Loaders:
+    """The loaders of one run, each made resumable once; what is promised for each kind is said once, too.
+
+    Only the latest are remembered: a script may make new ones in every epoch.
+    """
+
+    _most = 32
+
+    def __init__(self) -> None:
+        self._known: OrderedDict[int, tuple[Any, ResumableLoader]] = OrderedDict()
+        self._said: set[str] = set()
+
+    def known(self, loader: Any, seed: int) -> ResumableLoader:
+        """The resumable form of ``loader``.
+
+        Raises:
+            LoaderRefusedError: as ``resumable``.
+        """
+        if id(loader) not in self._known:
+            made = resumable(loader, seed)
+            self._say(messages.text(made.promise, batches=made.length or "?", workers=made.workers))
+            if not search_generators(loader.dataset, loader.collate_fn).whole:
+                self._say(messages.text("generators_not_all_searched", dataset=type(loader.dataset).__qualname__))
+            self._known[id(loader)] = (loader, made)
+            if len(self._known) > self._most:
+                self._known.popitem(last=False)
+        self._known.move_to_end(id(loader))
+        return self._known[id(loader)][1]
+
+    def _say(self, sentence: str) -> None:
+        if sentence not in self._said:
+            self._said.add(sentence)
+            _log.info(sentence)
 
 
 def resumable(loader: Any, seed: int) -> ResumableLoader:

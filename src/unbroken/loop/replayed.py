@@ -50,7 +50,7 @@ class ReplayedIterable:
         self._generator.manual_seed(worker_seed(self._seed))
         self._epoch.copy_(torch.tensor([self._seed % 2**63, epoch, loop, self._seed // 2**63]))
         if self.workers:
-            with stop_signals_held_back():
+            with stop_signals_held_back(self._rebuilt.multiprocessing_context):
                 batches: Iterator[Any] = iter(self._rebuilt)
         else:
             position = Position(self._seed, epoch, loop, SAMPLER_BATCH)

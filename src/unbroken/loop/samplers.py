@@ -8,7 +8,7 @@ from itertools import islice
 from typing import Any
 
 import xxhash
-from torch.utils.data import DataLoader
+from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
 
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.generators import OwnGenerators, find_generators
@@ -18,14 +18,16 @@ from unbroken.loop.randomness import SAMPLER_BATCH, Aside, Position, seed_stream
 _DRAWN_AHEAD = 64
 _TRIED_BATCHES = 4_096
 
+_FIXED = (SequentialSampler, RandomSampler, BatchSampler, range)
+
 Tag = tuple[Position, Any]
 
 
 class Order(Enum):
     """What a sampler's order is a function of."""
 
-    KNOWN = "known"  # a sampler of torch: of the streams it draws from
-    POSITIONAL = "positional"  # found out by trial to be so, too
+    KNOWN = "known"  # of the streams it draws from, and of nothing that a user could change
+    POSITIONAL = "positional"  # of the streams, as long as its weights, indices or epoch stay what they are
     COUNTING = "counting"  # also of how often it was iterated before
 
 
@@ -114,7 +116,8 @@ class PositionedSampler:
         for indices in skipped:
             digest = digest_of(indices, digest)
         if digest != expected:
-            name = type(self._source).__qualname__
+            inner = getattr(self._source, "sampler", self._source)
+            name = type(inner if _is_torchs(self._source) else self._source).__qualname__
             raise LoaderRefusedError("order_changed", sampler=name, epoch=position.epoch, batch=position.batch)
 
 
@@ -128,9 +131,11 @@ def order_of(loader: DataLoader[Any]) -> Order:
     """
     source = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
     inner = getattr(source, "sampler", source)
-    if _is_known(source) and _is_known(inner):
+    if type(source) in _FIXED and type(inner) in _FIXED:
         return Order.KNOWN
-    name = type(inner if _is_known(source) else source).__qualname__
+    if _is_torchs(source) and _is_torchs(inner):
+        return Order.POSITIONAL
+    name = type(inner if _is_torchs(source) else source).__qualname__
     try:
         one, other = (copy.deepcopy(source, {id(loader.dataset): loader.dataset}) for _ in range(2))
     except Exception as error:
@@ -141,7 +146,7 @@ def order_of(loader: DataLoader[Any]) -> Order:
     return Order.POSITIONAL if first == second else Order.COUNTING
 
 
-def _is_known(sampler: object) -> bool:
+def _is_torchs(sampler: object) -> bool:
     return isinstance(sampler, range | list | tuple) or type(sampler).__module__.startswith("torch.utils.data")
 
 

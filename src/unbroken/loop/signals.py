@@ -1,10 +1,14 @@
 """SIGTERM, SIGUSR1 and SIGINT: remembered, and acted on at the next moment at which the state is whole."""
 
+import multiprocessing
+import multiprocessing.forkserver
+import multiprocessing.resource_tracker
 import os
 import signal
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.context import BaseContext
 from types import FrameType
 from typing import Any
 
@@ -51,6 +55,9 @@ class StopSignals:
             for number, handler in self._previous.items():
                 if signal.getsignal(number) == self._handle:
                     signal.signal(number, signal.SIG_DFL if handler is None else handler)
+                for other in _in_force:  # one installed over ours must not bring ours back
+                    if other._previous.get(number) == self._handle:
+                        other._previous[number] = handler
         self._previous.clear()
         _in_force.discard(self)
 
@@ -94,16 +101,28 @@ if hasattr(os, "register_at_fork"):
 
 
 @contextmanager
-def stop_signals_held_back() -> Iterator[None]:
-    """Within the block a stop signal waits, for this thread and for processes forked from it: these are born deaf."""
+def stop_signals_held_back(workers: BaseContext | None = None) -> Iterator[None]:
+    """Within the block a stop signal waits, for this thread and for the workers started from it: these are born deaf.
+
+    ``workers`` is the context that they are started in, if it is not Python's default.
+    """
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
+    _start_servers((workers or multiprocessing).get_start_method())
     before = signal.pthread_sigmask(signal.SIG_BLOCK, STOP_SIGNALS)
     try:
         yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
+
+
+def _start_servers(method: str) -> None:
+    # Python starts these once and keeps them: born deaf, they and all that comes of them would be so for ever.
+    if method != "fork":
+        multiprocessing.resource_tracker.ensure_running()
+    if method == "forkserver":
+        multiprocessing.forkserver.ensure_running()
 
 
 def heed_parent_only() -> None:
@@ -121,6 +140,9 @@ def heed_parent_only() -> None:
 
 
 def _end_at_parents_word() -> None:
-    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != os.getppid():
+    # Not getppid(): that of a process from a fork server is the server.
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    while signal.sigwaitinfo({signal.SIGTERM}).si_pid != parent.pid:
         pass
     os._exit(0)

@@ -20,9 +20,19 @@ def seconds(duration: str | float | timedelta, option: str) -> float:
             raise UsageError("bad_duration", option=option, value=duration)
         value = float(match[1]) * _UNITS[match[2] or "s"]
     else:
-        value = float(duration)
+        try:
+            value = float(duration)
+        except (TypeError, ValueError) as error:
+            raise UsageError("bad_duration", option=option, value=duration) from error
     if not 0 < value < float("inf"):
         raise UsageError("bad_duration", option=option, value=duration)
+    return value
+
+
+def whole_number(value: object, option: str) -> int:
+    """``value``, if it is an integer from 1 up."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise UsageError("bad_count", option=option, value=value)
     return value
 
 
@@ -36,9 +46,8 @@ class Triggers:
 
     def __post_init__(self) -> None:
         for option in ("every_epochs", "every_steps"):
-            value = getattr(self, option)
-            if value is not None and (not isinstance(value, int) or isinstance(value, bool) or value < 1):
-                raise UsageError("bad_count", option=option, value=value)
+            if getattr(self, option) is not None:
+                whole_number(getattr(self, option), option)
 
     def names_epoch(self, epoch: int) -> bool:
         return self.every_epochs is not None and epoch % self.every_epochs == 0

@@ -3,7 +3,7 @@
 import os
 from typing import Literal
 
-from unbroken.messages import _audit, _cli, _disk, _loop, _run, _state, _store
+from unbroken.messages import _audit, _cli, _disk, _loop, _run, _saving, _state, _store
 
 Language = Literal["zh", "en"]
 
@@ -13,6 +13,7 @@ _SENTENCES: dict[str, tuple[str, str]] = {
     **_state.SENTENCES,
     **_loop.SENTENCES,
     **_run.SENTENCES,
+    **_saving.SENTENCES,
     **_audit.SENTENCES,
     **_cli.SENTENCES,
 }

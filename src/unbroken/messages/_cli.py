@@ -68,6 +68,22 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "cli_help_keep": ("how many of the newest numbered checkpoints to keep", "保留最新的多少个编号检查点"),
     "cli_help_dry_run": ("only show what would be deleted", "只显示将要删除的文件，不实际删除"),
     "cli_help_yes": ("delete without asking", "不询问，直接删除"),
+    # What is wrong with the words typed
+    "cli_wrong_words": (
+        "{program}: {complaint}. For help: {program} --help",
+        "{program}：{complaint}。查看帮助：{program} --help",
+    ),
+    "cli_words_missing": ("missing: {names}", "缺少参数：{names}"),
+    "cli_words_unknown": ("not understood: {words}", "无法识别的参数：{words}"),
+    "cli_word_no_choice": ("{name} cannot be {word}; choose from {choices}", "{name} 不能是 {word}；可选：{choices}"),
+    "cli_word_bad": ("{word} is not a valid value ({kind}) for {name}", "{name} 的值 {word} 无效（应为 {kind}）"),
+    "cli_word_needs_value": ("{name} needs a value", "{name} 需要一个值"),
+    "cli_word_takes_no_value": ("{name} takes no value, but got {word}", "{name} 不接受值，却得到了 {word}"),
+    "cli_words_exclude": ("{name} cannot be used with {other}", "{name} 不能与 {other} 同时使用"),
+    "cli_one_of_words": ("one of these is needed: {names}", "需要以下参数之一：{names}"),
+    "cli_heading_usage": ("usage: ", "用法："),
+    "cli_heading_positional": ("arguments:", "参数："),
+    "cli_heading_options": ("options:", "选项："),
     # Columns and labels
     "cli_column_file": ("file", "文件"),
     "cli_column_epoch": ("epoch", "轮次"),
@@ -103,6 +119,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "cli_saved_signal": ("stopped by a signal", "收到停止信号"),
     "cli_saved_branch": ("went on from an older state", "从更早的状态继续"),
     "cli_saved_loader_error": ("loading data failed", "数据加载出错"),
+    "cli_saved_end": ("end of the training", "训练完成"),
     "cli_saved_budget": ("end of the time budget", "时间预算用完"),
     "cli_finished": ("ended on purpose", "主动结束"),
     "cli_parent": ("went on from", "起点"),
@@ -153,6 +170,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "cli_next_script": (
         "Start your training script, or name another folder: unbroken list FOLDER",
         "请启动训练脚本，或指定其他文件夹：unbroken list 文件夹",
+    ),
+    "cli_no_file_alone": (
+        "There is no {path}: {found}. {next}",
+        "{path} 不存在：{found}。{next}",
+    ),
+    "cli_not_a_file": (
+        "{path} is a folder; name one checkpoint in it. To see which there are, run: {next}",
+        "{path} 是文件夹；请指定其中的一个检查点。要查看有哪些，请运行：{next}",
     ),
     "cli_no_file": (
         "There is no {path}. Its folder holds: {found}. To see them, run: {next}",

@@ -10,8 +10,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{option}={value!r} 应为不小于 1 的整数。",
     ),
     "bad_seed": (
-        "seed={value} is not a whole number.",
-        "seed={value} 不是整数。",
+        "seed={value} is not a whole number from -2**63 to 2**64 - 1.",
+        "seed={value} 不是 -2**63 到 2**64 - 1 之间的整数。",
     ),
     "not_a_loader": (
         "run.batches takes a torch.utils.data.DataLoader, not a {loader}; wrap your dataset in a DataLoader.",
@@ -37,6 +37,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{loader} iterates in a way of its own and keeps its workers between epochs, so their random state cannot be "
         "restored; set persistent_workers=False.",
         "{loader} 自定义了遍历方式且在各轮之间保留 worker，其随机状态无法恢复；请设置 persistent_workers=False。",
+    ),
+    "generators_not_all_searched": (
+        "{dataset} holds too many objects to search them all for random generators of its own; one that was not found "
+        "is not set by position: let it draw from python, numpy or torch, or hold the generator in an attribute.",
+        "{dataset} 持有的对象过多，无法全部查找其自带的随机数生成器；未找到的生成器不会按位置设定：请使用 python、numpy 或 "
+        "torch 的全局随机数，或把生成器放在它自己的属性里。",
     ),
     "workers_changed": (
         "This loader ran with {old} workers before and has {new} now, and its order depends on that; set num_workers "

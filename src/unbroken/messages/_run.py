@@ -119,6 +119,24 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "A key of run.state must be text, not {key}.",
         "run.state 的键必须是文本，而不是 {key}。",
     ),
+    "bad_path": (
+        "{option}={value!r} is not a path; write text or a pathlib.Path, such as 'checkpoints'.",
+        "{option}={value!r} 不是路径；请写成文本或 pathlib.Path，例如 'checkpoints'。",
+    ),
+    "bad_config": (
+        "config= takes a dictionary of the run's parameters, not {kind}; of an argparse.Namespace give vars(args).",
+        "config= 需要由参数组成的字典，而不是 {kind}；若为 argparse.Namespace，请传入 vars(args)。",
+    ),
+    "run_was_left": (
+        "This Run was left in the middle of epoch {epoch}, so what is in memory is half an epoch; make a new Run (build "
+        "model and optimizer anew, too): it goes on from the last save.",
+        "该 Run 曾在第 {epoch} 轮中途退出，内存中只是半轮的状态；请新建 Run（并重新构建模型与优化器），它会从最后一次"
+        "保存处继续。",
+    ),
+    "run_is_closed": (
+        "This Run has been closed; make a new one: it goes on from the last save.",
+        "该 Run 已关闭；请新建一个，它会从最后一次保存处继续。",
+    ),
     "track_too_late": (
         "track({names}) came after the run had begun; track everything before the loop over run.epochs.",
         "track({names}) 调用过晚：训练已经开始；请在遍历 run.epochs 之前跟踪所有对象。",

@@ -177,8 +177,8 @@ def _better(best: Best, value: float, epoch: int, mode: Mode) -> Best:
     return best
 
 
-def _check_name(name: str) -> None:
-    if not name.isidentifier() or is_reserved(name):
+def _check_name(name: object) -> None:
+    if not isinstance(name, str) or not name.isidentifier() or is_reserved(name):
         raise UsageError("state_bad_metric", name=name)
 
 

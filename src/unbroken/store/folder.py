@@ -45,15 +45,17 @@ class CheckpointFolder:
         """
         return [path for path in self._files() if path.suffix == ".pth"]
 
-    def prepare(self) -> None:
-        """Make the folder and what belongs in it, and make sure that it can be written to.
+    def prepare(self) -> bool:
+        """Make the folder and what belongs in it, and make sure that it can be written to; whether it was missing.
 
         Raises UsageError if a file is in the way, DiskError if the file system refuses.
         """
+        missing = not self.manifests.is_dir()
         durable.make_folder(self.manifests)
         for folder in (self.path, self.internal, self.manifests):
             if not os.access(folder, os.W_OK | os.X_OK):
                 raise DiskError("store_folder_unwritable", path=folder, reason="permission denied")
+        return missing
 
     def interrupted(self) -> list[Path]:
         """Old newest states that a save was killed over while it gave them the name ``previous``."""

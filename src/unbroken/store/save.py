@@ -19,7 +19,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeVar
 
 from unbroken.disk import digest, durable, space
 from unbroken.disk.durable import Written
@@ -35,6 +35,9 @@ from unbroken.store.retention import Policy
 from unbroken.store.tensors import estimate, tensor_digests
 
 Branch = tuple[str | None, int]
+Made = TypeVar("Made")
+
+_PAUSES = (0.1, 0.5)  # seconds before a failed write is tried again
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,10 @@ class SaveJob:
 
 @dataclass(frozen=True)
 class SaveReport:
-    """How a save went. ``names`` are the files written; ``missing`` those that should have been."""
+    """How a save went. ``names`` are the files written; ``missing`` those that should have been.
+
+    ``made_again``: the folder, or what belongs in it, was gone since the save before.
+    """
 
     names: tuple[Path, ...]
     size: int
@@ -62,6 +68,7 @@ class SaveReport:
     missing: tuple[Path, ...] = ()
     archived: tuple[Path, ...] = ()
     deleted: tuple[str, ...] = ()
+    made_again: bool = False
 
     @property
     def safe(self) -> bool:
@@ -94,6 +101,7 @@ def save(folder: CheckpointFolder, job: SaveJob, retired: set[Branch]) -> SaveRe
         missing=tuple(name for name in job.names if name not in work.written),
         archived=tuple(work.archived),
         deleted=tuple(work.deleted),
+        made_again=work.made_again,
     )
 
 
@@ -109,14 +117,16 @@ class _Save:
         self.written: list[Path] = []
         self.archived: list[Path] = []
         self.deleted: list[str] = []
+        self.made_again = False
         self.size = 0
 
     def run(self) -> None:
         """Do every step that does not need one that failed; raise the first DiskError at the end."""
         latest, *copies = self._job.names
-        manifest = self._save_latest(latest)
+        self.made_again = self._folder.prepare()  # somebody may have deleted it in the middle of the run
+        manifest = _again_if_it_may_pass(partial(self._save_latest, latest))
         for path in copies:
-            self._try(partial(self._save_copy, latest, path, manifest))
+            self._try(partial(_again_if_it_may_pass, partial(self._save_copy, latest, path, manifest)))
         if not self._errors:
             self._try(self._retire)
             self._try(self._delete)
@@ -135,7 +145,11 @@ class _Save:
         space.require_space(self._folder.path, estimate(self._job.payload))
         previous = self._folder.previous
         before = self._current(latest)
-        keep = before is None or self._try(lambda: self._make_way(previous, before.progress))
+        if before is None:
+            self._try(lambda: self._make_way(latest, self._progress))
+        elif _same_state(before.progress, self._progress):
+            before = None  # saved a second time: the state before it stays where it is
+        keep = before is not None and self._try(lambda: self._make_way(previous, before.progress))
         written = self._write(latest, previous if keep else None)
         self.size = written.size
         self.written.append(latest)
@@ -208,6 +222,22 @@ class _Save:
             return manifests.describe(self._folder, path)
         except UnbrokenError:
             return None
+
+
+def _again_if_it_may_pass(step: Callable[[], Made]) -> Made:
+    """``step``, done again from its start, a few times, after an error that may pass by itself, as networks' do."""
+    for pause in _PAUSES:
+        try:
+            return step()
+        except DiskError as error:
+            if not durable.may_pass(error):
+                raise
+        time.sleep(pause)
+    return step()
+
+
+def _same_state(one: Progress, other: Progress) -> bool:
+    return (one.run_id, one.order) == (other.run_id, other.order)
 
 
 def _forget_frames(error: BaseException | None) -> None:

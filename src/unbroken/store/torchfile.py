@@ -203,6 +203,7 @@ def _inside(path: Path) -> Path:
 
 def nothing_there(path: Path) -> NothingToResumeError:
     """The error for a checkpoint that is not there: what was looked for, where, and what is there instead."""
+    path = path.absolute()
     folder = path.parent
     try:
         found = sorted(entry.name for entry in folder.iterdir() if entry.suffix == ".pth")

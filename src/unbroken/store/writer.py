@@ -77,7 +77,7 @@ class Writer:
                 return
             report = save(self.folder, job, self._retired)
             with self._changed:
-                self.failure = report.error
+                self.failure = None if report.safe else report.error
                 self._reports.append(report)
                 self._job = job = None
                 self._changed.notify_all()

@@ -1,0 +1,17 @@
+"""Sentences about how saves went and what they will need: key -> (English, Chinese)."""
+
+SENTENCES: dict[str, tuple[str, str]] = {
+    "copy_failed": (
+        "The state is safe in {names}, but {missing} COULD NOT BE WRITTEN: {error}",
+        "状态已安全保存在 {names}，但 {missing} 未能写入：{error}",
+    ),
+    "save_incomplete": (
+        "The state is safe in {names}, but what belongs to the save was not all done: {error}",
+        "状态已安全保存在 {names}，但保存的后续工作未能全部完成：{error}",
+    ),
+    "folder_made_again": (
+        "{folder} (or .unbroken in it) was deleted or moved during the training; it was made again, and this save is in it. "
+        "Checkpoints that were in it are no longer there.",
+        "{folder}（或其中的 .unbroken）在训练期间被删除或移走；已重新创建，本次状态已保存其中。其中原有的检查点已不存在。",
+    ),
+}
