@@ -9,17 +9,25 @@ from torch.utils.data import Dataset
 
 
 class Noisy(Dataset[torch.Tensor]):
-    """One row per sample: its index, then a draw from each global stream. Counts what it loads, in any process."""
+    """One row per sample: its index, then a draw from each global stream.
+
+    ``loaded`` is what this process has loaded; ``tally`` counts what any has, by index.
+    """
 
     def __init__(self, length: int = 37) -> None:
         self.length = length
-        self.loaded = torch.zeros(length, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+        self.loaded: list[int] = []
+        self.tally = torch.zeros(length, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+
+    def note(self, index: int) -> None:
+        self.loaded.append(index)
+        self.tally[index] += 1
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        self.loaded[index] += 1
+        self.note(index)
         draws = [float(index), random.random(), float(np.random.randn()), float(torch.rand(()))]
         return torch.tensor(draws, dtype=torch.float64)
 
@@ -34,7 +42,7 @@ class OwnStreams(Noisy):
         self.transforms = [{"python": random.Random(2)}, np.random.RandomState(3)]
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        self.loaded[index] += 1
+        self.note(index)
         python: Any = self.transforms[0]
         legacy: Any = self.transforms[1]
         draws = [
@@ -71,7 +79,7 @@ class Curriculum(Noisy):
         self.epoch = epoch
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        self.loaded[index] += 1
+        self.note(index)
         return torch.tensor([float(index), float(self.epoch)], dtype=torch.float64)
 
 

@@ -114,10 +114,10 @@ def digests(loader: Any, users: DataLoader[Any]) -> list[list[str]]:
             users.sampler.set_epoch(epoch)
         disturb()
         before = capture_streams()
-        dataset.loaded.zero_()
+        dataset.tally.zero_()
         batches = list(loader.iterate(epoch=epoch, loop=0, start=start))
         assert equal_bits(capture_streams(), before) is None, "the streams of training"
-        assert int(dataset.loaded.sum()) == sum(len(batch) if batch.ndim == 2 else 1 for batch in batches)
+        assert int(dataset.tally.sum()) == sum(len(batch) if batch.ndim == 2 else 1 for batch in batches)
         found.append([xxhash.xxh3_64_hexdigest(batch.numpy().tobytes()) for batch in batches])
     return found
 
