@@ -28,6 +28,7 @@ class EpochReport:
             disable=not console.is_terminal,
         )
         self._task: TaskID | None = None
+        self._told: int | None = None
 
     def __enter__(self) -> Self:
         self._bar.start()
@@ -40,43 +41,40 @@ class EpochReport:
 
     def epochs(self, run: "unbroken.Run", count: int, batches: int) -> Iterator[int]:
         """``run.epochs(count)``, with a line for every epoch that gets complete, also for one a signal ends."""
-        told: int | None = None
         try:
             for epoch in run.epochs(count):
-                if told is None:
-                    told = len(run.history.get("aucs", ()))
+                if self._told is None:
+                    self._told = len(run.history.get("aucs", ()))
                     if run.resumed_from is None:
                         _log.info(text("from_scratch"))
-                told = _tell(run, told, count)
+                self._tell(run, count)
                 self._task = self._bar.add_task(f"{epoch}/{count}", total=batches)
                 yield epoch
                 self._bar.remove_task(self._task)
-            if told is None:
+            if self._told is None:
                 _log.info(text("complete_already", epoch=run.epoch))
         finally:
-            if told is not None:
-                _tell(run, told, count)
+            self._tell(run, count)
 
     def step(self, run: "unbroken.Run") -> None:
         """A batch is done."""
         if self._task is not None:
             self._bar.update(self._task, completed=run.batch)
 
-
-def _tell(run: "unbroken.Run", told: int, count: int) -> int:
-    history = run.history
-    complete = len(history.get("aucs", ()))
-    for index in range(told, complete):
-        _log.info(
-            text(
-                "epoch_line",
-                epoch=index + 1,
-                count=count,
-                train_loss=history["train_losses"][index],
-                val_loss=history["val_losses"][index],
-                correlation=history["aucs"][index],
-                best=run.best.value,
-                best_epoch=run.best.epoch,
+    def _tell(self, run: "unbroken.Run", count: int) -> None:
+        history = run.history
+        while self._told is not None and self._told < len(history.get("aucs", ())):
+            index = self._told
+            self._told += 1  # first: a stop signal in the line below must not lead to a second one
+            _log.info(
+                text(
+                    "epoch_line",
+                    epoch=index + 1,
+                    count=count,
+                    train_loss=history["train_losses"][index],
+                    val_loss=history["val_losses"][index],
+                    correlation=history["aucs"][index],
+                    best=run.best.value,
+                    best_epoch=run.best.epoch,
+                )
             )
-        )
-    return complete
