@@ -66,7 +66,6 @@ def test_the_script_and_the_module_are_the_same(run: CheckpointFolder, process: 
         ["train"],
         ["show"],
         ["diff", "one.pth"],
-        ["prune"],
         ["prune", "--keep", "0"],
         ["prune", "--keep", "few"],
         ["list", "--lang", "fr"],
