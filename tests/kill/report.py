@@ -12,7 +12,7 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.kill.matrix import PROGRAMS, schedules
-from tests.kill.toolkit import KINDS, Nursery, Outcome, StuckError, run_to_its_end
+from tests.kill.toolkit import KINDS, Nursery, Outcome, Program, StuckError, run_to_its_end
 
 
 class Tally:
@@ -35,15 +35,15 @@ class Tally:
             self.failures.append("\n".join([outcome.story(), *(f"  {line}" for line in wrong + more)]))
 
 
-def measure(kills: int, seed: int, folder: Path, console: Console) -> dict[str, Tally]:
-    """Run trials in turn over the matrix until so many kills were delivered."""
+def measure(programs: dict[str, Program], kills: int, seed: int, folder: Path, console: Console) -> dict[str, Tally]:
+    """Run trials in turn over the programs until so many kills were delivered."""
     dice = random.Random(seed)
-    tallies = {name: Tally() for name in PROGRAMS}
+    tallies = {name: Tally() for name in programs}
     with Nursery() as nursery:
         references = {
-            name: run_to_its_end(nursery, program, folder / f"reference {name}") for name, program in PROGRAMS.items()
+            name: run_to_its_end(nursery, program, folder / f"reference {name}") for name, program in programs.items()
         }
-        plans = {name: iter(schedules(kills, references[name], dice)) for name in PROGRAMS}
+        plans = {name: iter(schedules(kills, references[name], dice)) for name in programs}
         while (delivered := sum(tally.killed.total() for tally in tallies.values())) < kills:
             name = min(tallies, key=lambda name: tallies[name].runs)
             tally, reference = tallies[name], references[name]
@@ -51,7 +51,7 @@ def measure(kills: int, seed: int, folder: Path, console: Console) -> dict[str, 
             plan = next(plans[name])
             try:
                 run = folder / f"{name} {tally.runs}"
-                tally.add(run_to_its_end(nursery, PROGRAMS[name], run, plan), reference)
+                tally.add(run_to_its_end(nursery, programs[name], run, plan), reference)
             except StuckError as stuck:
                 tally.runs += 1
                 tally.failures.append("\n".join([*(f"  {kill}" for kill in plan), f"  {stuck}"]))
@@ -59,18 +59,32 @@ def measure(kills: int, seed: int, folder: Path, console: Console) -> dict[str, 
 
 
 def table(tallies: dict[str, Tally], seed: int, seconds: float) -> Table:
+    """One row per configuration."""
     kills = sum(tally.killed.total() for tally in tallies.values())
     grid = Table(title=f"{kills} SIGKILLs, seed {seed}, {seconds:.0f} s")
-    grid.add_column("")
-    for name in tallies:
-        grid.add_column(name, justify="right")
-    for kind in KINDS:
-        grid.add_row(f"killed: {kind.label}", *(str(tally.killed[kind.label]) for tally in tallies.values()))
+    for name, justify in (("", "left"), ("runs", "right"), ("processes", "right"), ("kills", "right")):
+        grid.add_column(name, justify=justify)  # type: ignore[arg-type]
+    grid.add_column("runs not equal", justify="right")
+    for name, tally in tallies.items():
+        grid.add_row(name, *map(str, (tally.runs, tally.starts, tally.killed.total(), _failed(tally))))
     grid.add_section()
-    grid.add_row("kills", *(str(tally.killed.total()) for tally in tallies.values()))
-    grid.add_row("runs", *(str(tally.runs) for tally in tallies.values()))
-    grid.add_row("processes", *(str(tally.starts) for tally in tallies.values()))
-    grid.add_row("runs not equal", *(str(_failed(tally)) for tally in tallies.values()))
+    everything = [
+        sum(tally.runs for tally in tallies.values()),
+        sum(tally.starts for tally in tallies.values()),
+        kills,
+        sum(map(_failed, tallies.values())),
+    ]
+    grid.add_row("all", *map(str, everything))
+    return grid
+
+
+def moments_table(tallies: dict[str, Tally]) -> Table:
+    """Where the kills fell."""
+    grid = Table()
+    grid.add_column("killed")
+    grid.add_column("kills", justify="right")
+    for kind in KINDS:
+        grid.add_row(kind.label, str(sum(tally.killed[kind.label] for tally in tallies.values())))
     return grid
 
 
@@ -78,14 +92,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--seed", type=int, default=random.SystemRandom().randrange(10**6))
+    parser.add_argument("--only", nargs="+", choices=PROGRAMS, default=[*PROGRAMS], metavar="CONFIGURATION")
     options = parser.parse_args()
+    programs = {name: PROGRAMS[name] for name in options.only}
     console = Console()
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kill-") as folder:
-        tallies = measure(options.kills, options.seed, Path(folder), console)
+        tallies = measure(programs, options.kills, options.seed, Path(folder), console)
     for name, tally in tallies.items():
         for failure in tally.failures:
             console.print(f"{name}:\n{failure}", highlight=False, markup=False)
+    console.print(moments_table(tallies))
     console.print(table(tallies, options.seed, time.monotonic() - started))
     return 1 if any(map(_failed, tallies.values())) else 0
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.kill.conftest import Reference
-from tests.kill.matrix import IN_PROCESS, PERSISTENT, PROGRAMS, WORKERS, drawn, schedules
+from tests.kill.matrix import IN_PROCESS, ONE_PROGRAM, PERSISTENT, WORKERS, drawn, schedules
 from tests.kill.toolkit import KINDS, Interruption, Kind, Moment, Nursery, Outcome, Program, moments, run_to_its_end
 
 
@@ -71,9 +71,9 @@ def test_a_kill_between_the_names_of_one_save_costs_none_of_them(
 
 @pytest.mark.slow
 @pytest.mark.timeout(1200)
-@pytest.mark.parametrize("name", PROGRAMS)
+@pytest.mark.parametrize("name", ONE_PROGRAM)
 def test_many_kills(nursery: Nursery, reference: Reference, tmp_path: Path, name: str) -> None:
-    program = PROGRAMS[name]
+    program = ONE_PROGRAM[name]
     killed: Counter[str] = Counter()
     for number, kills in enumerate(schedules(6, reference(program), random.Random())):
         outcome = run_to_its_end(nursery, program, tmp_path / str(number), kills)

@@ -117,6 +117,8 @@ def test_digests_tell_what_equality_hides() -> None:
         (torch.zeros(2), torch.zeros(2, dtype=torch.float64)),
         (torch.zeros(2, 3), torch.zeros(3, 2)),
         (torch.tensor([0.0]), torch.tensor([-0.0])),
+        (torch.tensor([0.0, 1.0]).to_sparse(), torch.tensor([0.0, 1.0])),
+        (torch.tensor([0.0, 1.0]).to_sparse(), torch.tensor([1.0, 0.0]).to_sparse()),
         ({}, []),
     ]
     for one, other in pairs:

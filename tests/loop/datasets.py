@@ -9,17 +9,25 @@ from torch.utils.data import Dataset
 
 
 class Noisy(Dataset[torch.Tensor]):
-    """One row per sample: its index, then a draw from each global stream. Counts what it loads."""
+    """One row per sample: its index, then a draw from each global stream.
+
+    ``loaded`` is what this process has loaded; ``tally`` counts what any has, by index.
+    """
 
     def __init__(self, length: int = 37) -> None:
         self.length = length
         self.loaded: list[int] = []
+        self.tally = torch.zeros(length, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+
+    def note(self, index: int) -> None:
+        self.loaded.append(index)
+        self.tally[index] += 1
 
     def __len__(self) -> int:
         return self.length
 
     def __getitem__(self, index: int) -> torch.Tensor:
-        self.loaded.append(index)
+        self.note(index)
         draws = [float(index), random.random(), float(np.random.randn()), float(torch.rand(()))]
         return torch.tensor(draws, dtype=torch.float64)
 
@@ -30,10 +38,11 @@ class OwnStreams(Noisy):
     def __init__(self, length: int = 37) -> None:
         super().__init__(length)
         self.numpy = np.random.default_rng(1)
-        self.torch = torch.Generator()
+        self.torch: torch.Generator | None = torch.Generator()
         self.transforms = [{"python": random.Random(2)}, np.random.RandomState(3)]
 
     def __getitem__(self, index: int) -> torch.Tensor:
+        self.note(index)
         python: Any = self.transforms[0]
         legacy: Any = self.transforms[1]
         draws = [
@@ -44,6 +53,14 @@ class OwnStreams(Noisy):
             legacy.randn(),
         ]
         return torch.tensor(draws, dtype=torch.float64)
+
+
+class OwnStreamsToSend(OwnStreams):
+    """Without a generator of torch's: it can send none to a process that was not forked."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.torch = None
 
 
 class AtOnce(Noisy):
@@ -62,6 +79,7 @@ class Curriculum(Noisy):
         self.epoch = epoch
 
     def __getitem__(self, index: int) -> torch.Tensor:
+        self.note(index)
         return torch.tensor([float(index), float(self.epoch)], dtype=torch.float64)
 
 

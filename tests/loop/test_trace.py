@@ -149,10 +149,11 @@ def test_looking_calls_nothing_of_the_users_and_survives_what_it_meets() -> None
 
     touchy, loop = Touchy(), {}  # type: ignore[var-annotated]
     loop["self"] = loop
+    odd = [torch.eye(2).to_sparse(), torch.empty(2, device="meta"), torch.nested.nested_tensor([torch.ones(2)])]
     found = {str(name): value for name, value in Variables([]).values().items()}
     where = "test_looking_calls_nothing_of_the_users_and_survives_what_it_meets"
     assert found[f"other?|{where}:touchy"] == "unreadable OSError"
-    del touchy
+    del touchy, odd
 
 
 def test_a_second_loop_of_an_epoch_is_told_of_at_its_end(tmp_path: Path, file: Path) -> None:

@@ -78,6 +78,20 @@ def second_loader_in_circles(run: unbroken.Run, train: Callable[..., None]) -> N
             train(x, y)
 
 
+def second_loader_begun_again_where_it_has_no_more(run: unbroken.Run, train: Callable[..., None]) -> None:
+    """Asked by a default, not by an exception: a loop just begun must give a batch."""
+    a = DataLoader(data(), batch_size=4, shuffle=True)
+    short = DataLoader(data(8), batch_size=4, shuffle=True)
+    for _ in run.epochs(3):
+        others: Iterator[Any] = iter(())
+        for x, _ in run.batches(a):
+            pair = next(others, None)
+            if pair is None:
+                others = iter(run.batches(short))
+                pair = next(others)
+            train(x, pair[0])
+
+
 def a_loop_inside_each_step(run: unbroken.Run, train: Callable[..., None]) -> None:
     a = DataLoader(data(), batch_size=4, shuffle=True)
     short = DataLoader(data(8), batch_size=4, shuffle=True)
@@ -152,6 +166,7 @@ BODIES: dict[str, Body] = {
     "zipped": zipped,
     "second_loader_by_next": second_loader_by_next,
     "second_loader_in_circles": second_loader_in_circles,
+    "second_loader_begun_again_where_it_has_no_more": second_loader_begun_again_where_it_has_no_more,
     "a_loop_inside_each_step": a_loop_inside_each_step,
     "a_part_of_a_loop_inside_each_step": a_part_of_a_loop_inside_each_step,
     "a_part_of_the_epoch_by_next": a_part_of_the_epoch_by_next,

@@ -538,6 +538,7 @@ def test_a_run_that_nobody_holds_any_more_gives_its_folder_free(tmp_path: Path, 
     else:
         with pytest.raises(cell_error):
             cell()
+    trial.run.close()  # not when it is collected: in a later test, which would hear of it
 
 
 def test_tracking_too_late_is_a_clear_error(tmp_path: Path) -> None:

@@ -486,6 +486,16 @@ def test_the_expected_size_is_that_of_the_file() -> None:
     assert size <= program.tracked.expected_bytes() <= size + (2 << 20)
 
 
+@pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr, torch.sparse_bsc])
+def test_the_expected_size_counts_sparse_tensors(layout: torch.layout) -> None:
+    model = nn.Linear(1, 1)
+    blocks = (2, 2) if layout == torch.sparse_bsc else None
+    model.register_buffer("sparse", torch.ones(400, 400).to_sparse(layout=layout, blocksize=blocks))
+    tracked = Tracked()
+    tracked.add("model", model)
+    assert 400 * 400 * 4 <= tracked.expected_bytes() <= 400 * 400 * 20 + (2 << 20)
+
+
 def test_the_adversarial_program_names_all_it_has() -> None:
     program = adversarial(0)
     assert "log_alpha" in program.tracked.parameters()

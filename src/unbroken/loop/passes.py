@@ -71,7 +71,7 @@ class EpochPasses:
         if opened.index != self._saved_lead:
             raise LoaderRefusedError("other_loop_leads", old=self._saved_lead + 1, new=opened.index + 1)
         self._waiting = [
-            index for index, before in enumerate(self._saved) if index >= self._next_index and not before["exhausted"]
+            index for index, before in enumerate(self._saved) if index >= self._next_index and not _at_its_end(before)
         ]
         self._next_index = max(self._next_index, len(self._saved))
 
@@ -87,6 +87,12 @@ class EpochPasses:
                 given = batch if one is self.lead else one.given
                 opened.append({"facts": dict(one.facts), "given": given, "exhausted": one.exhausted})
         return {"lead": None if self.lead is None else self.lead.index, "opened": opened}
+
+
+def _at_its_end(before: Mapping[str, Any]) -> bool:
+    """Nobody goes on with it: it was left, or has no more batch to give, whether or not it was asked for one."""
+    length = before["facts"].get("length")
+    return before["exhausted"] or (length is not None and before["given"] >= length)
 
 
 def _compare(before: Mapping[str, Any], now: Mapping[str, Any], *, same_epoch: bool) -> None:

@@ -57,8 +57,12 @@ class Variables:
             return
         if isinstance(value, bits.Scalar):
             self._hint(path, bits.of_leaf(value), loading=loading)
-        elif isinstance(value, torch.Tensor | np.ndarray):
-            if value.nbytes <= _MOST_BYTES and not (isinstance(value, np.ndarray) and value.dtype.hasobject):
+        elif isinstance(value, torch.Tensor):
+            # Other layouts don't tell how many bytes they take.
+            if value.layout is torch.strided and not value.is_nested and value.nbytes <= _MOST_BYTES:
+                self._hint(path, bits.of_leaf(value), loading=loading)
+        elif isinstance(value, np.ndarray):
+            if value.nbytes <= _MOST_BYTES and not value.dtype.hasobject:
                 self._hint(path, bits.of_leaf(value), loading=loading)
         elif id(value) not in self._seen:
             self._seen.add(id(value))

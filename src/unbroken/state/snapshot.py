@@ -56,6 +56,11 @@ def own_copy(value: object, path: str = "") -> Any:
     return decode(_replaced(encoded, {id(tensor): _copy(tensor) for tensor in unique.values()}), path)
 
 
+def bytes_of(tensor: torch.Tensor) -> int:
+    """How many bytes its values take, and its indices where its layout has any."""
+    return sum(part.nbytes for part in _dense_parts(tensor.detach()))
+
+
 def _identity(tensor: torch.Tensor) -> object:
     """Equal for tensors that are the same memory seen the same way. Holds only while both are alive."""
     if tensor.layout != torch.strided or not tensor.numel():

@@ -15,6 +15,7 @@ from unbroken.state.adapters import GENERATORS, ObjectState, adapt, check_same_s
 from unbroken.state.encoding import decode, encode
 from unbroken.state.modules import ModuleState, architecture_of, compare_architectures
 from unbroken.state.optimizers import Names, OptimizerState, Plan
+from unbroken.state.snapshot import bytes_of
 from unbroken.store.payload import RESERVED
 
 _log = logging.getLogger("unbroken")
@@ -109,9 +110,10 @@ class Tracked:
         for adapter in self._modules.values():
             for value in adapter.state().values():
                 if isinstance(value, torch.Tensor):
-                    tensors[value.data_ptr()] = value.nbytes
+                    where = value.data_ptr() if value.layout == torch.strided else id(value)
+                    tensors[where] = bytes_of(value)
         for optimizer in self.optimizers.values():
-            held = sum(p.nbytes for group in optimizer.param_groups for p in group["params"])
+            held = sum(bytes_of(p) for group in optimizer.param_groups for p in group["params"])
             kept = sum(_bytes_in(state) for state in optimizer.state.values())
             # Before the first step: two moments, as Adam keeps them.
             parameters += max(kept, 0 if kept else 2 * held)
@@ -278,7 +280,7 @@ class Tracked:
 
 def _bytes_in(value: object) -> int:
     if isinstance(value, torch.Tensor):
-        return value.nbytes
+        return bytes_of(value)
     if isinstance(value, Mapping):
         return sum(map(_bytes_in, value.values()))
     return sum(map(_bytes_in, value)) if isinstance(value, (list, tuple)) else 0

@@ -80,11 +80,15 @@ def _below(path: str, key: str) -> str:
 
 
 def _tensor_bits(tensor: torch.Tensor) -> str:
-    values = tensor.detach().cpu().contiguous()
-    raw = values.reshape(-1).view(torch.uint8).numpy().tobytes()
-    shape = "x".join(map(str, values.shape))
+    values = tensor.detach().cpu()
+    kind = f"{values.dtype} [{'x'.join(map(str, values.shape))}]".removeprefix("torch.")
+    if values.layout == torch.sparse_coo:
+        # As it lies there: the order of its entries decides the last bits of what is computed from it.
+        state = "coalesced" if values.is_coalesced() else "uncoalesced"
+        return f"{kind} {state} {_tensor_bits(values._indices())} {_tensor_bits(values._values())}"
+    raw = values.contiguous().reshape(-1).view(torch.uint8).numpy().tobytes()
     shown = f" {values.tolist()}" if values.numel() <= _SHOWN_ELEMENTS else ""
-    return f"{str(values.dtype).removeprefix('torch.')} [{shape}] {_hash(raw)}{shown}"
+    return f"{kind} {_hash(raw)}{shown}"
 
 
 def _hash(raw: bytes) -> str:
