@@ -101,6 +101,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "the checkpoint folder to restore to; made if missing",
         "要恢复到的检查点文件夹；不存在时自动创建",
     ),
+    "cli_help_export": (
+        "write the weights of a checkpoint to a safetensors file",
+        "把检查点中的权重写成 safetensors 文件",
+    ),
+    "cli_help_output": ("the file to write; one that exists is not overwritten", "要写的文件；已存在的文件不会被覆盖"),
+    "cli_help_state": ("which tracked state to export (default: model)", "要导出的被跟踪状态（默认：model）"),
     "cli_help_undo": ("take the mark away", "取消标记"),
     # Columns and labels
     "cli_column_file": ("file", "文件"),
@@ -277,6 +283,24 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "cli_keep_damaged": (
         "Not marked, as it could not be resumed from: {reason}",
         "未标记，因为无法从它恢复：{reason}",
+    ),
+    # export
+    "cli_exported": (
+        "Wrote {path}: {count} tensor(s) of {file}, {size}.",
+        "已写出 {path}：{file} 中的 {count} 个张量，{size}。",
+    ),
+    "cli_export_left_out": ("Left out, as they are no tensors: {names}", "以下内容不是张量，未导出：{names}"),
+    "cli_export_exists": (
+        "{path} is there already, and nothing is overwritten; choose another name.",
+        "{path} 已存在，且不会覆盖任何文件；请换一个名称。",
+    ),
+    "cli_export_no_folder": (
+        "There is no folder {folder} to write {path} to; make it first.",
+        "文件夹 {folder} 不存在，无法写出 {path}；请先创建它。",
+    ),
+    "cli_export_nothing": (
+        "{path} has no tensors tracked as {name}; choose another with --state. Tracked: {names}",
+        "{path} 中没有名为 {name} 的张量状态；请用 --state 另选。被跟踪的有：{names}",
     ),
     # backup
     "cli_backup_inside": (
