@@ -171,6 +171,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{name} is a {kind}, which no safe checkpoint can hold; convert it to a tensor, number, text, list or dict.",
         "{name} 的类型是 {kind}，安全的检查点无法保存；请转换为张量、数字、文本、列表或字典。",
     ),
+    "store_two_dtypes": (
+        "The same memory is seen as {old} and as {new} by two tensors: a torch file can't hold that. Save a copy of one: tensor.clone()",
+        "同一块内存被两个张量分别当作 {old} 和 {new}：torch 文件存不下。请保存其中一个的副本：tensor.clone()",
+    ),
     "store_tangled": (
         "The state cannot be saved: {detail}. Flatten the containers in it.",
         "状态无法保存：其中的容器嵌套过深、互相包含或重复引用过多（{detail}）。请简化其结构。",
