@@ -211,7 +211,7 @@ class _Save:
         if self._job.policy is None:
             return
         infos = manifests.describe_all(self._folder)
-        protected = {*self._job.protected, *(path.name for path in self._job.names)}
+        protected = {*self._job.protected, *self._folder.kept(), *(path.name for path in self._job.names)}
         for info in retention.plan(infos, self._job.policy, protected, self._progress.run_id):
             durable.remove_durably(self._folder.path / info.name)
             self.deleted.append(info.name)
