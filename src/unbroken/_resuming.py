@@ -14,7 +14,7 @@ from typing import Any
 from unbroken import messages
 from unbroken._saving import Parts, Saver, restore_parts
 from unbroken.disk.lock import FolderLock
-from unbroken.disk.space import require_space
+from unbroken.disk.space import parse_size, require_space
 from unbroken.errors import CheckpointDamagedError, DataChangedError, UsageError
 from unbroken.loop.randomness import capture_streams
 from unbroken.loop.triggers import whole_number
@@ -25,7 +25,7 @@ from unbroken.store import payload as keys
 from unbroken.store.ancestry import newest_first
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.lineage import ResumePoint, RunRecord
-from unbroken.store.retention import LatestN
+from unbroken.store.retention import All, LatestN, Policy, WithinSpace
 
 _log = logging.getLogger("unbroken")
 
@@ -46,6 +46,7 @@ class Origin:
     data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
     allow_changed_data: bool
     keep: int | None
+    keep_space: str | int | None
 
     def __post_init__(self) -> None:
         data = self.data if isinstance(self.data, Sequence) and not isinstance(self.data, str) else [self.data]
@@ -57,6 +58,14 @@ class Origin:
             raise UsageError("bad_config", kind=type(self.config).__name__)
         if self.keep is not None:
             whole_number(self.keep, "keep")
+        if self.keep_space is not None:
+            parse_size(self.keep_space)
+
+    @property
+    def policy(self) -> Policy | None:
+        """Which checkpoints of their own to keep; None keeps all."""
+        policy: Policy | None = None if self.keep is None else LatestN(self.keep)
+        return policy if self.keep_space is None else WithinSpace(parse_size(self.keep_space), policy or All())
 
     @property
     def starts_over(self) -> bool:
@@ -284,13 +293,12 @@ class _Beginner:
         self, run_id: str, branch: int, parent: Mapping[str, Any] | None, seed: int, protected: str = ""
     ) -> Saver:
         identity = {"run_id": run_id, "branch": branch, "parent": parent, "seed": seed}
-        keep = self._origin.keep
         return Saver(
             self._folder,
             self._lock,
             self._parts,
             facts={**identity, **self._facts},
-            policy=None if keep is None else LatestN(keep),
+            policy=self._origin.policy,
             protected=frozenset({protected}),
         )
 

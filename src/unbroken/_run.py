@@ -39,6 +39,7 @@ class Run:
         best: the recorded metric by which ``checkpoint_best.pth`` is chosen.
         best_mode: whether its highest or its lowest value is best. A NaN is never the best.
         keep: how many checkpoints of their own to keep; None keeps all.
+        keep_space: how much room all checkpoints of the run may take, such as ``"20GB"``: the oldest of their own go.
         config: the run's parameters, stored, and compared on a resume.
         data: the data file or files, recognised by content; other data are refused on a resume.
         allow_changed_data: go on with other data all the same.
@@ -61,6 +62,7 @@ class Run:
         best: str | None = None,
         best_mode: Literal["max", "min"] = "max",
         keep: int | None = None,
+        keep_space: str | int | None = None,
         config: Mapping[str, Any] | None = None,
         data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
         allow_changed_data: bool = False,
@@ -70,7 +72,7 @@ class Run:
     ) -> None:
         triggers = Triggers(every_epochs, every_steps, None if every is None else seconds(every, "every"))
         budget = None if stop_after is None else seconds(stop_after, "stop_after")
-        origin = Origin(folder, resume, {} if config is None else config, data, allow_changed_data, keep)
+        origin = Origin(folder, resume, {} if config is None else config, data, allow_changed_data, keep, keep_space)
         tracked = Tracked()
         self._parts = Parts(tracked, History(best, best_mode), UserState(), Gradients(tracked), Cursor())
         self._loop = Loop(self._parts, triggers, budget, origin, torch.initial_seed() if seed is None else _seed(seed))

@@ -12,7 +12,7 @@ from tests.cli.conftest import Command
 from tests.cli.damage import cut, rot
 from tests.small_disk import mounted
 from tests.store.states import put, put_with_manifest, same, state
-from unbroken.cli.backup import Pair, copy_one
+from unbroken.cli.copies import Pair, copy_one
 from unbroken.disk.digest import file_digest
 from unbroken.disk.lock import FolderLock
 from unbroken.errors import CheckpointDamagedError, NothingToResumeError

@@ -155,6 +155,7 @@ def test_json(run: CheckpointFolder, unbroken: Command) -> None:
         "metrics": {"train_losses": 1.0, "val_losses": 1.0, "aucs": 1.5},
         "best": {"value": 1.5, "epoch": 15},
         "digest": newest["digest"],
+        "kept": False,
     }
     assert newest["digest"].startswith("xxh3_128:")
     assert oldest["state"] == "damaged"

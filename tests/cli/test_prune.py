@@ -17,6 +17,7 @@ from unbroken.cli import prune
 from unbroken.store import lineage
 from unbroken.store.folder import CheckpointFolder, epoch_number
 from unbroken.store.payload import ForkPoint
+from unbroken.store.retention import LatestN
 
 
 def numbered(folder: CheckpointFolder) -> list[int]:
@@ -82,6 +83,7 @@ def test_json(run: CheckpointFolder, unbroken: Command) -> None:
     assert shown == {
         "folder": "checkpoints",
         "keep": 2,
+        "keep_space": None,
         "dry_run": True,
         "delete": [{"file": "checkpoint_epoch_5.pth", "size": size, "epoch": 5, "step": 50, "branch": 0}],
         "deleted": [],
@@ -133,7 +135,7 @@ def test_other_runs_are_left_alone(run: CheckpointFolder, unbroken: Command) -> 
 
 
 def test_a_file_replaced_since_it_was_shown_stays(run: CheckpointFolder) -> None:
-    plan = prune.make_plan(run, 1)
+    plan = prune.make_plan(run, LatestN(1))
     put_with_manifest(run, run.epoch(5), state(5, branch=1, parent=ForkPoint("run-a", 0, 3, 0, 30)))
     run.epoch(10).unlink()
     assert prune.carry_out(run, plan) == []
@@ -170,7 +172,7 @@ def test_after_it_a_resume_takes_what_it_would_have(epochs: dict[int, str], late
         before = lineage.explain(folder).chosen
         if before is None:
             return
-        prune.carry_out(folder, prune.make_plan(folder, keep))
+        prune.carry_out(folder, prune.make_plan(folder, LatestN(keep)))
         assert lineage.explain(folder).chosen == before
         good = {epoch for epoch, health in epochs.items() if health == "good"}
         left = set(numbered(folder))
@@ -178,3 +180,18 @@ def test_after_it_a_resume_takes_what_it_would_have(epochs: dict[int, str], late
         assert {epoch for epoch, health in epochs.items() if health == "cut"} <= left
         assert {epoch for epoch in epochs if epoch >= min(newest_good, default=0)} <= left
         assert left & good == {*newest_good, *(good & {1})}  # of equal values the first epoch is the best
+
+
+def test_a_bound_of_space_deletes_the_oldest_until_all_fit(run: CheckpointFolder, unbroken: Command) -> None:
+    taken = sum(path.stat().st_size for path in run.checkpoints())
+    shown = unbroken("prune", "--keep-space", str(taken - 1), "--dry-run", "--json").json
+    assert [doomed["epoch"] for doomed in shown["delete"]] == [5] and shown["keep"] is None
+    assert unbroken("prune", "--keep", "3", "--keep-space", "1kB", "--yes").code == 0
+    assert numbered(run) == [15]
+
+
+@pytest.mark.parametrize("words", [["--keep-space", "much"], ["--keep-space", "0"], ["--keep-space", "-1GB"], []])
+def test_what_to_keep_must_be_said(run: CheckpointFolder, unbroken: Command, words: list[str]) -> None:
+    said = unbroken("prune", *words)
+    assert said.code == 2 and len(said.err.splitlines()) <= 4
+    assert numbered(run) == [5, 10, 15]

@@ -46,13 +46,3 @@ def test_it_refuses_to_go_back(tmp_path: Path) -> None:
         assert not file.seekable()
         with pytest.raises(OSError, match="seek"):
             file.seek(0)
-
-
-def test_the_first_error_of_the_disk_is_remembered() -> None:
-    with Path("/dev/full").open("wb", buffering=0) as raw:
-        file = HashingFile(raw)
-        with pytest.raises(OSError, match="No space"):
-            file.write(b"x")
-        assert file.error is not None
-        assert file.error.strerror == "No space left on device"
-        assert file.size == 0

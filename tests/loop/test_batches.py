@@ -1,10 +1,12 @@
 """Order and loading randomness are functions of position, whoever loads, and training's own streams are untouched."""
 
+import ctypes
 import gc
 import logging
 import multiprocessing
 import random
 import signal
+import struct
 import weakref
 from collections.abc import Iterator
 from typing import Any
@@ -24,6 +26,7 @@ from torch.utils.data import (
 
 from tests.loop.datasets import AtOnce, Curriculum, Noisy, OwnStreams, shaking_collate, tell_users_dataset
 from unbroken.errors import LoaderRefusedError
+from unbroken.loop import journal, randomness
 from unbroken.loop.batches import PositionedLoader
 from unbroken.loop.loaders import Loaders, resumable
 from unbroken.loop.randomness import capture_streams, restore_streams
@@ -303,3 +306,14 @@ def test_loaders_made_anew_in_every_epoch_are_not_kept_for_ever() -> None:
     del dataset
     gc.collect()
     assert sum(dataset() is not None for dataset in datasets) < 50
+
+
+def test_what_is_looked_up_in_the_generators_memory_is_what_they_say() -> None:
+    """A NumPy or Python laid out in another way is only slower; one laid out as expected must not be misread."""
+    assert randomness._CACHED_NORMAL is not None and journal._PYTHON_WORDS is not None
+    for _ in range(5):
+        np.random.standard_normal()
+        assert randomness._may_hold_a_normal() == bool(np.random.get_state(legacy=False)["has_gauss"])
+    words = ctypes.string_at(id(random.seed.__self__) + journal._PYTHON_WORDS, 4 * 625)  # type: ignore[attr-defined]
+    index, *rest = struct.unpack("<625I", words)
+    assert (*rest, index) == random.getstate()[1]

@@ -310,7 +310,7 @@ def test_a_stop_signal_while_a_loop_is_opened_is_not_put_off_to_the_end_of_the_e
     run.track(model=nn.Linear(3, 1))
     loader, validation = DataLoader(data(4)), Stops(data(4))
     reached = []
-    with pytest.raises(unbroken.Stopped):
+    with pytest.raises(unbroken.Stopped), run:
         for _ in run.epochs(2):
             for _ in run.batches(loader):
                 pass

@@ -180,6 +180,15 @@ def test_one_flipped_bit_in_one_tensor_is_found(which: int, bit: int, dtype: tor
     assert equal_bits(value, other) == f"deep[{which}].t"
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.complex128])
+def test_a_single_element_may_have_any_stride(dtype: torch.dtype) -> None:
+    odd = torch.ones(2, dtype=dtype)[::2]
+    assert odd.stride() == (2,)
+    assert equal_bits(odd, torch.ones(1, dtype=dtype)) is None
+    assert equal_bits(odd, torch.zeros(1, dtype=dtype)) == "."
+    assert equal_bits(read(written(copy_to_host({"odd": odd}))), {"odd": odd}) is None
+
+
 def test_an_own_copy_shares_nothing() -> None:
     value = {"t": torch.ones(2), "l": [1], "a": np.ones(2)}
     copied = own_copy(value)

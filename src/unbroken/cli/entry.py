@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from unbroken import __version__
-from unbroken.cli import audit, backup, diff, prune, resume_point, show, verify
+from unbroken.cli import audit, backup, diff, export, keep, prune, restore, resume_point, show, verify
 from unbroken.cli import list as list_command
 from unbroken.cli.output import fail
 from unbroken.cli.parsing import Parser
@@ -29,7 +29,19 @@ class Command(Protocol):
     def run(self, arguments: argparse.Namespace) -> int: ...
 
 
-_COMMANDS: tuple[Command, ...] = (list_command, show, verify, diff, resume_point, prune, backup, audit)
+_COMMANDS: tuple[Command, ...] = (
+    list_command,
+    show,
+    verify,
+    diff,
+    resume_point,
+    keep,
+    prune,
+    backup,
+    restore,
+    export,
+    audit,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

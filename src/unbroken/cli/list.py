@@ -32,11 +32,12 @@ def run(arguments: argparse.Namespace) -> int:
         raise nothing_found(folder)
     archived = archived_runs(folder)
     aside = folder.set_aside_files()
+    kept = folder.kept()
     if arguments.json:
         print_json(
             {
                 "folder": str(folder.path),
-                "checkpoints": [entry.as_json() for entry in entries],
+                "checkpoints": [{**entry.as_json(), "kept": entry.name in kept} for entry in entries],
                 "archived": [str(run.path) for run in archived],
                 "set_aside": [str(path) for path in aside],
             }
@@ -47,6 +48,8 @@ def run(arguments: argparse.Namespace) -> int:
         if entry.state is State.DAMAGED:
             say(entry.reason)
     say(text("cli_state_note"))
+    if marked := [entry.name for entry in entries if entry.name in kept]:
+        say(text("cli_marked", names=", ".join(marked)))
     for run in archived:
         say(text("cli_archived", path=run.path, count=len(run.checkpoints()), command=command("list", run.path)))
     for path in aside:

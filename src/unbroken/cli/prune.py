@@ -9,13 +9,14 @@ from unbroken.cli.checkpoints import Entry, State, examine, look_into, progress_
 from unbroken.cli.nothing import nothing_found
 from unbroken.cli.output import Column, Row, can_ask, confirm, print_json, print_table, say, working_on
 from unbroken.disk import durable
-from unbroken.disk.space import human
+from unbroken.disk.space import human, parse_size
 from unbroken.errors import CheckpointDamagedError, NothingToResumeError, UsageError
 from unbroken.messages import text
 from unbroken.store import lineage, retention
 from unbroken.store import manifest as manifests
 from unbroken.store.folder import CheckpointFolder, epoch_number
 from unbroken.store.manifest import Manifest
+from unbroken.store.retention import Policy
 
 NAME = "prune"
 
@@ -35,7 +36,8 @@ class Plan:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_folder(parser)
-    parser.add_argument("--keep", metavar="N", type=positive, required=True, help=text("cli_help_keep"))
+    parser.add_argument("--keep", metavar="N", type=positive, help=text("cli_help_newest"))
+    parser.add_argument("--keep-space", metavar="SIZE", help=text("cli_help_keep_space"))
     parser.add_argument("--dry-run", action="store_true", help=text("cli_help_dry_run"))
     parser.add_argument("--yes", "-y", action="store_true", help=text("cli_help_yes"))
 
@@ -43,7 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Raises UsageError if nobody can be asked; NothingToResumeError, CheckpointDamagedError, GuardError, DiskError."""
     folder = CheckpointFolder(arguments.folder)
-    plan = make_plan(folder, arguments.keep)
+    plan = make_plan(folder, _policy(arguments.keep, arguments.keep_space))
     if not arguments.json:
         _print_plan(plan)
     deleted: list[str] = []
@@ -60,6 +62,7 @@ def run(arguments: argparse.Namespace) -> int:
             {
                 "folder": str(folder.path),
                 "keep": arguments.keep,
+                "keep_space": arguments.keep_space and parse_size(arguments.keep_space),
                 "dry_run": arguments.dry_run,
                 "delete": [{"file": info.name, "size": info.size, **_where(info)} for info in plan.doomed],
                 "deleted": deleted,
@@ -75,11 +78,19 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def make_plan(folder: CheckpointFolder, keep: int) -> Plan:
-    """What keeping the ``keep`` newest numbered checkpoints of the folder's run would delete.
+def _policy(keep: int | None, space: str | None) -> Policy:
+    if keep is None and space is None:
+        raise UsageError("cli_prune_how")
+    policy: Policy = retention.All() if keep is None else retention.LatestN(keep)
+    return policy if space is None else retention.WithinSpace(parse_size(space), policy)
 
-    A file counts as kept only once every byte of it was read and found good. Never deleted, whatever ``keep``
-    says: what the next resume takes, the best, the state that a branch was started from, what was found damaged.
+
+def make_plan(folder: CheckpointFolder, policy: Policy) -> Plan:
+    """What ``policy`` would delete of the numbered checkpoints of the folder's run.
+
+    A file counts as kept only once every byte of it was read and found good. Never deleted, whatever the policy
+    says: what the next resume takes, the best, the state that a branch was started from, what is marked to be
+    kept for ever, what was found damaged.
     """
     with working_on(folder.path):
         found = lineage.explain(folder)
@@ -90,12 +101,12 @@ def make_plan(folder: CheckpointFolder, keep: int) -> Plan:
             raise CheckpointDamagedError("store_all_damaged", **values)
         raise nothing_found(folder)
     infos = {info.name: info for info in found.survey.candidates}
-    protected = {found.chosen.name, *_forked_from(found.survey.candidates)}
+    protected = {found.chosen.name, *folder.kept(), *_forked_from(found.survey.candidates)}
     damaged: dict[str, Entry] = {}
     good: set[str] = set()
     while True:
         counted = [info for info in infos.values() if info.name not in damaged]
-        doomed = retention.plan(counted, retention.LatestN(keep), protected, found.survey.run_id)
+        doomed = retention.plan(counted, policy, protected, found.survey.run_id)
         names = {info.name for info in doomed}
         kept = [info for info in counted if info.name not in names]
         unread = [info for info in kept if epoch_number(info.name) is not None and info.name not in good]

@@ -11,12 +11,25 @@ Buffer = bytes | bytearray | memoryview
 _CHUNK = 1 << 20
 
 
+class Digest:
+    """A digest in the making."""
+
+    def __init__(self) -> None:
+        self._state = xxhash.xxh3_128()
+        self.update = self._state.update
+
+    @property
+    def text(self) -> str:
+        """``"xxh3_128:<32 hex digits>"`` of the bytes so far."""
+        return f"xxh3_128:{self._state.hexdigest()}"
+
+
 def bytes_digest(*buffers: Buffer) -> str:
-    """The digest of these buffers one after the other: ``"xxh3_128:<32 hex digits>"``."""
-    digest = xxhash.xxh3_128()
+    """The digest of these buffers one after the other."""
+    digest = Digest()
     for buffer in buffers:
         digest.update(buffer)
-    return _named(digest)
+    return digest.text
 
 
 def file_digest(path: Path) -> str:
@@ -31,7 +44,7 @@ def file_digest(path: Path) -> str:
 
 def stream_digest(file: io.RawIOBase | BinaryIO, size: int | None = None) -> str:
     """The digest of what is left to read from an open binary file, or of its next ``size`` bytes if so many."""
-    digest = xxhash.xxh3_128()
+    digest = Digest()
     window = memoryview(bytearray(_CHUNK))
     left = size
     while left != 0:
@@ -41,43 +54,30 @@ def stream_digest(file: io.RawIOBase | BinaryIO, size: int | None = None) -> str
         digest.update(window[:count])
         if left is not None:
             left -= count
-    return _named(digest)
+    return digest.text
 
 
 class HashingFile:
-    """A binary file open for writing that counts and digests what passes through, in order.
-
-    It refuses to seek, so its digest is always that of the file. The first OSError of the file below stays in
-    ``error``: a writer in between (torch's, in C++) may turn it into an exception that no longer tells the
-    cause.
-    """
+    """A binary file open for writing that counts and digests what passes through, in order; it refuses to seek."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
-        self._digest = xxhash.xxh3_128()
+        self._digest = Digest()
         self.size = 0
-        self.error: OSError | None = None
 
     @property
     def digest(self) -> str:
-        return _named(self._digest)
+        """Of what was written so far."""
+        return self._digest.text
 
     def write(self, data: Buffer) -> int:
-        try:
-            count = self._file.write(data)
-        except OSError as error:
-            self.error = self.error or error
-            raise
+        count = self._file.write(data)
         self._digest.update(data)
         self.size += count
         return count
 
     def flush(self) -> None:
-        try:
-            self._file.flush()
-        except OSError as error:
-            self.error = self.error or error
-            raise
+        self._file.flush()
 
     def tell(self) -> int:
         return self.size
@@ -93,7 +93,3 @@ class HashingFile:
 
     def writable(self) -> bool:
         return True
-
-
-def _named(digest: xxhash.xxh3_128) -> str:
-    return f"xxh3_128:{digest.hexdigest()}"

@@ -24,7 +24,8 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from unbroken.disk import space, temporaries
-from unbroken.disk.digest import HashingFile, stream_digest
+from unbroken.disk.digest import stream_digest
+from unbroken.disk.staged import StagedFile
 from unbroken.disk.temporaries import remove_temporaries as remove_temporaries
 from unbroken.errors import DiskError, UsageError
 
@@ -180,18 +181,16 @@ def _second_name(path: Path, keep_as: Path) -> Path | None:
 
 
 def _write_to(descriptor: int, write: Callable[[BinaryIO], None]) -> Written:
-    with open(descriptor, "wb", _BUFFER, closefd=False) as raw:
-        file = HashingFile(raw)
-        try:
-            write(cast(BinaryIO, file))
-            file.flush()
-        except Exception as error:
-            if file.error is not None and file.error is not error:
-                raise file.error from error
-            raise
-        if file.error is not None:
-            raise file.error
-    return Written(file.size, file.digest)
+    file = StagedFile(descriptor)
+    try:
+        write(cast(BinaryIO, file))
+        digest = file.finish()
+    except BaseException as error:
+        file.abandon()
+        if isinstance(error, Exception) and file.error is not None and file.error is not error:
+            raise file.error from error
+        raise
+    return Written(file.size, digest)
 
 
 @contextlib.contextmanager

@@ -1,9 +1,10 @@
 """Free space: how much there is, how to say it, and the question to ask before a large write."""
 
+import re
 import shutil
 from pathlib import Path
 
-from unbroken.errors import DiskError
+from unbroken.errors import DiskError, UsageError
 
 
 def free_bytes(folder: Path) -> int:
@@ -31,6 +32,23 @@ def human(count: int) -> str:
         if size < 999.95:  # what would be rounded to 1000.0 belongs to the next unit
             return f"{size:.1f} {unit}"
     return f"{size / 1000:.1f} PB"
+
+
+def parse_size(text: str | int) -> int:
+    """Bytes from a number of them or from text such as ``20GB``, ``1.5 TB``, ``512MiB``. Raises UsageError."""
+    if isinstance(text, int) and not isinstance(text, bool) and text > 0:
+        return text
+    match = (
+        re.fullmatch(r"\s*(\d+(?:\.\d+)?)\s*([kmgtp]?)(i?)b?\s*", text, re.IGNORECASE)
+        if isinstance(text, str)
+        else None
+    )
+    size = (
+        int(float(match[1]) * (1024 if match[3] else 1000) ** " kmgtp".index(match[2].lower() or " ")) if match else 0
+    )
+    if size <= 0:
+        raise UsageError("bad_size", value=text)
+    return size
 
 
 def require_space(folder: Path, needed: int) -> None:

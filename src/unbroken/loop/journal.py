@@ -12,7 +12,7 @@ import random
 import struct
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -43,14 +43,30 @@ def witness(order: int, averaged: bytes) -> Witness:
         average=xxhash.xxh3_64_intdigest(averaged),
         python=_python_state(),
         numpy=xxhash.xxh3_64_intdigest(_numpy_state()),
-        torch=xxhash.xxh3_64_intdigest(torch.default_generator.get_state().numpy().tobytes()),
+        torch=xxhash.xxh3_64_intdigest(torch.default_generator.get_state().numpy().data),
     )
 
 
 def _python_state() -> int:
-    """From some of the words and the position among them: they are made anew, all at once, every 624 draws."""
-    _, words, cached_normal = random.getstate()
-    return hash((words[0], words[1], words[397], words[624], cached_normal or 0.0)) & 0xFFFF_FFFF_FFFF_FFFF
+    cached_normal = _python_global.gauss_next
+    if _PYTHON_WORDS is None:
+        words = struct.pack("<625I", *random.getstate()[1])
+    else:
+        words = ctypes.string_at(id(_python_global) + _PYTHON_WORDS, _MT19937_BYTES)
+    return xxhash.xxh3_64_intdigest(words, seed=0 if cached_normal is None else hash(cached_normal) % 2**64)
+
+
+def _offset_of_words() -> int | None:
+    # As a tuple of Python integers the state costs ten times as much; looked up in the C struct, not assumed.
+    generator = random.Random(1)
+    memory = ctypes.string_at(id(generator), generator.__sizeof__())
+    offset = memory.find(struct.pack("<624I", *generator.getstate()[1][:-1]))
+    # The position among the words stands before them.
+    return offset - 4 if offset > 4 and memory[offset - 4 : offset] == struct.pack("<I", 624) else None
+
+
+_PYTHON_WORDS = _offset_of_words()
+_python_global: Any = random.seed.__self__  # type: ignore[attr-defined]
 
 
 def _numpy_state() -> bytes:

@@ -1,7 +1,9 @@
 """Random streams as functions of position, and the training process's own streams kept out of their way."""
 
+import ctypes
 import hashlib
 import random
+import struct
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -66,7 +68,7 @@ class _CpuStreams:
     python: tuple[Any, ...]
     torch: torch.Tensor
     bit_generator: np.random.BitGenerator
-    numpy_with_cached_normal: dict[str, Any] | tuple[Any, ...] | None
+    numpy_with_cached_normal: dict[str, Any] | None
 
 
 class Aside:
@@ -99,15 +101,33 @@ class Aside:
     @staticmethod
     def _put_aside(spare: np.random.BitGenerator) -> _CpuStreams:
         generator = get_bit_generator()
-        if isinstance(generator, np.random.MT19937):
-            legacy: Any = np.random.get_state()
-            state = legacy if legacy[3] else None
-        else:
-            augmented: Any = np.random.get_state(legacy=False)
-            state = augmented if augmented["has_gauss"] else None
+        state: Any = np.random.get_state(legacy=False) if _may_hold_a_normal() else None
         aside = _CpuStreams(random.getstate(), torch.default_generator.get_state(), generator, state)
         set_bit_generator(spare)
         return aside
+
+
+def _offset_of_cached_normal() -> int | None:
+    # The flag can be asked for only together with the whole state, which takes longer than all the rest of putting
+    # the streams aside. In the generator's C struct it stands before the deviate itself; looked up, not assumed.
+    with_one, without = np.random.RandomState(1), np.random.RandomState(1)
+    with_one.standard_normal()
+    deviate: Any = with_one.get_state(legacy=False)
+    memory = ctypes.string_at(id(with_one), with_one.__sizeof__())
+    offset = memory.find(struct.pack("d", deviate["gauss"])) - struct.calcsize("d")
+    flags = [ctypes.c_int.from_address(id(one) + offset).value for one in (with_one, without)] if offset > 0 else []
+    return offset if flags == [1, 0] else None
+
+
+_CACHED_NORMAL = _offset_of_cached_normal()
+_numpy_global: Any = getattr(np.random.standard_normal, "__self__", None)
+
+
+def _may_hold_a_normal() -> bool:
+    """Whether NumPy's global generator has a second normal deviate in hand; True also where that can't be told."""
+    if _CACHED_NORMAL is None or _numpy_global is None:
+        return True
+    return bool(ctypes.c_int.from_address(id(_numpy_global) + _CACHED_NORMAL).value)
 
 
 def _put_back(aside: _CpuStreams) -> None:

@@ -65,7 +65,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "cli_help_file": ("a checkpoint file", "检查点文件"),
     "cli_help_destination": ("where the copies go; made if missing", "备份目标文件夹；不存在时自动创建"),
-    "cli_help_keep": ("how many of the newest numbered checkpoints to keep", "保留最新的多少个编号检查点"),
+    "cli_help_newest": ("how many of the newest numbered checkpoints to keep", "保留最新的多少个编号检查点"),
+    "cli_help_keep_space": (
+        "delete the oldest numbered ones as long as the run's checkpoints take more than this, such as 20GB",
+        "只要本次训练的检查点总大小超过此值（如 20GB），就从最旧的编号检查点开始删除",
+    ),
     "cli_help_dry_run": ("only show what would be deleted", "只显示将要删除的文件，不实际删除"),
     "cli_help_yes": ("delete without asking", "不询问，直接删除"),
     # What is wrong with the words typed
@@ -84,6 +88,26 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "cli_heading_usage": ("usage: ", "用法："),
     "cli_heading_positional": ("arguments:", "参数："),
     "cli_heading_options": ("options:", "选项："),
+    "cli_help_keep": (
+        "mark a checkpoint to be kept for ever: no retention policy and no prune deletes it",
+        "标记一个检查点为永久保留：任何保留策略和清理命令都不会删除它",
+    ),
+    "cli_help_restore": (
+        "bring a backup back into a checkpoint folder; what it replaces is kept, nothing is overwritten",
+        "把备份恢复到检查点文件夹；被替换的文件会保留，不覆盖任何内容",
+    ),
+    "cli_help_backup_folder": ("the backup, a checkpoint folder itself", "备份（它本身也是检查点文件夹）"),
+    "cli_help_restored_to": (
+        "the checkpoint folder to restore to; made if missing",
+        "要恢复到的检查点文件夹；不存在时自动创建",
+    ),
+    "cli_help_export": (
+        "write the weights of a checkpoint to a safetensors file",
+        "把检查点中的权重写成 safetensors 文件",
+    ),
+    "cli_help_output": ("the file to write; one that exists is not overwritten", "要写的文件；已存在的文件不会被覆盖"),
+    "cli_help_state": ("which tracked state to export (default: model)", "要导出的被跟踪状态（默认：model）"),
+    "cli_help_undo": ("take the mark away", "取消标记"),
     # Columns and labels
     "cli_column_file": ("file", "文件"),
     "cli_column_epoch": ("epoch", "轮次"),
@@ -149,6 +173,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "good: as sealed when it was saved, by size and time; unverified: no seal. To read every byte: unbroken verify",
         "完好：大小和时间与保存时的封存记录一致；未校验：没有封存记录。逐字节检查请运行：unbroken verify",
     ),
+    "cli_marked": ("Marked to be kept for ever: {names}", "已标记为永久保留：{names}"),
     "cli_archived": (
         "Moved aside earlier: {path} ({count} file(s)); to look into it: {command}",
         "此前移开的训练：{path}（{count} 个文件）；查看：{command}",
@@ -230,6 +255,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "cli_why_other_run": ("of another run: {run}", "属于另一个训练：{run}"),
     "cli_why_foreign": ("not a checkpoint", "不是检查点"),
     # prune
+    "cli_prune_how": (
+        "Say what to keep: --keep N (the newest so many), --keep-space SIZE (such as 20GB), or both.",
+        "请说明要保留什么：--keep N（最新的多少个）、--keep-space 大小（如 20GB），或两者同时使用。",
+    ),
     "cli_needs_yes": (
         "{count} file(s) would be deleted and nobody can be asked here: add --yes to delete them, or --dry-run to see "
         "which.",
@@ -244,6 +273,42 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Would delete {count} file(s) and free {size}; nothing was deleted.",
         "将删除 {count} 个文件，释放 {size}；本次没有删除任何文件。",
     ),
+    # keep
+    "cli_kept_for_ever": (
+        "{path} is kept for ever: no retention policy and no prune deletes it (to undo: unbroken keep --undo).",
+        "{path} 已标记为永久保留：任何保留策略和清理命令都不会删除它（取消：unbroken keep --undo）。",
+    ),
+    "cli_not_kept": (
+        "{path} is no longer marked: retention and prune may delete it.",
+        "{path} 的标记已取消：保留策略和清理命令可以删除它。",
+    ),
+    "cli_keep_is_replaced": (
+        "{path} is replaced by newer states as the run goes on, so it cannot be kept: mark a numbered checkpoint, or "
+        "copy it: cp {path} {copy}",
+        "{path} 会随训练被更新的状态替换，无法永久保留：请标记编号检查点，或复制一份：cp {path} {copy}",
+    ),
+    "cli_keep_damaged": (
+        "Not marked, as it could not be resumed from: {reason}",
+        "未标记，因为无法从它恢复：{reason}",
+    ),
+    # export
+    "cli_exported": (
+        "Wrote {path}: {count} tensor(s) of {file}, {size}.",
+        "已写出 {path}：{file} 中的 {count} 个张量，{size}。",
+    ),
+    "cli_export_left_out": ("Left out, as they are no tensors: {names}", "以下内容不是张量，未导出：{names}"),
+    "cli_export_exists": (
+        "{path} is there already, and nothing is overwritten; choose another name.",
+        "{path} 已存在，且不会覆盖任何文件；请换一个名称。",
+    ),
+    "cli_export_no_folder": (
+        "There is no folder {folder} to write {path} to; make it first.",
+        "文件夹 {folder} 不存在，无法写出 {path}；请先创建它。",
+    ),
+    "cli_export_nothing": (
+        "{path} has no tensors tracked as {name}; choose another with --state. Tracked: {names}",
+        "{path} 中没有名为 {name} 的张量状态；请用 --state 另选。被跟踪的有：{names}",
+    ),
     # backup
     "cli_backup_inside": (
         "{destination} lies inside {folder}: a backup there would be lost with it; choose another place.",
@@ -253,8 +318,24 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "cli_unchanged": ("unchanged, read again", "未变化，已重新核对"),
     "cli_left_out": ("NOT copied", "未复制"),
     "cli_moved_aside": (
-        "The backup held another run; it is now in {path}",
-        "备份中原有另一个训练，已移至 {path}",
+        "{folder} held another run; it is now in {path}",
+        "{folder} 中原有另一个训练，已移至 {path}",
+    ),
+    "cli_replaced": ("What was there before is now {path}", "原有的文件现在是 {path}"),
+    "cli_restore_inside": (
+        "{destination} lies inside {folder}: restore to a folder outside the backup.",
+        "{destination} 位于备份 {folder} 之内：请恢复到备份之外的文件夹。",
+    ),
+    "cli_restore_ahead": (
+        "{folder} is ahead of the backup (step {step}, the backup: {backup_step}), so nothing was restored. To go on "
+        "from the backup all the same, resume from {newest}, or restore into another folder.",
+        "{folder} 比备份更新（第 {step} 步，备份为第 {backup_step} 步），没有恢复任何文件。若仍要从备份继续，请从 {newest} 恢复"
+        "训练，或恢复到另一个文件夹。",
+    ),
+    "cli_restored": (
+        "Restored to {path}: {copied} copied ({size}), {unchanged} unchanged. To see where a resume goes on: unbroken "
+        "resume-point {path}",
+        "已恢复到 {path}：复制 {copied} 个（{size}），{unchanged} 个未变化。查看将从何处继续：unbroken resume-point {path}",
     ),
     "cli_backed_up": (
         "Backed up to {path}: {copied} copied ({size}), {unchanged} unchanged.",

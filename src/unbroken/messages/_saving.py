@@ -9,6 +9,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The state is safe in {names}, but what belongs to the save was not all done: {error}",
         "状态已安全保存在 {names}，但保存的后续工作未能全部完成：{error}",
     ),
+    "bad_size": (
+        "{value} is no size; give bytes, or a number with a unit, such as 20GB or 512MiB.",
+        "{value} 不是有效的大小；请给出字节数，或带单位的数字，例如 20GB 或 512MiB。",
+    ),
     "folder_made_again": (
         "{folder} (or .unbroken in it) was deleted or moved during the training; it was made again, and this save is in it. "
         "Checkpoints that were in it are no longer there.",

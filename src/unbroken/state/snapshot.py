@@ -163,7 +163,8 @@ def _equal_dense(a: torch.Tensor, b: torch.Tensor) -> bool:
 
 
 def _as_integers(tensor: torch.Tensor) -> torch.Tensor:
-    flat = tensor.cpu().resolve_conj().resolve_neg().contiguous().reshape(-1)
+    plain = tensor.cpu().resolve_conj().resolve_neg().contiguous()
+    flat = plain.as_strided((plain.numel(),), (1,))  # reshape would keep any stride of a single element
     if flat.dtype == torch.bool:
         return flat
     # Compared as integers: NaNs are equal to themselves, and 0.0 is not -0.0.

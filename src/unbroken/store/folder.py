@@ -23,6 +23,7 @@ class CheckpointFolder:
         self.archive = self.path / "archive"
         self.internal = self.path / ".unbroken"
         self.manifests = self.internal / "manifests"
+        self.marks = self.internal / "kept"
         self.lock_path = self.internal / "lock"
         self.journal = self.internal / "journal"
         self.run_json = self.internal / "run.json"
@@ -37,6 +38,20 @@ class CheckpointFolder:
     def manifest(self, name: str) -> Path:
         """The manifest of the checkpoint file called ``name``."""
         return self.manifests / f"{name}.json"
+
+    def kept(self) -> set[str]:
+        """Names of the checkpoints marked to be kept for ever: no retention policy deletes these."""
+        return {path.name for path in _regular_files(self.marks) if not path.name.startswith(".")}
+
+    def mark(self, name: str) -> None:
+        """Mark the checkpoint ``name`` to be kept for ever. Each mark is a file of its own, so nobody's is lost."""
+        durable.make_folder(self.marks)
+        if name not in self.kept():
+            durable.write_durably(self.marks / name, lambda file: None)
+
+    def unmark(self, name: str) -> None:
+        """Take the mark away; without one it does nothing."""
+        durable.remove_durably(self.marks / name)
 
     def checkpoints(self) -> list[Path]:
         """Every regular ``.pth`` file directly inside, by name; links are never followed. None if there is no folder.
@@ -63,14 +78,21 @@ class CheckpointFolder:
         return [path for path in self._files() if path.name.startswith(pattern) and path.name.endswith(".tmp")]
 
     def remove_litter(self) -> None:
-        """Remove what dead writers left behind, and manifests without a file. Only under the lock."""
-        for folder in (self.path, self.internal, self.manifests):
+        """Remove what dead writers left behind, and manifests and marks without a file. Only under the lock."""
+        for folder in (self.path, self.internal, self.manifests, self.marks):
             if folder.is_dir():
                 durable.remove_temporaries(folder)
         for manifest in _regular_files(self.manifests):
             name = manifest.name.removesuffix(".json")
             if name != manifest.name and not os.path.lexists(self.path / name):
                 durable.remove_durably(manifest)
+        for name in self.kept():
+            if not os.path.lexists(self.path / name):
+                self.unmark(name)
+
+    def spare(self, path: Path) -> Path:
+        """``path``, or a name like it that nothing has. Only under the lock."""
+        return _free(path)
 
     def set_aside(self, path: Path, label: str) -> Path:
         """Rename ``path``, beside itself, to a name that is no checkpoint's; returns the new path. Never overwrites."""
@@ -96,6 +118,9 @@ class CheckpointFolder:
         manifest = self.manifest(path.name)
         if os.path.lexists(manifest) and not os.path.lexists(destination.manifest(target.name)):
             durable.move_durably(manifest, destination.manifest(target.name))
+        if path.name in self.kept():
+            destination.mark(target.name)
+            self.unmark(path.name)
         return target
 
     def move_run(self, label: str, oldest_first: Sequence[Path]) -> Path:
@@ -126,7 +151,7 @@ class CheckpointFolder:
         kept = {self.lock_path, self.run_json}
         return [
             path
-            for folder in (self.manifests, self.internal)
+            for folder in (self.manifests, self.marks, self.internal)
             for path in _regular_files(folder)
             if path not in kept and not path.name.endswith(".tmp")
         ]

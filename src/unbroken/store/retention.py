@@ -66,28 +66,62 @@ class AnyOf:
         return [any(column) for column in zip(*votes, strict=True)] if votes else [False] * len(infos)
 
 
+@dataclass(frozen=True)
+class All:
+    """Keeps every one."""
+
+    def keep(self, infos: Sequence[Manifest]) -> list[bool]:
+        return [True] * len(infos)
+
+
+@dataclass(frozen=True)
+class WithinSpace:
+    """Keeps what ``policy`` keeps, as long as all checkpoints of the run together take no more than ``limit`` bytes.
+
+    What may not be deleted counts too, so the bound is looked after where that is known: in ``plan``.
+    """
+
+    limit: int
+    policy: Policy = All()
+
+    def keep(self, infos: Sequence[Manifest]) -> list[bool]:
+        return self.policy.keep(infos)
+
+
 def plan(
     manifests: Sequence[Manifest], policy: Policy, protected: AbstractSet[str], run_id: str | None
 ) -> list[Manifest]:
     """What the policy would delete, oldest first: only numbered files of the run ``run_id``.
 
-    Whatever the policy says: never a name in ``protected``, never the newest numbered file (the others could be
-    damaged), never the best.
+    Whatever the policy says: never a name in ``protected`` (such as one marked to be kept for ever), never the
+    newest numbered file (the others could be damaged), never the best. So a bound of space that cannot be kept
+    without these is not kept.
     """
     candidates = [info for info in manifests if epoch_number(info.name) is not None and info.progress.run_id == run_id]
     own = [info for info in manifests if info.progress.run_id == run_id]
     newest = max((info.progress.order for info in candidates), default=None)
     best = best_epochs(own)
     kept = dict(zip((info.name for info in candidates), policy.keep(candidates), strict=True))
-    doomed = [
-        info
-        for info in candidates
-        if not kept[info.name]
-        and info.name not in protected
-        and info.progress.order != newest
-        and not (info.progress.batch == 0 and info.progress.epoch in best)
-    ]
-    return sorted(doomed, key=lambda info: info.progress.order)
+    may_go = sorted(
+        (
+            info
+            for info in candidates
+            if info.name not in protected
+            and info.progress.order != newest
+            and not (info.progress.batch == 0 and info.progress.epoch in best)
+        ),
+        key=lambda info: info.progress.order,
+    )
+    doomed = {info.name for info in may_go if not kept[info.name]}
+    if isinstance(policy, WithinSpace):
+        taken = sum(info.size for info in own if info.name not in doomed)
+        for info in may_go:
+            if taken <= policy.limit:
+                break
+            if info.name not in doomed:
+                doomed.add(info.name)
+                taken -= info.size
+    return [info for info in may_go if info.name in doomed]
 
 
 def best_epochs(manifests: Sequence[Manifest]) -> set[int]:

@@ -32,7 +32,7 @@ from unbroken.store.folder import CheckpointFolder, epoch_number
 from unbroken.store.manifest import Manifest
 from unbroken.store.payload import Payload, Progress
 from unbroken.store.retention import Policy
-from unbroken.store.tensors import estimate, tensor_digests
+from unbroken.store.tensors import estimate
 
 Branch = tuple[str | None, int]
 Made = TypeVar("Made")
@@ -150,29 +150,30 @@ class _Save:
         elif _same_state(before.progress, self._progress):
             before = None  # saved a second time: the state before it stays where it is
         keep = before is not None and self._try(lambda: self._make_way(previous, before.progress))
-        written = self._write(latest, previous if keep else None)
+        written, tensors = self._write(latest, previous if keep else None)
         self.size = written.size
         self.written.append(latest)
         if before is not None and manifests.is_current(before, previous):
             self._try(lambda: manifests.write(self._folder, manifests.renamed(before, previous)))
-        tensors = tensor_digests(self._job.payload)
         manifest = manifests.of_payload(
             self._job.payload, latest, latest.stat(), digest=written.digest, tensors=tensors
         )
         self._try(lambda: manifests.write(self._folder, manifest))
         return manifest
 
-    def _write(self, latest: Path, previous: Path | None) -> Written:
+    def _write(self, latest: Path, previous: Path | None) -> tuple[Written, dict[str, str]]:
+        tensors: dict[str, str] = {}
+
         def write(file: BinaryIO) -> None:
-            torchfile.write(self._job.payload, file)
+            tensors.update(torchfile.write(self._job.payload, file))
 
         try:
-            return durable.write_durably(latest, write, keep_previous_as=previous)
+            return durable.write_durably(latest, write, keep_previous_as=previous), tensors
         except DiskError as error:
             if error.key != "disk_keep_failed":
                 raise
             self._errors.append(error)  # latest is safe, only its predecessor could not be kept
-            return Written(latest.stat().st_size, digest.file_digest(latest))
+            return Written(latest.stat().st_size, digest.file_digest(latest)), tensors
 
     def _save_copy(self, latest: Path, path: Path, manifest: Manifest) -> None:
         self._make_way(path, self._progress)
@@ -210,7 +211,7 @@ class _Save:
         if self._job.policy is None:
             return
         infos = manifests.describe_all(self._folder)
-        protected = {*self._job.protected, *(path.name for path in self._job.names)}
+        protected = {*self._job.protected, *self._folder.kept(), *(path.name for path in self._job.names)}
         for info in retention.plan(infos, self._job.policy, protected, self._progress.run_id):
             durable.remove_durably(self._folder.path / info.name)
             self.deleted.append(info.name)

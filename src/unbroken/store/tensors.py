@@ -1,9 +1,9 @@
 """The tensors of a payload: what each one's bytes digest to, and how much they weigh."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from unbroken.disk.digest import bytes_digest
+from unbroken.disk.digest import Buffer, Digest
 from unbroken.store.payload import Payload
 
 if TYPE_CHECKING:
@@ -12,10 +12,43 @@ if TYPE_CHECKING:
 
 def tensor_digests(payload: Payload) -> dict[str, str]:
     """The digest of every tensor by its path: of its dtype, shape and bytes, however it lies in memory."""
-    import torch
+    return PassingDigests(payload).finished()
 
-    digests = {path: tensor_digest(value) for path, value in _leaves(payload) if isinstance(value, torch.Tensor)}
-    return dict(sorted(digests.items()))
+
+class PassingDigests:
+    """The digests of a payload's tensors, most of them got while the storages pass by on their way to a file.
+
+    So the bytes of a tensor that fills its storage are looked at once; every other tensor is digested by itself.
+    """
+
+    def __init__(self, payload: Payload) -> None:
+        import torch
+
+        self._paths: list[tuple[str, torch.Tensor]] = []
+        self._passing: dict[int, dict[str, Digest]] = {}
+        self._passed: set[int] = set()
+        for path, value in _leaves(payload):
+            if isinstance(value, torch.Tensor):
+                self._paths.append((path, value))
+                if _fills_its_storage(value):
+                    digests = self._passing.setdefault(value.untyped_storage()._cdata, {})
+                    digests.setdefault(_head(value), _begun(value))
+
+    def watchers(self, storage: "torch.UntypedStorage") -> "list[Callable[[Buffer], object]]":
+        """What has to be shown all bytes of ``storage``, once, in order."""
+        self._passed.add(storage._cdata)
+        return [digest.update for digest in self._passing.get(storage._cdata, {}).values()]
+
+    def finished(self) -> dict[str, str]:
+        """The digest of every tensor by its path, in the order of the paths."""
+        digests, known = {}, {}
+        for path, tensor in sorted(self._paths, key=lambda entry: entry[0]):
+            if id(tensor) not in known:
+                storage = tensor.untyped_storage()._cdata if _fills_its_storage(tensor) else 0
+                passed = storage in self._passed
+                known[id(tensor)] = self._passing[storage][_head(tensor)].text if passed else tensor_digest(tensor)
+            digests[path] = known[id(tensor)]
+        return digests
 
 
 def estimate(payload: Payload) -> int:
@@ -53,12 +86,35 @@ def tensor_digest(tensor: "torch.Tensor") -> str:
     """The digest of one tensor in the CPU's memory: of its dtype, shape and bytes, however it lies there."""
     import torch
 
-    head = f"{tensor.dtype}{tuple(tensor.shape)}".encode()
-    plain = [
-        part.resolve_conj().resolve_neg().contiguous().reshape(-1).view(torch.uint8).numpy().data
-        for part in _parts(tensor.detach())
-    ]
-    return bytes_digest(head, *plain)
+    digest = _begun(tensor)
+    for part in _parts(tensor.detach()):
+        plain = part.resolve_conj().resolve_neg().contiguous()
+        # Not reshape: of one element or none it keeps any stride, and then is no row of bytes.
+        digest.update(plain.as_strided((plain.numel(),), (1,)).view(torch.uint8).numpy().data)
+    return digest.text
+
+
+def _begun(tensor: "torch.Tensor") -> Digest:
+    digest = Digest()
+    digest.update(_head(tensor).encode())
+    return digest
+
+
+def _head(tensor: "torch.Tensor") -> str:
+    return f"{tensor.dtype}{tuple(tensor.shape)}"
+
+
+def _fills_its_storage(tensor: "torch.Tensor") -> bool:
+    """Whether the storage's bytes are the tensor's elements in C order, and nothing else."""
+    import torch
+
+    return (
+        tensor.layout is torch.strided
+        and tensor.device.type == "cpu"
+        and tensor.is_contiguous()
+        and not (tensor.is_conj() or tensor.is_neg())
+        and 0 < tensor.nbytes == tensor.untyped_storage().nbytes()
+    )
 
 
 def _parts(tensor: "torch.Tensor") -> "list[torch.Tensor]":

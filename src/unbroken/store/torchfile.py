@@ -8,6 +8,7 @@ does not import torch.
 import errno
 import os
 import stat
+import sys
 from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -26,6 +27,9 @@ from unbroken.store import inert
 from unbroken.store.archive import Archive, check_sums, read_archive
 from unbroken.store.constructors import ITEM_SIZES, Refused
 from unbroken.store.constructors import TensorStub as TensorStub
+from unbroken.store.container import ALIGNMENT, Container
+from unbroken.store.pickling import bytes_of, pickled
+from unbroken.store.tensors import PassingDigests
 
 if TYPE_CHECKING:
     import torch
@@ -34,21 +38,24 @@ OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOC
 OPEN_FLAGS |= getattr(os, "O_BINARY", 0)
 
 
-def write(payload: dict[str, Any], file: BinaryIO) -> None:
-    """Write ``payload`` as ``torch.save`` does; whatever is written here, ``read`` opens again.
+def write(payload: dict[str, Any], file: BinaryIO) -> dict[str, str]:
+    """Write ``payload`` as ``torch.save`` does, and return the digest of every tensor by its path.
 
-    Raises UnsavableStateError, with the path of the value, before anything is written.
+    Whatever is written here, ``read`` opens again. ``file`` takes sequential writes only. Raises UnsavableStateError,
+    with the path of the value, before anything is written.
     """
-    import torch
-    from torch.serialization import get_crc32_options, set_crc32_options
-
     check_storable(payload)
-    checksums = get_crc32_options()
-    try:
-        set_crc32_options(True)  # a program may have switched them off: they are what tells damage later
-        torch.save(payload, file, pickle_protocol=2)
-    finally:
-        set_crc32_options(checksums)
+    pickle, storages = pickled(payload)
+    digests = PassingDigests(payload)
+    container = Container(file)
+    container.add("data.pkl", pickle)
+    container.add(".format_version", b"1")
+    container.add(".storage_alignment", str(ALIGNMENT).encode())
+    container.add("byteorder", sys.byteorder.encode())
+    for key, storage in enumerate(storages):
+        container.add(f"data/{key}", bytes_of(storage), digests.watchers(storage))
+    container.close()
+    return digests.finished()
 
 
 def verify(path: Path, digest: str = "") -> None:

@@ -35,8 +35,7 @@ class Writer:
     @property
     def busy(self) -> bool:
         """Whether a job is being saved."""
-        with self._changed:
-            return self._job is not None
+        return self._job is not None
 
     def submit(self, job: SaveJob) -> None:
         """Hand ``job`` over; waits until the writer is free, not until the job is done."""
@@ -61,6 +60,8 @@ class Writer:
 
     def take_reports(self) -> list[SaveReport]:
         """The reports of the saves finished since the last call, in order."""
+        if not self._reports:
+            return []
         with self._changed:
             reports, self._reports = self._reports, []
             return reports

@@ -1,0 +1,98 @@
+"""``unbroken restore``: bring a backup back into a checkpoint folder, overwriting nothing."""
+
+import argparse
+import os
+from pathlib import Path
+
+from unbroken.cli.checkpoints import State, archived_runs, examine
+from unbroken.cli.copies import INCOMING, Outcome, Pair, copy_all, print_outcome
+from unbroken.cli.nothing import nothing_found
+from unbroken.cli.output import print_json, working_on
+from unbroken.disk import durable
+from unbroken.disk.lock import FolderLock
+from unbroken.errors import CheckpointDamagedError, GuardError, UsageError
+from unbroken.messages import text
+from unbroken.store import lineage
+from unbroken.store.folder import CheckpointFolder
+from unbroken.store.manifest import Manifest
+
+NAME = "restore"
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("backup", metavar="BACKUP", type=Path, help=text("cli_help_backup_folder"))
+    parser.add_argument("destination", metavar="DEST", type=Path, help=text("cli_help_restored_to"))
+
+
+def run(arguments: argparse.Namespace) -> int:
+    """Returns 5 if a file of the backup was damaged and so not restored.
+
+    Raises NothingToResumeError, UsageError, GuardError (the folder is ahead of the backup, or a trainer uses it),
+    DiskError.
+    """
+    backup, destination = CheckpointFolder(arguments.backup), CheckpointFolder(arguments.destination)
+    outcome = restore(backup, destination)
+    if arguments.json:
+        replaced = [str(path) for path in outcome.replaced]
+        folders = {"backup": str(backup.path), "destination": str(destination.path)}
+        print_json({**folders, **outcome.as_json(), "replaced": replaced})
+    else:
+        print_outcome(destination, outcome, "cli_restored")
+    return CheckpointDamagedError.exit_code if outcome.damaged else 0
+
+
+def restore(backup: CheckpointFolder, destination: CheckpointFolder) -> Outcome:
+    """Copy every good checkpoint of ``backup`` to ``destination``; what gives way there is kept.
+
+    A damaged file is kept beside its name, a good one in the archive, a whole other run too. A folder whose newest
+    good state is ahead of the backup's is refused: restoring would take training away.
+    """
+    if not [*backup.checkpoints(), *archived_runs(backup)]:
+        raise nothing_found(backup)
+    there, here = (Path(os.path.realpath(folder.path)) for folder in (destination, backup))
+    if there.is_relative_to(here):
+        raise UsageError("cli_restore_inside", folder=backup.path, destination=destination.path)
+    destination.prepare()
+    lock = FolderLock.acquire(destination.lock_path, destination.path)
+    try:
+        _refuse_if_ahead(backup, destination)
+        return copy_all(backup, destination, _Aside(destination))
+    finally:
+        lock.release()
+
+
+class _Aside:
+    """Keeps what a restored file replaces; one folder of the archive for all of one restore.
+
+    A damaged file is renamed. A good one is copied, so that its name has a good file at every moment.
+    """
+
+    def __init__(self, destination: CheckpointFolder) -> None:
+        self._destination = destination
+        self._archive: CheckpointFolder | None = None
+
+    def __call__(self, pair: Pair) -> Path:
+        with working_on(pair.copy):
+            if examine(pair.destination, pair.copy).state is State.DAMAGED:
+                return pair.destination.set_aside(pair.copy, "damaged")
+            if self._archive is None:
+                self._archive = self._destination.new_archive("before-restore")
+            kept = self._archive.spare(self._archive.path / pair.name)
+            incoming = self._destination.internal / INCOMING
+            durable.copy_durably(pair.copy, incoming)
+            durable.move_durably(incoming, kept)
+        return kept
+
+
+def _refuse_if_ahead(backup: CheckpointFolder, destination: CheckpointFolder) -> None:
+    ours, theirs = _newest(destination), _newest(backup)
+    if ours is None or theirs is None or ours.progress.run_id != theirs.progress.run_id:
+        return
+    if ours.progress.order > theirs.progress.order:
+        said = {"folder": destination.path, "step": ours.progress.step, "backup_step": theirs.progress.step}
+        raise GuardError("cli_restore_ahead", **said, newest=backup.path / theirs.name)
+
+
+def _newest(folder: CheckpointFolder) -> Manifest | None:
+    with working_on(folder.path):
+        return lineage.explain(folder).chosen
