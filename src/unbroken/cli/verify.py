@@ -13,8 +13,6 @@ from unbroken.errors import CheckpointDamagedError, NothingToResumeError
 from unbroken.messages import text
 from unbroken.store.folder import CheckpointFolder
 
-NAME = "verify"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(

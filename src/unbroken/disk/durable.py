@@ -115,7 +115,7 @@ def make_folder(path: Path) -> None:
     with _saying("disk_folder_failed", path):
         if path.is_dir():
             return
-        if os.path.lexists(path):
+        if os.path.lexists(path) and not path.is_dir():  # asked again: another process may just have made it
             raise UsageError("disk_not_a_folder", path=path)
         make_folder(path.parent)
         with contextlib.suppress(FileExistsError):  # another process was quicker
