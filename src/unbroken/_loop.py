@@ -80,6 +80,7 @@ class Loop:
         self._goal: int | None = None
         self._journal: Journal | None = None
         self._replay: Replay | None = None
+        self._replay_record: dict[str, Any] | None = None
         self._trace: TraceFile | None = None
         self._observer: Observer | None = None
 
@@ -461,15 +462,18 @@ class Loop:
         now = witness(self._cursor.order, self._parts.history.take_given())
         if self._replay is not None:
             before = self._journal.read(step)
-            if before is None:
+            if before is not None and self._replay.compare(step, before, now):
+                self._say_difference(saver, self._replay)
+            # With the last of them, not with the step after it: there may be none, and a last save yet to come.
+            if before is None or self._journal.read(step + 1) is None:
                 self._report_replay()
-            elif self._replay.compare(step, before, now):
-                self._say_difference(self._replay)
         if step - saver.saved_step <= self._journal.capacity:  # the first steps after a save are compared first
             self._journal.write(step, now)
 
-    def _say_difference(self, replay: Replay) -> None:
+    def _say_difference(self, saver: Saver, replay: Replay) -> None:
         assert replay.difference is not None
+        # At once: killed again before the replay is at its end, the run must not forget that it has differed.
+        self._keep_in_lineage(saver, replay)
         step, streams = replay.difference
         _log.error(f"重放在第 {step} 步与中断前不一致：{', '.join(streams)}")
         _log.error(messages.text("replay_differs", step=step, streams=", ".join(streams)))
@@ -482,8 +486,12 @@ class Loop:
         if replay.difference is None:
             _log.info(f"已重放 {replay.steps} 步，与中断前逐位一致")
             _log.info(messages.text("replay_exact", steps=replay.steps, after=replay.after))
-        record = {"after": replay.after, "steps": replay.steps, "difference": replay.difference}
-        self.saver.facts["replays"] = [*self.saver.facts["replays"], record][-_REPLAYS_KEPT:]
+        self._keep_in_lineage(self.saver, replay)
+
+    def _keep_in_lineage(self, saver: Saver, replay: Replay) -> None:
+        earlier = [record for record in saver.facts["replays"] if record is not self._replay_record]
+        self._replay_record = {"after": replay.after, "steps": replay.steps, "difference": replay.difference}
+        saver.facts["replays"] = [*earlier, self._replay_record][-_REPLAYS_KEPT:]
 
 
 def _exit_code(saver: Saver) -> int:

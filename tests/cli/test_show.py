@@ -23,6 +23,10 @@ def full() -> Payload:
         "seed": 42,
         "config": {"lr": 0.1, "layers": [64, 32], "note": "x" * 200},
         "environment": {"python": "CPython 3.11.7", "package rich": "15.0", "package xxhash": "3.4"},
+        "replays": [
+            {"after": 20, "steps": 4, "difference": None},
+            {"after": 20, "steps": 7, "difference": (23, ("order", "torch"))},
+        ],
         "data": {"files": [{"name": "prices.csv", "size": 12, "digest": "xxh3_128:ab"}]},
     }
     return payload
@@ -44,6 +48,8 @@ def test_everything_is_said(folder: CheckpointFolder, unbroken: Command) -> None
     assert said.row("  note")[1].endswith("x…")
     assert said.row("  python") == ["python", "CPython", "3.11.7"]
     assert "and 2 package versions" in said.out
+    assert "  after step 20  4 steps, bit for bit as before" in said.out
+    assert "  after step 20  DIFFERS from step 23 on, in order, torch; 7 steps compared" in said.out
     assert said.row("  prices.csv") == ["prices.csv", "xxh3_128:ab"]
 
 
@@ -57,6 +63,10 @@ def test_json_has_it_whole(folder: CheckpointFolder, unbroken: Command) -> None:
     assert found["config"] == payload[OWN]["config"]
     assert found["environment"] == payload[OWN]["environment"]
     assert found["data"] == {"prices.csv": "xxh3_128:ab"}
+    assert found["replays"] == [
+        {"after": 20, "steps": 4, "step": None, "streams": []},
+        {"after": 20, "steps": 7, "step": 23, "streams": ["order", "torch"]},
+    ]
     assert found["tracked"] == ["model", "optimizer"]
     weight = found["tensors"]["model_state_dict.weight"]
     assert (weight["dtype"], weight["shape"]) == ("float32", [8])

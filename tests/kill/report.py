@@ -22,15 +22,18 @@ class Tally:
         self.runs = 0
         self.starts = 0
         self.killed: Counter[str] = Counter()
+        self.replayed: list[int] = []
         self.failures: list[str] = []
 
     def add(self, outcome: Outcome, reference: Outcome) -> None:
         self.runs += 1
         self.starts += outcome.starts
         self.killed.update(interruption.moment.label for interruption, _ in outcome.delivered)
+        self.replayed += outcome.replayed
         parted = outcome.differences(reference)
-        if parted or outcome.problems:
-            wrong = [*outcome.problems, *(f"differs: {difference}" for difference in parted[:3])]
+        if parted or outcome.problems or outcome.unproven:
+            unproven = [f"attempt {number}: steps trained again, and nothing said of it" for number in outcome.unproven]
+            wrong = [*outcome.problems, *unproven, *(f"differs: {difference}" for difference in parted[:3])]
             more = [f"… {len(parted)} names differ in all"] if len(parted) > 3 else []
             self.failures.append("\n".join([outcome.story(), *(f"  {line}" for line in wrong + more)]))
 
@@ -59,21 +62,19 @@ def measure(programs: dict[str, Program], kills: int, seed: int, folder: Path, c
 
 
 def table(tallies: dict[str, Tally], seed: int, seconds: float) -> Table:
-    """One row per configuration."""
-    kills = sum(tally.killed.total() for tally in tallies.values())
-    grid = Table(title=f"{kills} SIGKILLs, seed {seed}, {seconds:.0f} s")
-    for name, justify in (("", "left"), ("runs", "right"), ("processes", "right"), ("kills", "right")):
-        grid.add_column(name, justify=justify)  # type: ignore[arg-type]
-    grid.add_column("runs not equal", justify="right")
-    for name, tally in tallies.items():
-        grid.add_row(name, *map(str, (tally.runs, tally.starts, tally.killed.total(), _failed(tally))))
+    """One row per configuration; a replay is a resume that said its steps were the same as before the kill."""
+    columns = ("runs", "processes", "kills", "replays", "steps replayed", "runs not equal")
+    rows = {
+        name: (tally.runs, tally.starts, tally.killed.total(), len(tally.replayed), sum(tally.replayed), _failed(tally))
+        for name, tally in tallies.items()
+    }
+    everything = [sum(column) for column in zip(*rows.values(), strict=True)]
+    grid = Table("", title=f"{everything[2]} SIGKILLs, seed {seed}, {seconds:.0f} s")
+    for column in columns:
+        grid.add_column(column, justify="right")
+    for name, row in rows.items():
+        grid.add_row(name, *map(str, row))
     grid.add_section()
-    everything = [
-        sum(tally.runs for tally in tallies.values()),
-        sum(tally.starts for tally in tallies.values()),
-        kills,
-        sum(map(_failed, tallies.values())),
-    ]
     grid.add_row("all", *map(str, everything))
     return grid
 

@@ -16,6 +16,7 @@ def must_be_equal(outcome: Outcome, reference: Outcome) -> None:
     parted = outcome.differences(reference)
     lines = [*outcome.problems, *map(str, parted[:5])]
     assert not lines, f"{len(parted)} names differ\n{outcome.story()}\n" + "\n".join(lines)
+    assert outcome.unproven == [], f"steps trained again and not said to be equal\n{outcome.story()}"
 
 
 def steps_trained(outcome: Outcome) -> Counter[str]:

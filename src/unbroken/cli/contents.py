@@ -21,6 +21,16 @@ _STANDS_ELSEWHERE = frozenset(
 
 
 @dataclass(frozen=True)
+class Replayed:
+    """``step`` is the first that differed, in ``streams``; None and empty where all were the same."""
+
+    after: int
+    steps: int
+    step: int | None = None
+    streams: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
 class Contents:
     """One checkpoint file, opened as far as that needs no torch."""
 
@@ -50,6 +60,13 @@ class Contents:
     @property
     def own(self) -> Mapping[str, Any]:
         return keys.own_of(self.payload)
+
+    @property
+    def replays(self) -> list[Replayed]:
+        """The last resumes of the run: how many steps were trained again, and the first that was not the same."""
+        records = self.own.get("replays")
+        found = [_replayed(record) for record in records] if isinstance(records, list) else []
+        return [replay for replay in found if replay is not None]
 
     @property
     def state(self) -> dict[str, Any]:
@@ -83,6 +100,17 @@ def shape_text(stub: TensorStub) -> str:
 def numbers_in(stubs: Mapping[str, TensorStub]) -> int:
     """How many numbers these tensors hold together."""
     return sum(prod(stub.shape) for stub in stubs.values())
+
+
+def _replayed(record: object) -> Replayed | None:
+    """None for what no version of this library writes: the file need not be ours."""
+    match record:
+        case {"after": int(after), "steps": int(steps), "difference": None}:
+            return Replayed(after, steps)
+        case {"after": int(after), "steps": int(steps), "difference": [int(step), [*streams]]}:
+            return Replayed(after, steps, step, tuple(map(str, streams)))
+        case _:
+            return None
 
 
 def _tensors(value: object, path: str) -> Iterator[tuple[str, TensorStub]]:

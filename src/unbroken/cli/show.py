@@ -1,10 +1,11 @@
 """``unbroken show``: all that one checkpoint says of itself, without loading it."""
 
 import argparse
+from collections.abc import Iterable
 from pathlib import Path
 
 from unbroken.cli.checkpoints import Entry, batch_text, best_text, glance, size_text
-from unbroken.cli.contents import Contents, numbers_in, open_contents
+from unbroken.cli.contents import Contents, Replayed, numbers_in, open_contents
 from unbroken.cli.nothing import command, no_such_file
 from unbroken.cli.output import Column, Row, print_json, print_pairs, print_table, say, shortened
 from unbroken.errors import UsageError
@@ -46,6 +47,7 @@ def _as_json(entry: Entry, contents: Contents) -> dict[str, object]:
         "seed": own.get("seed"),
         "tracked": list(keys.states_of(contents.payload)),
         "history": contents.histories,
+        "replays": [vars(replay) for replay in contents.replays],
         "config": contents.config,
         "environment": contents.environment,
         "data": contents.data,
@@ -77,13 +79,25 @@ def _print(entry: Entry, contents: Contents) -> None:
     print_pairs(pairs)
     _print_histories(contents)
     _print_tensors(contents)
-    _print_section(text("cli_config"), {key: shortened(value) for key, value in contents.config.items()})
+    _print_replays(contents.replays)
+    _print_section(text("cli_config"), ((key, shortened(value)) for key, value in contents.config.items()))
     environment = {key: shortened(value) for key, value in contents.environment.items()}
     packages = [key for key in environment if key.startswith(_PACKAGE)]
-    _print_section(text("cli_environment"), {key: environment[key] for key in environment if key not in packages})
+    _print_section(text("cli_environment"), ((key, environment[key]) for key in environment if key not in packages))
     if packages:
         say(text("cli_packages", count=len(packages)))
-    _print_section(text("cli_data"), {key: str(value) for key, value in contents.data.items()})
+    _print_section(text("cli_data"), ((key, str(value)) for key, value in contents.data.items()))
+
+
+def _print_replays(replays: list[Replayed]) -> None:
+    pairs = []
+    for replay in replays:
+        how = text("cli_replay_exact", steps=replay.steps)
+        if replay.step is not None:
+            streams = ", ".join(replay.streams)
+            how = text("cli_replay_differs", step=replay.step, streams=streams, steps=replay.steps)
+        pairs.append((text("cli_replay_after", after=replay.after), how))
+    _print_section(text("cli_replays"), pairs)
 
 
 def _reason_text(reason: str) -> str:
@@ -118,8 +132,9 @@ def _print_tensors(contents: Contents) -> None:
         print_table(columns, rows)
 
 
-def _print_section(title: str, values: dict[str, str]) -> None:
-    if values:
+def _print_section(title: str, pairs: Iterable[tuple[str, str]]) -> None:
+    indented = [(f"  {key}", value) for key, value in pairs]
+    if indented:
         say()
         say(title)
-        print_pairs([(f"  {key}", value) for key, value in values.items()])
+        print_pairs(indented)

@@ -156,6 +156,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "epoch {epoch}, batch {batch}, step {step} of branch {branch} (run {run_id})",
         "训练 {run_id} 分支 {branch} 的第 {epoch} 轮、第 {batch} 批（第 {step} 步）",
     ),
+    "cli_replays": ("Replayed after interruptions", "中断后的重放"),
+    "cli_replay_after": ("after step {after}", "自第 {after} 步起"),
+    "cli_replay_exact": ("{steps} steps, bit for bit as before", "{steps} 步，与中断前逐位一致"),
+    "cli_replay_differs": (
+        "DIFFERS from step {step} on, in {streams}; {steps} steps compared",
+        "从第 {step} 步起出现差异（{streams}）；共比较 {steps} 步",
+    ),
     "cli_plain_file": ("none (plain file)", "无（普通文件）"),
     "cli_config": ("Parameters", "训练参数"),
     "cli_environment": ("Environment", "运行环境"),

@@ -35,15 +35,23 @@ _PREVIOUS = "checkpoint_previous.pth"
 
 _MOST_UNPLANNED_STARTS = 3
 
+_REPLAYED = re.compile("已重放 ([0-9]+) 步，与中断前逐位一致")
+
 
 @dataclass
 class Outcome:
-    """How a run went. ``problems`` are broken promises seen on the way, each with the attempt it was seen in."""
+    """How a run went. ``problems`` are broken promises seen on the way, each with the attempt it was seen in.
+
+    ``replayed``: how many steps each resume said to have trained again, bit for bit; ``unproven``: the attempts that
+    trained steps again and went on without saying so.
+    """
 
     attempts: list[Attempt] = field(default_factory=list)
     interruptions: list[Interruption] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
     digest: Digest = field(default_factory=dict)
+    replayed: list[int] = field(default_factory=list)
+    unproven: list[int] = field(default_factory=list)
 
     @property
     def starts(self) -> int:
@@ -110,12 +118,16 @@ class _Witness:
         self._outcome = outcome
         self._newest = 0
         self._seen: dict[str, str] = {}
+        # The last step trained by any attempt, and the last one behind which the script was seen to go on.
+        self._trained = 0
+        self._passed = 0
 
     def complain(self, what: str) -> None:
         self._outcome.problems.append(f"attempt {self._outcome.starts}: {what}")
 
     def see(self, attempt: Attempt) -> None:
         self._compare_steps(attempt)
+        self._compare_replay(attempt)
         if "与中断前不一致" in attempt.log:
             self.complain("the run's own replay proof failed")
         steps = [self._step_of(path) for path in sorted(self._folder.glob("checkpoint_*.pth"))]
@@ -140,6 +152,24 @@ class _Witness:
         for name, bits in _told(attempt):
             if self._seen.setdefault(name, bits) != bits:
                 self.complain(f"{name} was {self._seen[name]}, and done again it is {bits}")
+
+    def _compare_replay(self, attempt: Attempt) -> None:
+        """The number of steps that the run says to have replayed is that of the steps that were trained again."""
+        said = [line for line in attempt.lines if not line.startswith(("create ", "rename ", "delete "))]
+        trained = [(int(line.split()[3]), line is not said[-1]) for line in said if line.startswith("trained ")]
+        last = max((step for step, _ in trained), default=0)
+        passed = max((step for step, went_on in trained if went_on), default=0)
+        if trained:
+            after = trained[0][0] - 1
+            least, most = self._passed - after, self._trained - after
+            report = _REPLAYED.search(attempt.log)
+            if report is not None:
+                self._outcome.replayed.append(int(report[1]))
+                if not least <= int(report[1]) <= most:
+                    self.complain(f"{least} to {most} steps were trained again, and the log says {report[1]}")
+            elif least > 0 and (passed > self._trained or attempt.code == 0):
+                self._outcome.unproven.append(self._outcome.starts)
+        self._trained, self._passed = max(self._trained, last), max(self._passed, passed)
 
 
 def _told(attempt: Attempt) -> Iterator[tuple[str, str]]:

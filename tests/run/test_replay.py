@@ -1,0 +1,137 @@
+"""The replay proof finds what goes another way after a restart: at its first step, by name, and it is not forgotten."""
+
+import math
+import random
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+from torch.utils.data import DataLoader, Sampler
+
+import unbroken
+from tests.run.loop import BrokenOffError, Lines, data
+from unbroken.cli.contents import Replayed, open_contents
+
+SAMPLES, BATCH_SIZE = 20, 4  # five steps an epoch
+
+
+class Order(Sampler[int]):
+    """A sampler of one's own; ``swapped``: two samples of the fourth batch come in another order."""
+
+    def __init__(self, *, swapped: bool) -> None:
+        self.swapped = swapped
+
+    def __iter__(self) -> Iterator[int]:
+        order = torch.randperm(SAMPLES).tolist()
+        if self.swapped:
+            order[14:16] = order[15], order[14]
+        return iter(order)
+
+    def __len__(self) -> int:
+        return SAMPLES
+
+
+STREAMS: dict[str, Callable[[], Any]] = {
+    "python": random.random,
+    "numpy": np.random.rand,
+    "torch": lambda: torch.rand(()),
+}
+
+
+def go(
+    folder: Path,
+    stop_at: int | None = None,
+    *,
+    after_epoch: int | None = None,
+    every_steps: int = 3,
+    plant: str | None = None,
+    plant_at: int | None = None,
+) -> None:
+    """Train three epochs, broken off in a step or behind an epoch; at ``plant_at`` something is not as it was."""
+    torch.manual_seed(5)
+    np.random.seed(5)
+    random.seed(5)
+    loader = DataLoader(data(SAMPLES), batch_size=BATCH_SIZE, sampler=Order(swapped=plant == "order"))
+    model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.3), nn.Linear(4, 1))
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    run = unbroken.Run(folder, every_steps=every_steps, every=None)
+    run.track(model=model, optimizer=optimizer)
+    with run:
+        for epoch in run.epochs(3):
+            for x, y in run.batches(loader):
+                loss = nn.functional.mse_loss(model(x), y) * (1 + random.random() + np.random.rand())
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                value = loss.item()
+                if run.step == plant_at and plant == "average":
+                    value = math.nextafter(value, math.inf)  # one bit
+                run.average(train_losses=value)
+                if run.step == plant_at and plant in STREAMS:
+                    STREAMS[plant]()
+                assert run._loop.saver is not None
+                run._loop.saver.wait()
+                if run.step == stop_at:
+                    raise BrokenOffError
+            if epoch == after_epoch:
+                raise BrokenOffError
+
+
+def broken_off(folder: Path, stop_at: int | None = None, **options: Any) -> None:
+    with pytest.raises(BrokenOffError):
+        go(folder, stop_at, **options)
+
+
+def replays(folder: Path) -> list[Replayed]:
+    """As ``unbroken show`` shows them."""
+    return open_contents(folder / "checkpoint_latest.pth").replays
+
+
+def test_nothing_planted_nothing_found(tmp_path: Path, log: Lines) -> None:
+    broken_off(tmp_path, 15, every_steps=100)
+    go(tmp_path)
+    assert replays(tmp_path) == [Replayed(after=10, steps=4)]
+    assert "REPLAY DIFFERS" not in log.text
+
+
+@pytest.mark.parametrize("plant", ["order", "average", *STREAMS])
+@pytest.mark.parametrize(
+    ("every_steps", "saved"),
+    [(3, 13), (100, 10)],
+    ids=["resumed inside an epoch", "resumed at its end"],
+)
+def test_a_planted_difference_is_found_at_its_first_step(
+    tmp_path: Path, log: Lines, plant: str, every_steps: int, saved: int
+) -> None:
+    at = 14  # of the steps 11 to 15 of the third epoch
+    broken_off(tmp_path, 15, every_steps=every_steps)
+    go(tmp_path, every_steps=every_steps, plant=plant, plant_at=at)
+    [replay] = replays(tmp_path)
+    assert replay.after == saved
+    assert replay.step == at
+    # Another order is other data, so other losses; a number drawn at the end of a step is no more than that.
+    assert replay.streams == (("order", "average") if plant == "order" else (plant,))
+    assert f"REPLAY DIFFERS at step {at} in {', '.join(replay.streams)}" in log.text
+    assert "bit for bit as before the interruption" not in log.text
+
+
+def test_a_replay_that_ends_with_the_run_is_in_its_last_checkpoint(tmp_path: Path) -> None:
+    broken_off(tmp_path, every_steps=100, after_epoch=3)
+    go(tmp_path)
+    assert replays(tmp_path) == [Replayed(after=10, steps=5)]
+
+
+def test_a_difference_is_not_forgotten_by_a_run_that_is_killed_again(tmp_path: Path) -> None:
+    """Before the replay has come to its end, and although the journal now has the steps as they went last."""
+    broken_off(tmp_path, 15, every_steps=100)
+    broken_off(tmp_path, 13, every_steps=1, plant="torch", plant_at=11)
+    [replay] = replays(tmp_path)
+    assert (replay.after, replay.step, replay.streams) == (10, 11, ("torch",))
+    go(tmp_path)
+    assert replays(tmp_path)[0] == replay
+    own = unbroken.load(tmp_path / "checkpoint_latest.pth")["unbroken"]
+    assert own["replays"][0]["difference"] == (11, ("torch",))
