@@ -136,6 +136,10 @@ class ModuleState:
 
     def _put_back(self, wanted: Mapping[str, object]) -> None:
         """Copy in what ``load_state_dict`` changed on its way (hooks that cast or recompute)."""
+        root = self.name
+        saved = encode(dict(wanted), root)
+        if equal_bits(saved, encode(dict(self.state()), root), root) is None:
+            return
         live = self.state()
         for key, value in wanted.items():
             target = live.get(key)
@@ -144,8 +148,7 @@ class ModuleState:
             if value.shape == target.shape and equal_bits(value, target) is not None:
                 with torch.no_grad():
                     target.copy_(value)
-        root = self.name
-        found = equal_bits(encode(dict(wanted), root), encode(dict(self.state()), root), root)
+        found = equal_bits(saved, encode(dict(self.state()), root), root)
         if found is not None:
             raise ArchitectureChangedError("state_not_restored", path=found)
 

@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
+from unbroken.disk.digest import bytes_digest
 from unbroken.state.encoding import child_path as child_path
 from unbroken.state.encoding import decode as decode
 from unbroken.state.encoding import encode as encode
 from unbroken.state.encoding import encode_with
 from unbroken.state.memory import SnapshotMemory, place, room_for
-
-_INTEGERS = {1: torch.uint8, 2: torch.int16, 4: torch.int32, 8: torch.int64}
-
 
 _LEASED = 1 << 20  # below it, memory of its own costs less than it saves
 
@@ -157,15 +155,12 @@ def _dense_parts(tensor: torch.Tensor) -> list[torch.Tensor]:
 
 
 def _equal_dense(a: torch.Tensor, b: torch.Tensor) -> bool:
-    if a.numel() == 0:
-        return True
-    return torch.equal(_as_integers(a), _as_integers(b))
+    # By 128-bit digests, at several times the speed of torch.equal. Of bytes: NaNs are equal to themselves, and 0.0
+    # is not -0.0.
+    return a.numel() == 0 or bytes_digest(_bytes_of(a)) == bytes_digest(_bytes_of(b))
 
 
-def _as_integers(tensor: torch.Tensor) -> torch.Tensor:
+def _bytes_of(tensor: torch.Tensor) -> memoryview:
     plain = tensor.cpu().resolve_conj().resolve_neg().contiguous()
-    flat = plain.as_strided((plain.numel(),), (1,))  # reshape would keep any stride of a single element
-    if flat.dtype == torch.bool:
-        return flat
-    # Compared as integers: NaNs are equal to themselves, and 0.0 is not -0.0.
-    return flat.view(_INTEGERS.get(flat.element_size(), torch.int64))
+    # Not reshape: of a single element it keeps any stride, and then it is no row of bytes.
+    return plain.as_strided((plain.numel(),), (1,)).view(torch.uint8).numpy().data
