@@ -1,5 +1,8 @@
 """``unbroken verify``: no damage goes unseen, and nothing else is called damage."""
 
+import json
+import shutil
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -7,6 +10,7 @@ import torch
 
 from tests.cli.conftest import Command
 from tests.cli.damage import cut, rot
+from tests.small_disk import mounted
 from tests.store.states import put
 from unbroken.store.folder import CheckpointFolder
 
@@ -73,3 +77,36 @@ def test_nothing_to_verify(unbroken: Command, here: Path, run: CheckpointFolder)
     assert said.code == 3
     assert "holds: checkpoint_best.pth, checkpoint_epoch_10.pth" in said.err
     assert "run: unbroken list checkpoints" in said.err
+
+
+def test_deep_compares_every_tensor_with_its_record(run: CheckpointFolder, unbroken: Command) -> None:
+    said = unbroken("verify", "--deep")
+    assert said.code == 0 and said.row("checkpoint_epoch_5.pth")[-2:] == ["good", "3"]
+    assert "names can be made durable" in said.out and "mounted at" in said.out
+    run.manifest("checkpoint_epoch_5.pth").unlink()
+    found = unbroken("verify", "--deep", "--json").json
+    by_name = {entry["file"]: entry for entry in found["checkpoints"]}
+    assert (by_name["checkpoint_epoch_5.pth"]["tensors"], by_name["checkpoint_epoch_5.pth"]["recorded"]) == (3, 0)
+    assert by_name["checkpoint_latest.pth"]["recorded"] == 3
+    assert found["mount"]["promises"]["replaces"] is True
+    assert [path.name for path in run.path.iterdir() if path.name.startswith(".")] == [".unbroken"]
+
+
+def test_deep_finds_what_changed_in_memory_before_it_was_written(run: CheckpointFolder, unbroken: Command) -> None:
+    manifest = run.manifest("checkpoint_epoch_10.pth")
+    written = manifest.read_text()
+    digest = json.loads(written)["tensors"]["model_state_dict.weight"]
+    manifest.write_text(written.replace(digest, "xxh3_128:" + "0" * 32))
+    assert unbroken("verify").code == 0
+    said = unbroken("verify", "--deep")
+    assert said.code == 5 and said.row("checkpoint_epoch_10.pth")[-2] == "damaged"
+    assert "1 tensor(s) are not what was in memory when it was saved (model_state_dict.weight)" in said.out
+
+
+def test_deep_where_nothing_can_be_written(run: CheckpointFolder, unbroken: Command, here: Path) -> None:
+    with mounted(here / "disk", "size=4m") as disk:
+        shutil.copytree(run.path, disk / "checkpoints")
+        assert "lies in memory (tmpfs)" in unbroken("verify", disk / "checkpoints").out
+        subprocess.run(["mount", "-o", "remount,ro", str(disk)], check=True)
+        said = unbroken("verify", "--deep", disk / "checkpoints")
+        assert said.code == 0 and "Nothing can be written here" in said.out

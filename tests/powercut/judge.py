@@ -126,6 +126,6 @@ def _bits(value: Any) -> Any:
 def _identity(cut: Cut) -> bytes:
     digest = hashlib.blake2b(str(cut.said).encode())
     for path in sorted(cut.files):
-        if not path.endswith((".tmp", "/journal", "/lock")):
+        if not path.endswith(("/journal", "/lock")):
             digest.update(path.encode() + b"\0" + hashlib.blake2b(cut.files[path]).digest())
     return digest.digest()

@@ -14,7 +14,7 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import unbroken
 
-EPOCHS = 3
+EPOCHS = 6
 SIGNAL_IN_EPOCH = 3
 
 

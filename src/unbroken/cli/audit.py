@@ -28,8 +28,6 @@ from unbroken.loop.trace import Kind
 from unbroken.loop.triggers import seconds
 from unbroken.messages import text
 
-NAME = "audit"
-
 _KILLS = 7
 _TIME = "10min"
 _NAMES = 3

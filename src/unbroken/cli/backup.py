@@ -13,8 +13,6 @@ from unbroken.errors import CheckpointDamagedError, UsageError
 from unbroken.messages import text
 from unbroken.store.folder import CheckpointFolder
 
-NAME = "backup"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("folder", metavar="FOLDER", type=Path, help=text("cli_help_folder"))

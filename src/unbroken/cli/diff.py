@@ -16,7 +16,6 @@ from unbroken.store import torchfile
 if TYPE_CHECKING:
     from unbroken.state.guards import Change
 
-NAME = "diff"
 
 _SHOWN = 20
 

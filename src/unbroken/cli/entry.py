@@ -1,6 +1,7 @@
 """Entry: from the words of a command line to the command, and from its errors to an exit code."""
 
 import argparse
+import importlib
 import io
 import os
 import sys
@@ -8,8 +9,6 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from unbroken import __version__
-from unbroken.cli import audit, backup, diff, export, keep, prune, restore, resume_point, show, verify
-from unbroken.cli import list as list_command
 from unbroken.cli.output import fail
 from unbroken.cli.parsing import Parser
 from unbroken.errors import UnbrokenError
@@ -22,26 +21,13 @@ _NOBODY_READS = 141  # 128 + SIGPIPE
 class Command(Protocol):
     """What a module of this package is, to be a command."""
 
-    NAME: str
-
     def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
 
     def run(self, arguments: argparse.Namespace) -> int: ...
 
 
-_COMMANDS: tuple[Command, ...] = (
-    list_command,
-    show,
-    verify,
-    diff,
-    resume_point,
-    keep,
-    prune,
-    backup,
-    restore,
-    export,
-    audit,
-)
+# By name: a module is imported only for the command that was typed, as some take longer than a listing may.
+_COMMANDS = ("list", "show", "verify", "diff", "resume-point", "keep", "prune", "backup", "restore", "export", "audit")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,24 +71,31 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     )
     parser.add_argument("--version", action="version", version=__version__, help=text("cli_help_version"))
     commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
-    for command in _COMMANDS:
-        said = text(f"cli_help_{command.NAME.replace('-', '_')}")
+    for name in _COMMANDS:
+        said = text(f"cli_help_{name.replace('-', '_')}")
         child = commands.add_parser(
-            command.NAME, help=said, description=said, parents=[common], add_help=False, allow_abbrev=False
+            name, help=said, description=said, parents=[common], add_help=False, allow_abbrev=False
         )
-        command.add_arguments(child)
-        child.add_argument("--json", action="store_true", help=text("cli_help_json"))
-        child.set_defaults(run=command.run)
+        if name in words:
+            command = _command(name)
+            command.add_arguments(child)
+            child.add_argument("--json", action="store_true", help=text("cli_help_json"))
+            child.set_defaults(run=command.run)
     if not words:
         parser.print_help(sys.stderr)
         raise SystemExit(2)
     return parser.parse_args(words, argparse.Namespace(behind_dashes=behind_dashes))
 
 
+def _command(name: str) -> Command:
+    module: Command = importlib.import_module(f"unbroken.cli.{name.replace('-', '_')}")
+    return module
+
+
 def _split(words: list[str]) -> tuple[list[str], list[str]]:
     """For the audit, the user's command apart from ours: none of its words is an option here."""
     asked = words[2:] if words[:1] == ["--lang"] else words[1:] if words and words[0].startswith("--lang=") else words
-    if "--" not in words or asked[:1] != [audit.NAME]:
+    if "--" not in words or asked[:1] != ["audit"]:
         return words, []
     place = words.index("--")
     return words[:place], words[place + 1 :]

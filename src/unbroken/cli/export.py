@@ -17,8 +17,6 @@ from unbroken.store.lineage import open_checkpoint
 if TYPE_CHECKING:
     import torch
 
-NAME = "export"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", type=Path, help=text("cli_help_file"))

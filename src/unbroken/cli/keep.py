@@ -10,8 +10,6 @@ from unbroken.errors import CheckpointDamagedError, UsageError
 from unbroken.messages import text
 from unbroken.store.folder import CheckpointFolder
 
-NAME = "keep"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("file", metavar="FILE", type=Path, help=text("cli_help_file"))

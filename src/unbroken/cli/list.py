@@ -17,8 +17,6 @@ from unbroken.cli.output import Column, Row, print_json, print_table, say
 from unbroken.messages import text
 from unbroken.store.folder import CheckpointFolder
 
-NAME = "list"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_folder(parser)

@@ -1,9 +1,12 @@
-"""Output: lines and tables for people, one JSON document for programs. rich is imported only to draw a table."""
+"""Output: lines and tables for people, one JSON document for programs. rich is imported only to fold a wide table."""
 
 import contextlib
 import json
 import math
+import os
+import shutil
 import sys
+import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -15,6 +18,7 @@ from unbroken.store.torchfile import TensorStub
 
 _UNBOUNDED = 10_000
 _NARROW = 100
+_ANSI = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 
 
 @dataclass(frozen=True)
@@ -41,13 +45,58 @@ def say(line: str = "") -> None:
 
 def print_table(columns: Sequence[Column], rows: Sequence[Row]) -> None:
     """A table as wide as the terminal; in a file or a pipe, one plain line per row, whatever its width."""
+    terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if terminal else _UNBOUNDED
+    lines = _plain_lines(columns, rows, gap=1 if width < _NARROW else 2)
+    if max((cells(line) for line in lines), default=0) > width:
+        _print_folded(columns, rows)
+        return
+    if any(column.title for column in columns):
+        lines[0] = _styled(lines[0], "bold", terminal)
+    else:
+        lines = lines[1:]
+    styles = ["", *(row.style for row in rows)][-len(lines) :] if lines else []
+    for line, style in zip(lines, styles, strict=True):
+        print(_styled(line, style, terminal))
+
+
+def _plain_lines(columns: Sequence[Column], rows: Sequence[Row], *, gap: int) -> list[str]:
+    """The titles and the rows, in columns as wide as their widest cell: a listing of thousands, at once."""
+    table = [[column.title for column in columns], *([printable(cell) for cell in row.cells] for row in rows)]
+    widths = [max(cells(line[at]) for line in table) for at in range(len(columns))]
+    lines = []
+    for line in table:
+        padded = []
+        for column, cell, width in zip(columns, line, widths, strict=True):
+            blank = " " * (width - cells(cell))
+            padded.append(blank + cell if column.right else cell + blank)
+        lines.append((" " * gap).join(padded).rstrip())
+    return lines
+
+
+def cells(line: str) -> int:
+    """How many columns of a terminal ``line`` takes: Chinese characters take two, marks on a letter none."""
+    if line.isascii():
+        return len(line)
+    return sum(
+        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in line
+    )
+
+
+def _styled(line: str, style: str, terminal: bool) -> str:
+    codes = ";".join(_ANSI[name] for name in style.split())
+    if not codes or not terminal or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
+        return line
+    return f"\x1b[{codes}m{line}\x1b[0m"
+
+
+def _print_folded(columns: Sequence[Column], rows: Sequence[Row]) -> None:
+    """A table too wide for the terminal: rich folds its cells."""
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     console = Console(highlight=False)
-    if not console.is_terminal:
-        console = Console(highlight=False, width=_UNBOUNDED, color_system=None)
     titled = any(column.title for column in columns)
     gap = 1 if console.width < _NARROW else 2
     table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, show_header=titled, header_style="bold")

@@ -18,8 +18,6 @@ from unbroken.store.folder import CheckpointFolder, epoch_number
 from unbroken.store.manifest import Manifest
 from unbroken.store.retention import Policy
 
-NAME = "prune"
-
 
 @dataclass(frozen=True)
 class Plan:

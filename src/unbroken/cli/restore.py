@@ -16,8 +16,6 @@ from unbroken.store import lineage
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.manifest import Manifest
 
-NAME = "restore"
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("backup", metavar="BACKUP", type=Path, help=text("cli_help_backup_folder"))

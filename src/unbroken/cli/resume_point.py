@@ -18,8 +18,6 @@ from unbroken.store.lineage import Explanation
 from unbroken.store.manifest import Manifest
 from unbroken.store.payload import Progress
 
-NAME = "resume-point"
-
 
 @dataclass(frozen=True)
 class NotTaken:

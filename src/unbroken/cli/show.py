@@ -13,8 +13,6 @@ from unbroken.messages import text
 from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
 
-NAME = "show"
-
 _PACKAGE = "package "
 _REASONS = ("start", "epoch", "steps", "time", "signal", "branch", "loader_error", "budget", "end")
 

@@ -3,15 +3,15 @@
 import argparse
 from pathlib import Path
 
+from unbroken.cli import deep
 from unbroken.cli.arguments import DEFAULT_FOLDER
 from unbroken.cli.checkpoints import Entry, State, examine, progress_cells, size_text, sort_newest_first
 from unbroken.cli.nothing import no_such_file, nothing_found
 from unbroken.cli.output import Column, Row, print_json, print_table, say, working_on
+from unbroken.disk.mount import mount_of
 from unbroken.errors import CheckpointDamagedError, NothingToResumeError
 from unbroken.messages import text
 from unbroken.store.folder import CheckpointFolder
-
-NAME = "verify"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,6 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_FOLDER,
         help=text("cli_help_folder_or_file"),
     )
+    parser.add_argument("--deep", action="store_true", help=text("cli_help_deep"))
 
 
 def run(arguments: argparse.Namespace) -> int:
@@ -31,23 +32,33 @@ def run(arguments: argparse.Namespace) -> int:
     Raises NothingToResumeError if there is nothing to verify.
     """
     entries = _examined(arguments.path)
+    counts: dict[str, tuple[int, int]] = {}
+    if arguments.deep:
+        entries, counts = deep.compare_tensors(entries)
+    folder = arguments.path if arguments.path.is_dir() else arguments.path.parent
+    mount = mount_of(folder)
+    promises = deep.tried(folder) if arguments.deep else None
     bad = {State.DAMAGED} if arguments.path.is_dir() else {State.DAMAGED, State.FOREIGN}
     damaged = [entry for entry in entries if entry.state in bad]
     if arguments.json:
         print_json(
             {
                 "path": str(arguments.path),
-                "checkpoints": [entry.as_json() for entry in entries],
+                "checkpoints": [
+                    {**entry.as_json(), **deep.counts_as_json(counts.get(entry.name))} for entry in entries
+                ],
                 "damaged": len(damaged),
+                "mount": deep.mount_as_json(mount, promises),
             }
         )
     else:
-        _print_entries(entries)
+        _print_entries(entries, counts)
         for entry in entries:
             if entry.reason:
                 say(entry.reason)
         good = sum(entry.state is State.GOOD for entry in entries)
         say(text("cli_verified", good=good, damaged=len(damaged)))
+        deep.print_mount(mount, promises, tried=arguments.deep)
     return CheckpointDamagedError.exit_code if damaged else 0
 
 
@@ -75,7 +86,7 @@ def _examine_all(folder: CheckpointFolder, paths: list[Path]) -> list[Entry]:
     return sort_newest_first(folder, entries)
 
 
-def _print_entries(entries: list[Entry]) -> None:
+def _print_entries(entries: list[Entry], counts: dict[str, tuple[int, int]]) -> None:
     columns = [
         Column(text("cli_column_file"), whole=True),
         Column(text("cli_column_epoch"), right=True),
@@ -84,8 +95,14 @@ def _print_entries(entries: list[Entry]) -> None:
         Column(text("cli_column_size"), right=True),
         Column(text("cli_column_state")),
     ]
+    if counts:
+        columns.append(Column(text("cli_column_as_saved")))
     rows = [
-        Row([entry.name, *progress_cells(entry.progress), size_text(entry), entry.state.label], entry.state.style)
+        Row(
+            [entry.name, *progress_cells(entry.progress), size_text(entry), entry.state.label]
+            + ([deep.counts_text(counts.get(entry.name))] if counts else []),
+            entry.state.style,
+        )
         for entry in entries
     ]
     print_table(columns, rows)

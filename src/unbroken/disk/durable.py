@@ -68,7 +68,7 @@ def copy_durably(source: Path, path: Path) -> Written:
     DiskError; ``path`` then still holds what it held, as for ``write_durably``.
     """
     with _reading(source) as original, _new_file(path) as descriptor:
-        if _clone(original, descriptor):
+        if clone(original, descriptor):
             with _saying("disk_read_failed", source), open(original, "rb", 0, closefd=False) as file:
                 written = Written(os.fstat(original).st_size, stream_digest(file))
         else:
@@ -115,7 +115,7 @@ def make_folder(path: Path) -> None:
     with _saying("disk_folder_failed", path):
         if path.is_dir():
             return
-        if os.path.lexists(path):
+        if os.path.lexists(path) and not path.is_dir():  # asked again: another process may just have made it
             raise UsageError("disk_not_a_folder", path=path)
         make_folder(path.parent)
         with contextlib.suppress(FileExistsError):  # another process was quicker
@@ -205,7 +205,8 @@ def _reading(source: Path) -> Iterator[int]:
         os.close(descriptor)
 
 
-def _clone(original: int, descriptor: int) -> bool:
+def clone(original: int, descriptor: int) -> bool:
+    """Make the open file ``descriptor`` share the blocks of ``original``; False where that cannot be."""
     try:
         fcntl.ioctl(descriptor, _FICLONE, original)
     except OSError:  # another file system, or one that cannot; a full disk shows again when streaming
@@ -232,15 +233,24 @@ def _sync(descriptor: int) -> None:
 def _sync_folder(folder: Path, path: Path) -> None:
     """Make what happened to names in ``folder`` durable; ``path`` is the one the user knows."""
     with _saying("disk_sync_failed", path):
-        descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        try:
-            os.fsync(descriptor)
-        except OSError as error:
-            # Some network and FUSE file systems sync names by themselves, and refuse to be asked.
-            if error.errno not in _NO_FOLDER_SYNC:
-                raise
-        finally:
-            os.close(descriptor)
+        sync_names(folder)
+
+
+def sync_names(folder: Path) -> bool:
+    """Have the names in ``folder`` synced; False where the file system will not be asked. Raises OSError.
+
+    Some network and FUSE file systems sync names by themselves, and refuse.
+    """
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in _NO_FOLDER_SYNC:
+            raise
+        return False
+    finally:
+        os.close(descriptor)
+    return True
 
 
 def _forget_cached(descriptor: int) -> None:

@@ -17,6 +17,7 @@ from unbroken import messages
 from unbroken.disk.durable import make_folder
 from unbroken.errors import DiskError, FolderLockedError, UsageError
 
+_GLANCES = 20
 _UNSUPPORTED = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP}
 
 _log = logging.getLogger("unbroken")
@@ -150,10 +151,15 @@ def _open_and_lock(path: Path, folder: Path) -> int:
 
 
 def _locked(folder: Path, descriptor: int) -> FolderLockedError:
-    try:
-        said = json.loads(os.pread(descriptor, 1 << 16, 0))
-    except (OSError, ValueError):
-        said = {}
+    said: object = {}
+    for _ in range(_GLANCES):
+        try:
+            said = json.loads(os.pread(descriptor, 1 << 16, 0))
+            break
+        except OSError:
+            break
+        except ValueError:
+            time.sleep(0.05)  # who has just taken the lock is about to say so
     who = {name: said.get(name, "?") if isinstance(said, dict) else "?" for name in ("pid", "host", "started")}
     return FolderLockedError("folder_locked", path=folder, **who)
 

@@ -107,6 +107,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "cli_help_output": ("the file to write; one that exists is not overwritten", "要写的文件；已存在的文件不会被覆盖"),
     "cli_help_state": ("which tracked state to export (default: model)", "要导出的被跟踪状态（默认：model）"),
+    "cli_help_deep": (
+        "also compare every tensor with what was in memory when it was saved, and try out what this mount promises",
+        "另外将每个张量与保存时内存中的内容比较，并实际测试所在文件系统的可靠性",
+    ),
     "cli_help_undo": ("take the mark away", "取消标记"),
     # Columns and labels
     "cli_column_file": ("file", "文件"),
@@ -131,6 +135,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "cli_column_tensors": ("tensors", "张量数"),
     "cli_column_numbers": ("numbers", "元素数"),
     "cli_column_dtype": ("dtype", "数据类型"),
+    "cli_column_as_saved": ("tensors as saved", "与保存时一致的张量"),
     "cli_state_good": ("good", "完好"),
     "cli_state_unverified": ("unverified", "未校验"),
     "cli_state_damaged": ("damaged", "损坏"),
@@ -180,6 +185,47 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "cli_set_aside": ("Set aside as damaged: {path}", "因损坏而移开：{path}"),
     "cli_verified": ("good: {good}, damaged: {damaged}", "完好：{good}，损坏：{damaged}"),
+    "cli_no_record": ("{count} (no record)", "{count}（无记录）"),
+    "cli_tensors_differ": (
+        "{path}: {count} tensor(s) are not what was in memory when it was saved ({names}), though the file is whole: bad "
+        "memory, or a changed manifest. Resume from another checkpoint (unbroken list).",
+        "{path}：有 {count} 个张量与保存时内存中的内容不同（{names}），而文件本身完整：内存故障，或封存记录被改动。请从其他检查点"
+        "恢复（unbroken list）。",
+    ),
+    "cli_mount": ("File system: {kind}, mounted at {point}", "文件系统：{kind}，挂载于 {point}"),
+    "cli_promise_folder_sync": ("names can be made durable", "文件名可以落盘"),
+    "cli_promise_replaces": ("a rename replaces a file", "重命名可替换文件"),
+    "cli_promise_links": ("hard links", "硬链接"),
+    "cli_promise_clones": ("copies that share blocks (reflink)", "共享数据块的副本（reflink）"),
+    "cli_promise_locks": ("locks", "文件锁"),
+    "cli_yes": ("yes", "支持"),
+    "cli_without_folder_sync": (
+        "no: after a power cut a name may have its file of before",
+        "不支持：断电后文件名可能指向之前的文件",
+    ),
+    "cli_without_replaces": (
+        "no: a kill during a save may leave a name without its file",
+        "不支持：保存时被终止可能导致文件名缺失",
+    ),
+    "cli_without_links": (
+        "no: during a save latest is absent for a moment; previous has its state",
+        "不支持：保存时 latest 会短暂缺失，其状态在 previous 中",
+    ),
+    "cli_without_clones": ("no: every copy is written out", "不支持：每个副本都要完整写出"),
+    "cli_without_locks": (
+        "no: make sure yourself that only one training uses this folder",
+        "不支持：请自行确保只有一个训练使用该文件夹",
+    ),
+    "cli_not_tried": ("Nothing can be written here, so nothing was tried out.", "此处不可写，未做实际测试。"),
+    "cli_mount_memory": (
+        "This folder lies in memory ({kind}): all of it is gone with the power. Keep checkpoints on a disk.",
+        "该文件夹位于内存中（{kind}）：断电后全部丢失。请把检查点保存在磁盘上。",
+    ),
+    "cli_mount_network": (
+        "This may be a network file system ({kind}): its locks and syncs can mean less than they say, and other machines "
+        "see changes late.",
+        "这可能是网络文件系统（{kind}）：锁和落盘的保证可能弱于所声称的，其他机器看到更改会有延迟。",
+    ),
     # Nothing found
     "cli_nothing": (
         "No checkpoint found. Looked for {pattern}: {found}. {cache}. {next}",
