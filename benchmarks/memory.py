@@ -1,4 +1,4 @@
-"""The memory a saver adds to a training process, each in a process of its own: ``python -m benchmarks.memory NAME MB``."""
+"""The memory that a saver adds to a training process, each measured in a process of its own."""
 
 import subprocess
 import sys

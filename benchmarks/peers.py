@@ -243,7 +243,8 @@ class Ravex(_Peer):
 
 
 PEERS: list[type[_Peer]] = [
-    TorchSave, TorchSaveSynced, Safetensors, Dcp, DcpAsync, LightningAsync, Accelerate, TorchCheckpointing, Efficio, Ravex,
+    TorchSave, TorchSaveSynced, Safetensors, Dcp, DcpAsync, LightningAsync, Accelerate, TorchCheckpointing, Efficio,
+    Ravex,
 ]  # fmt: skip
 
 SAVERS: list[Callable[[Training, Path], Saver]] = [Ours, *PEERS]
