@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import mmap
+import threading
 import weakref
 from collections import deque
 from typing import TYPE_CHECKING
@@ -13,6 +14,7 @@ if TYPE_CHECKING:
     Lease = ctypes.Array[ctypes.c_char]
 
 _ALIGNMENT = 64
+_TOUCHED_AT_ONCE = 16 << 20
 _MOST_FREE = 2  # as many snapshots as a run has alive at one time
 
 
@@ -26,6 +28,20 @@ class SnapshotMemory:
 
     def __init__(self) -> None:
         self._free: deque[mmap.mmap] = deque(maxlen=_MOST_FREE)
+
+    def reserve(self, size: int) -> threading.Thread:
+        """Have ``size`` bytes ready for a lease to come, touched; the thread returned does it, beside training."""
+        thread = threading.Thread(target=self._prepare, args=(size,), name="unbroken-memory", daemon=True)
+        thread.start()
+        return thread
+
+    def _prepare(self, size: int) -> None:
+        block = _new_block(size)
+        for start in range(0, size, _TOUCHED_AT_ONCE):
+            piece = ctypes.c_char.from_buffer(block, start)
+            ctypes.memset(ctypes.addressof(piece), 0, min(_TOUCHED_AT_ONCE, size - start))
+            del piece
+        self._free.append(block)
 
     def lease(self, size: int) -> "Lease":
         """``size`` bytes, the caller's as long as they, or a tensor on them, are referred to."""

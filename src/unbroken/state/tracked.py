@@ -119,6 +119,14 @@ class Tracked:
             parameters += max(kept, 0 if kept else 2 * held)
         return sum(tensors.values()) + parameters + _OVERHEAD
 
+    @property
+    def size_is_known(self) -> bool:
+        """Whether ``expected_bytes`` is no guess: the optimizers have their state, or are of those with two moments."""
+        return all(
+            optimizer.state or all("betas" in group for group in optimizer.param_groups)
+            for optimizer in self.optimizers.values()
+        )
+
     def architecture(self) -> dict[str, list[object]]:
         """``{"model.fc.weight": [[2, 3], "float32"], …}`` for every tensor of every module's state."""
         return {path: entry for adapter in self._modules.values() for path, entry in adapter.architecture().items()}
