@@ -6,6 +6,7 @@ import mmap
 import threading
 import weakref
 from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -53,6 +54,20 @@ class SnapshotMemory:
         lease = (ctypes.c_char * size).from_buffer(block)
         weakref.finalize(lease, self._free.append, block).atexit = False
         return lease
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Have torch copy with one thread: it reaches what the memory can give, and never waits for a second thread.
+
+    On a machine whose cores are busy, that wait makes the same copy several times as long.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def room_for(tensor: torch.Tensor) -> int:
