@@ -34,7 +34,7 @@ def main() -> None:
     STATE.parent.mkdir(exist_ok=True)
     while state["step"] < STEPS:
         state = {"step": state["step"] + 1, "value": work(state["value"])}
-        if state["step"] % EVERY == 0:
+        if state["step"] % EVERY == 0 and fault != "never saves":
             temporary = STATE.with_suffix(".tmp")
             temporary.write_text(json.dumps(state))
             temporary.replace(STATE)

@@ -35,6 +35,7 @@ FAULTS = (
     "outside",
     "kernels",
     "unseeded",
+    "recompiled",
 )
 
 
@@ -67,7 +68,8 @@ def main() -> None:
     if fault == "fails at restart":
         Path("results").mkdir()
 
-    points = Points(SAMPLES, counts=fault == "dataset state")
+    # Three batches, the last of them of another size.
+    points = Points(19 if fault == "recompiled" else SAMPLES, counts=fault == "dataset state")
     order = None
     if fault == "hash order":
         order = [int(name) for name in {str(number) for number in range(SAMPLES)}]
@@ -76,7 +78,9 @@ def main() -> None:
     )
 
     model: nn.Module = nn.Sequential(nn.Linear(4, 8), nn.Dropout(0.2), nn.Linear(8, 1))
-    if options.compile:
+    if fault == "recompiled":
+        model = nn.Sequential(nn.Linear(4, 32), nn.BatchNorm1d(32), nn.Softmax(1), nn.Linear(32, 1))
+    if options.compile or fault == "recompiled":
         model = torch.compile(model)  # type: ignore[assignment]
     parameters = dict(model.named_parameters())
     if fault == "optimizer from set":

@@ -134,6 +134,12 @@ def test_a_plain_script_that_does_not_resume(audited: Audit) -> None:
     assert report.verdict is Verdict.DOES_NOT_RESUME
 
 
+def test_kills_that_come_before_any_checkpoint_prove_nothing(audited: Audit) -> None:
+    with pytest.raises(UsageError) as refused:
+        audited(PLAIN, "--fault", "never saves", kills=5, **FILES)
+    assert refused.value.key == "audit_no_resume"
+
+
 @pytest.mark.parametrize(
     ("script", "options", "key"),
     [

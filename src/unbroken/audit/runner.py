@@ -14,7 +14,7 @@ from unbroken.audit import compare, finals, moments, verdict
 from unbroken.audit.copies import Copies
 from unbroken.audit.moments import Interruption
 from unbroken.audit.report import Done, Outcome, Report, Request, Watcher
-from unbroken.audit.trials import Trial, Workshop
+from unbroken.audit.trials import Trial, Workshop, kinds_of_files
 from unbroken.audit.verdict import Finding, Sentence, Verdict
 from unbroken.errors import UsageError
 from unbroken.loop.trace import Group, Name
@@ -65,6 +65,7 @@ class _Audit:
         self._ignored_in_files: frozenset[str] = frozenset()
         self._left_over: dict[Name, compare.Seen] = {}
         self._repeatable = True
+        self._resumed = False
 
     def run(self) -> None:
         reference = self._whole(1, "1")
@@ -82,6 +83,7 @@ class _Audit:
                 left_out += len(kills)
                 continue
             trial = self._killed(reference, number, kills, total=sum(map(len, planned)))
+            self._resumed |= self._has_resumed(reference, trial)
             self._judge(reference, trial)
             late += 0 if trial.failure else len(kills) - len(trial.delivered)
         if self.report.verdict is Verdict.EXACT:
@@ -92,6 +94,17 @@ class _Audit:
             self.report.note(Sentence("audit_note_late", {"count": late}))
         if not self.report.kills and self.report.verdict is Verdict.EXACT:
             raise UsageError("audit_no_kill")
+        if not self._resumed and self.report.verdict is Verdict.EXACT:
+            raise UsageError("audit_no_resume")
+
+    def _has_resumed(self, reference: Trial, trial: Trial) -> bool:
+        """Whether a process went on from a checkpoint; of one that tells nothing, whether there was one to take."""
+        if self.report.traced:
+            return any(line.resumed for trace in trial.traces for line in trace.lines())
+        if self._request.checkpoints is None:
+            return True
+        whole = kinds_of_files(reference.folder / self._request.checkpoints)
+        return any(found & whole for found in trial.found)
 
     def _check(self, reference: Trial) -> None:
         """Raise UsageError unless the script can be audited in the time there is."""

@@ -21,12 +21,16 @@ _LONGEST_TMPDIR = 64
 
 @dataclass
 class Trial:
-    """One run to its end. ``failure`` says why it did not come to it; ``hash_seeds`` are those of its processes."""
+    """One run to its end. ``failure`` says why it did not come to it; ``hash_seeds`` are those of its processes.
+
+    ``found``: the kinds of files (``.pt``) that each process but the first found in the checkpoint folder.
+    """
 
     folder: Path
     attempts: list[Attempt] = field(default_factory=list)
     hash_seeds: list[str] = field(default_factory=list)
     failure: Sentence | None = None
+    found: list[frozenset[str]] = field(default_factory=list)
 
     @property
     def traces(self) -> list[Trace]:
@@ -92,6 +96,8 @@ class Workshop:
         while trial.failure is None:
             interruption = planned.pop(0) if planned else None
             begun(interruption)
+            if trial.attempts and self._checkpoints is not None:
+                trial.found.append(kinds_of_files(self._place / self._checkpoints))
             trial.hash_seeds.append(hash_seed(len(trial.attempts)))
             attempt = run(self._start(name, trial, limit), interruption, self._look)
             trial.attempts.append(attempt)
@@ -117,6 +123,11 @@ class Workshop:
             checkpoints=None if self._checkpoints is None else folder / self._checkpoints,
             limit=limit,
         )
+
+
+def kinds_of_files(folder: Path) -> frozenset[str]:
+    """The suffixes of all files in a folder, which need not be there."""
+    return frozenset(path.suffix for path in folder.rglob("*") if path.is_file())
 
 
 def _temporary_folder(scratch: Path) -> dict[str, str]:

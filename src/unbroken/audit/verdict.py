@@ -8,7 +8,7 @@ from enum import StrEnum
 from unbroken import messages
 from unbroken.audit.compare import STEPS, Parting, Seen, groups_of
 from unbroken.audit.trace import Moment
-from unbroken.loop.trace import Group, Mark, Name
+from unbroken.loop.trace import COMPILED, Group, Mark, Name
 
 MOST_LARGEST = 3
 _MOST_SUSPECTS = 3
@@ -18,6 +18,8 @@ _UNSAID = ("", "")  # values that are not worth showing
 _DIGEST = re.compile(r"[0-9a-f]{16}")
 # Where these differ, so do the tensors that were computed with them.
 _CONSEQUENCES = frozenset({Group.AVERAGE, Group.MODEL, Group.OPTIMIZER, Group.LEARNING_RATE})
+
+_COMPUTED = frozenset({Group.AVERAGE, Group.MODEL, Group.OPTIMIZER})
 
 
 class Verdict(StrEnum):
@@ -148,6 +150,8 @@ def _likeliest(ranked: list[tuple[int, Seen]]) -> list[Seen]:
 def _rank(one: Seen, group: Group) -> int | None:
     """Counters and generators lead to differences; numbers and tensors that are computed mostly follow from them."""
     text = one.got or ""
+    if one.name == COMPILED:
+        return None  # not one of the user's
     if one.name.group is Group.SEED or (one.name.group is Group.STREAM and one.name.mark is Mark.SAVED):
         return None
     if one.name.group is Group.DATA:
@@ -195,6 +199,10 @@ def _resume_cause(parting: Parting) -> tuple[Sentence, Sentence]:
         listed = _listed([one for one in found if one.name.group is Group.DATA])
         cause = Sentence("audit_cause_data_held", {"held": listed}) if listed else Sentence("audit_cause_data")
         return cause, Sentence("audit_remedy_data")
+    compiled = next((one for one in parting.hints if one.name == COMPILED), None)
+    if compiled is not None and first.group in _COMPUTED:
+        counts = {"expected": compiled.expected, "got": compiled.got}
+        return Sentence("audit_cause_compiled", counts), Sentence("audit_remedy_compiled")
     if first.group not in (Group.ORDER, Group.STREAM) and found:
         return (
             Sentence("audit_cause_variable", {"variables": _listed(found)}),

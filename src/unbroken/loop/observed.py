@@ -1,5 +1,6 @@
 """Observed: what a run under audit is made of at one moment, digested for the trace."""
 
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from unbroken.loop import bits
 from unbroken.loop.cursor import Cursor
 from unbroken.loop.randomness import capture_streams
-from unbroken.loop.trace import Group, Kind, Mark, Name, TraceFile
+from unbroken.loop.trace import COMPILED, Group, Kind, Mark, Name, TraceFile
 from unbroken.loop.variables import Variables
 from unbroken.state.adapters import GENERATORS
 from unbroken.state.history import History
@@ -100,6 +101,8 @@ class Observer:
             text = bits.of_leaf(value) if isinstance(value, bits.Scalar) else bits.of_all(value)
             values[Name(Group.STATE, f"run.state[{key!r}]")] = text
         values |= dict(tracked_values(self._tracked))
+        if self._tracked.compiled:
+            values[COMPILED] = str(_graphs_compiled())
         return {**values, **Variables(list(self._tracked.objects.values())).values()}
 
 
@@ -116,6 +119,13 @@ def tracked_values(tracked: Tracked) -> Iterator[tuple[Name, str]]:
     for name, extras in tracked.extras()["modules"].items():
         for path, text in bits.leaves(extras["buffers"], name):
             yield Name(Group.MODEL, path), text
+
+
+def _graphs_compiled() -> int:
+    """By ``torch.compile``, in this process so far: which ones they are depends on the shapes it has met."""
+    utilities = sys.modules.get("torch._dynamo.utils")
+    counters = getattr(utilities, "counters", {})
+    return int(counters.get("stats", {}).get("unique_graphs", 0))
 
 
 def _group_of(tracked: object) -> Group:

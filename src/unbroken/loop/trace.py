@@ -85,6 +85,10 @@ class Name:
         return cls(Group(head.removesuffix(mark)), path, mark)
 
 
+# How many graphs ``torch.compile`` has made.
+COMPILED = Name(Group.OTHER, "torch.compile", Mark.HINT)
+
+
 @dataclass(frozen=True)
 class Place:
     """The first line of this kind, in one process, at or after this step (or this epoch): where to wait."""

@@ -62,6 +62,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The script was over before any kill came, so nothing is proven: let it train longer.",
         "每次终止到来之前脚本都已结束，因此什么也没有证明：请让它训练得更久一些。",
     ),
+    "audit_no_resume": (
+        "Every kill came before the first checkpoint was there, so no resume was seen and nothing is proven: let it save "
+        "earlier or train longer, or ask for more kills (--kills).",
+        "每次终止都发生在第一个检查点出现之前，没有看到任何恢复，因此什么也没有证明：请让它更早保存或训练更久，或增加终止次数"
+        "（--kills）。",
+    ),
     # Progress
     "audit_stage_whole": (
         "Whole run {number}, PYTHONHASHSEED={seed}",
@@ -238,6 +244,18 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "audit_remedy_learning_rate": (
         "Track the scheduler: run.track(scheduler=scheduler); compute from run.step and run.epoch, not from a count.",
         "请跟踪调度器：run.track(scheduler=scheduler)；并用 run.step、run.epoch 计算，而不是自己的计数。",
+    ),
+    "audit_cause_compiled": (
+        "torch.compile made other graphs than in the whole run ({expected} by then, {got} here): which ones it makes depends "
+        "on the shapes it meets first, and other graphs may give other last bits.",
+        "torch.compile 生成的计算图与完整运行时不同（当时 {expected} 个，此处 {got} 个）：生成哪些图取决于先遇到哪些形状，"
+        "而不同的图可能给出不同的末位。",
+    ),
+    "audit_remedy_compiled": (
+        "Compile for one shape (drop_last=True) or for each of its own: torch.compile(model, dynamic=False). To be sure "
+        "that it is this, audit once with TORCHDYNAMO_DISABLE=1 set: exact then, the compiler it was.",
+        "请只用一种形状（drop_last=True），或让每种形状各自编译：torch.compile(model, dynamic=False)。若要确认，可设置 "
+        "TORCHDYNAMO_DISABLE=1 再审计一次：若此时精确，则确为编译所致。",
     ),
     "audit_cause_average": (
         "The same data, and another loss: something that is not saved enters its computation.",

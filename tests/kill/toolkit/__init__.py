@@ -1,6 +1,7 @@
 """The kill toolkit: real processes, real signals at named moments, and bit for bit comparison with a run left alone."""
 
 from tests.kill.toolkit.digests import Difference as Difference
+from tests.kill.toolkit.digests import Digest as Digest
 from tests.kill.toolkit.digests import differences as differences
 from tests.kill.toolkit.digests import digest as digest
 from tests.kill.toolkit.moments import KINDS as KINDS
