@@ -12,6 +12,7 @@ from weakref import WeakSet
 from unbroken import messages
 from unbroken._resuming import Beginning, Origin, begin_run
 from unbroken._saving import Parts, Saver
+from unbroken.disk.space import parse_size
 from unbroken.errors import EXIT_STOPPED, DiskError, Stopped, UsageError
 from unbroken.loop.batches import Pass
 from unbroken.loop.journal import Journal, Replay, witness
@@ -23,6 +24,7 @@ from unbroken.loop.signals import StopSignals
 from unbroken.loop.trace import Kind, TraceFile, name_of, trace_file
 from unbroken.loop.triggers import Triggers
 from unbroken.state.encoding import decode
+from unbroken.store.forecast import Plan
 from unbroken.store.payload import OWN
 
 _log = logging.getLogger("unbroken")
@@ -206,6 +208,9 @@ class Loop:
             else:
                 restore_streams(streams["now"])
                 self._finish_save(self.saver, beginning.payload)
+        space = self._origin.keep_space
+        keeping = Plan(self._triggers.every_epochs, self._origin.keep, None if space is None else parse_size(space))
+        self.saver.say_forecast(keeping, planned_epochs)
         self._open_journal(beginning)
         if self._trace is not None:
             self._observe(self._trace, beginning)

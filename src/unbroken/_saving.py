@@ -10,7 +10,7 @@ from typing import Any
 
 from unbroken import __version__, messages
 from unbroken.disk.lock import FolderLock
-from unbroken.disk.space import human
+from unbroken.disk.space import free_bytes, human
 from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError, UnsavableStateError
 from unbroken.loop.cursor import Cursor
 from unbroken.loop.observed import Observer
@@ -20,6 +20,7 @@ from unbroken.state.history import History
 from unbroken.state.snapshot import copy_to_host
 from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState
+from unbroken.store import forecast
 from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
@@ -169,6 +170,26 @@ class Saver:
             ArchitectureChangedError: an object can't take the state saved for it.
         """
         restore_parts(self._parts, payload)
+
+    def say_forecast(self, plan: forecast.Plan, planned: int | None) -> None:
+        """One line: what a checkpoint takes, what is free, and when that will be used up."""
+        names = [self.folder.latest, self.folder.previous]
+        names += [self.folder.best] if self._parts.history.metric is not None else []
+        there = [path.stat().st_size for path in names if path.is_file()]
+        size = max([self._parts.tracked.expected_bytes(), *there])
+        try:
+            free = free_bytes(self.folder.path)
+        except DiskError:
+            return  # it is only a forecast
+        epoch = self._parts.cursor.epoch
+        full = forecast.full_after(plan, size=size, free=free, epoch=epoch, missing=len(names) - len(there))
+        said = {"size": human(size), "free": human(free), "folder": self.folder.path}
+        if full is None:
+            _log.info(messages.text("forecast_enough", **said))
+        elif planned is not None and full > planned:
+            _log.info(messages.text("forecast_later", **said, epoch=full, planned=planned))
+        else:
+            _log.warning(messages.text("forecast_full", **said, epoch=full, planned=planned or "?"))
 
     def settle(self) -> None:
         """Until all that was handed over is on disk, or has failed; without a word."""

@@ -90,7 +90,7 @@ def _flags() -> set[str]:
         for command in _commands():
             assert main([command, "--help"]) == 0
     from_help = set(re.findall(r"--[a-z-]+", said.getvalue() + make_parser("").format_help()))
-    return from_help | {"--list", "--seeds", "--version", "--kills"}
+    return from_help | {"--list", "--seeds", "--version", "--kills", "--files"}
 
 
 def _commands() -> list[str]:

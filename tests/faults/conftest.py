@@ -11,6 +11,9 @@ def log(monkeypatch: pytest.MonkeyPatch) -> Iterator[Lines]:
     """What the library logs, in English."""
     monkeypatch.setenv("UNBROKEN_LANG", "en")
     logger, lines = logging.getLogger("unbroken"), Lines()
+    level = logger.level
     logger.addHandler(lines)
+    logger.setLevel(logging.INFO)
     yield lines
     logger.removeHandler(lines)
+    logger.setLevel(level)

@@ -9,6 +9,21 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The state is safe in {names}, but what belongs to the save was not all done: {error}",
         "状态已安全保存在 {names}，但保存的后续工作未能全部完成：{error}",
     ),
+    "forecast_enough": (
+        "A checkpoint takes about {size}; {free} are free: room for all that this run keeps.",
+        "每个检查点约 {size}，剩余空间 {free}：足够保存本次训练要保留的全部检查点。",
+    ),
+    "forecast_later": (
+        "A checkpoint takes about {size}; {free} are free: enough to the planned end (epoch {planned}); full after epoch "
+        "{epoch}.",
+        "每个检查点约 {size}，剩余空间 {free}：足够用到计划结束（第 {planned} 轮），到第 {epoch} 轮后将写满。",
+    ),
+    "forecast_full": (
+        "THE DISK WILL BE FULL after epoch {epoch} of {planned}: a checkpoint takes about {size}, {free} are free in {folder}. "
+        "Free some space, or keep fewer (keep=, keep_space=).",
+        "磁盘将在第 {epoch}/{planned} 轮后写满：每个检查点约 {size}，{folder} 剩余 {free}。请清理空间，或少保留一些"
+        "（keep=、keep_space=）。",
+    ),
     "bad_size": (
         "{value} is no size; give bytes, or a number with a unit, such as 20GB or 512MiB.",
         "{value} 不是有效的大小；请给出字节数，或带单位的数字，例如 20GB 或 512MiB。",
