@@ -1,33 +1,18 @@
 """Entry: from the words of a command line to the command, and from its errors to an exit code."""
 
 import argparse
-import importlib
 import io
 import os
 import sys
 from collections.abc import Sequence
-from typing import Protocol
 
-from unbroken import __version__
+from unbroken.cli.commands import parser_for
 from unbroken.cli.output import fail
 from unbroken.cli.parsing import Parser
 from unbroken.errors import UnbrokenError
-from unbroken.messages import text
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _NOBODY_READS = 141  # 128 + SIGPIPE
-
-
-class Command(Protocol):
-    """What a module of this package is, to be a command."""
-
-    def add_arguments(self, parser: argparse.ArgumentParser) -> None: ...
-
-    def run(self, arguments: argparse.Namespace) -> int: ...
-
-
-# By name: a module is imported only for the command that was typed, as some take longer than a listing may.
-_COMMANDS = ("list", "show", "verify", "diff", "resume-point", "keep", "prune", "backup", "restore", "export", "audit")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -62,34 +47,11 @@ def _parse(words: Sequence[str]) -> argparse.Namespace:
     chosen = language.parse_known_args(words)[0]  # first of all: the help below is in this language
     if "lang" in chosen:
         os.environ["UNBROKEN_LANG"] = chosen.lang
-    common = Parser(add_help=False)
-    common.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS, help=text("cli_help_lang"))
-    common.add_argument("--help", "-h", action="help", help=text("cli_help_help"))
-
-    parser = Parser(
-        prog="unbroken", description=text("cli_description"), parents=[common], add_help=False, allow_abbrev=False
-    )
-    parser.add_argument("--version", action="version", version=__version__, help=text("cli_help_version"))
-    commands = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
-    for name in _COMMANDS:
-        said = text(f"cli_help_{name.replace('-', '_')}")
-        child = commands.add_parser(
-            name, help=said, description=said, parents=[common], add_help=False, allow_abbrev=False
-        )
-        if name in words:
-            command = _command(name)
-            command.add_arguments(child)
-            child.add_argument("--json", action="store_true", help=text("cli_help_json"))
-            child.set_defaults(run=command.run)
+    parser = parser_for(words)
     if not words:
         parser.print_help(sys.stderr)
         raise SystemExit(2)
     return parser.parse_args(words, argparse.Namespace(behind_dashes=behind_dashes))
-
-
-def _command(name: str) -> Command:
-    module: Command = importlib.import_module(f"unbroken.cli.{name.replace('-', '_')}")
-    return module
 
 
 def _split(words: list[str]) -> tuple[list[str], list[str]]:

@@ -101,6 +101,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "the checkpoint folder to restore to; made if missing",
         "要恢复到的检查点文件夹；不存在时自动创建",
     ),
+    "cli_help_completion": (
+        'print a script for your shell, which then completes the words of this command: eval "$(unbroken completion bash)"',
+        '为您的 shell 输出补全脚本：eval "$(unbroken completion bash)"',
+    ),
+    "cli_help_shell": ("bash, zsh or tcsh", "bash、zsh 或 tcsh"),
     "cli_help_export": (
         "write the weights of a checkpoint to a safetensors file",
         "把检查点中的权重写成 safetensors 文件",
