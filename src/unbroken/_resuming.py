@@ -19,6 +19,7 @@ from unbroken.errors import CheckpointDamagedError, DataChangedError, UsageError
 from unbroken.loop.randomness import capture_streams
 from unbroken.loop.triggers import whole_number
 from unbroken.state import guards
+from unbroken.state.snapshot import reserve
 from unbroken.store import lineage, torchfile
 from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
@@ -129,7 +130,10 @@ class _Beginner:
     def begin(self) -> Beginning:
         point = self._find()
         require_space(self._folder.path, self._parts.tracked.expected_bytes())
-        return self._start() if point is None else self._go_on(point)
+        beginning = self._start() if point is None else self._go_on(point)
+        if self._parts.tracked.size_is_known:
+            reserve(self._parts.tracked.expected_bytes())
+        return beginning
 
     def _find(self) -> ResumePoint | None:
         resume = os.fspath(self._origin.resume)

@@ -1,6 +1,8 @@
 """Snapshots are out of training's reach, share what was shared, and comparisons miss no bit."""
 
+import ctypes
 import math
+import mmap
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -227,6 +229,20 @@ def test_one_tensor_left_of_a_snapshot_keeps_its_memory() -> None:
     for fill in (2.0, 3.0, 4.0):
         assert copy_to_host(big(fill))["w"].data_ptr() != address
     assert kept.item() == 1.0
+
+
+def test_reserved_memory_is_touched_and_used_by_the_next_lease() -> None:
+    memory = SnapshotMemory()
+    size = 40 << 20
+    memory.reserve(size).join()
+    (block,) = memory._free
+    start = ctypes.addressof(ctypes.c_char.from_buffer(block))
+    with Path("/proc/self/pagemap").open("rb") as entries:
+        entries.seek(start // mmap.PAGESIZE * 8)
+        pages = np.frombuffer(entries.read(size // mmap.PAGESIZE * 8), np.uint64)
+    assert (pages >> np.uint64(63)).all(), "present in memory"
+    lease = memory.lease(size - (1 << 20))
+    assert ctypes.addressof(lease) == start
 
 
 def test_memory_of_another_size_goes_back_to_the_system() -> None:

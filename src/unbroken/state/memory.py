@@ -3,8 +3,10 @@
 import contextlib
 import ctypes
 import mmap
+import threading
 import weakref
 from collections import deque
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -13,6 +15,7 @@ if TYPE_CHECKING:
     Lease = ctypes.Array[ctypes.c_char]
 
 _ALIGNMENT = 64
+_TOUCHED_AT_ONCE = 16 << 20
 _MOST_FREE = 2  # as many snapshots as a run has alive at one time
 
 
@@ -27,6 +30,20 @@ class SnapshotMemory:
     def __init__(self) -> None:
         self._free: deque[mmap.mmap] = deque(maxlen=_MOST_FREE)
 
+    def reserve(self, size: int) -> threading.Thread:
+        """Have ``size`` bytes ready for a lease to come, touched; the thread returned does it, beside training."""
+        thread = threading.Thread(target=self._prepare, args=(size,), name="unbroken-memory", daemon=True)
+        thread.start()
+        return thread
+
+    def _prepare(self, size: int) -> None:
+        block = _new_block(size)
+        for start in range(0, size, _TOUCHED_AT_ONCE):
+            piece = ctypes.c_char.from_buffer(block, start)
+            ctypes.memset(ctypes.addressof(piece), 0, min(_TOUCHED_AT_ONCE, size - start))
+            del piece
+        self._free.append(block)
+
     def lease(self, size: int) -> "Lease":
         """``size`` bytes, the caller's as long as they, or a tensor on them, are referred to."""
         free = [self._free.popleft() for _ in range(len(self._free))]
@@ -37,6 +54,20 @@ class SnapshotMemory:
         lease = (ctypes.c_char * size).from_buffer(block)
         weakref.finalize(lease, self._free.append, block).atexit = False
         return lease
+
+
+@contextlib.contextmanager
+def one_thread() -> Iterator[None]:
+    """Have torch copy with one thread: it reaches what the memory can give, and never waits for a second thread.
+
+    On a machine whose cores are busy, that wait makes the same copy several times as long.
+    """
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(threads)
 
 
 def room_for(tensor: torch.Tensor) -> int:

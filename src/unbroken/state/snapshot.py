@@ -14,13 +14,14 @@ from unbroken.state.encoding import child_path as child_path
 from unbroken.state.encoding import decode as decode
 from unbroken.state.encoding import encode as encode
 from unbroken.state.encoding import encode_with
-from unbroken.state.memory import SnapshotMemory, place, room_for
+from unbroken.state.memory import SnapshotMemory, one_thread, place, room_for
 
 _LEASED = 1 << 20  # below it, memory of its own costs less than it saves
 
 _memory = SnapshotMemory()
 
 
+@one_thread()
 def copy_to_host(value: object, path: str = "") -> Any:
     """``value`` encoded, with every tensor copied into CPU memory: training may go on and change it.
 
@@ -47,6 +48,13 @@ def copy_to_host(value: object, path: str = "") -> Any:
     return _replaced(encoded, copies)
 
 
+def reserve(size: int) -> None:
+    """Prepare memory, in the background, for snapshots of ``size`` bytes: the first is then as quick as the others."""
+    if size >= _LEASED:
+        _memory.reserve(size)
+
+
+@one_thread()
 def own_copy(value: object, path: str = "") -> Any:
     """A deep copy of a decoded value, for a ``load_state_dict`` that keeps the very tensors it is given."""
     unique: dict[object, torch.Tensor] = {}

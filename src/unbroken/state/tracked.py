@@ -13,6 +13,7 @@ from unbroken.errors import ArchitectureChangedError, UsageError
 from unbroken.state import functions
 from unbroken.state.adapters import GENERATORS, ObjectState, adapt, check_same_shape
 from unbroken.state.encoding import decode, encode
+from unbroken.state.memory import one_thread
 from unbroken.state.modules import ModuleState, architecture_of, compare_architectures
 from unbroken.state.optimizers import Names, OptimizerState, Plan
 from unbroken.state.snapshot import bytes_of
@@ -119,6 +120,14 @@ class Tracked:
             parameters += max(kept, 0 if kept else 2 * held)
         return sum(tensors.values()) + parameters + _OVERHEAD
 
+    @property
+    def size_is_known(self) -> bool:
+        """Whether ``expected_bytes`` is no guess: the optimizers have their state, or are of those with two moments."""
+        return all(
+            optimizer.state or all("betas" in group for group in optimizer.param_groups)
+            for optimizer in self.optimizers.values()
+        )
+
     def architecture(self) -> dict[str, list[object]]:
         """``{"model.fc.weight": [[2, 3], "float32"], …}`` for every tensor of every module's state."""
         return {path: entry for adapter in self._modules.values() for path, entry in adapter.architecture().items()}
@@ -146,6 +155,7 @@ class Tracked:
             current.update({path: saved[path] for path in adapter.empty_buffers() if path in saved})
         compare_architectures(saved, current)
 
+    @one_thread()
     def restore(
         self,
         states: Mapping[str, Any],
