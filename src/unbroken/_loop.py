@@ -108,6 +108,9 @@ class Loop:
         saver = self._begin(None)
         self._enter_loop()
         try:
+            if self._cursor.step >= goal and self._mid_epoch is not None:
+                # Killed behind its last save, or started again when all is done: what follows goes on from there.
+                self._take_up(saver, self._mid_epoch)
             while self._cursor.step < goal and (self.stop_reason is None or self._mid_epoch is not None):
                 before = self._cursor.step
                 self._open_epoch()
@@ -289,10 +292,14 @@ class Loop:
         self._passes.take_lead(opened)
         if self._mid_epoch is not None:
             payload, self._mid_epoch = self._mid_epoch, None
-            saver.restore(payload)
-            restore_streams(decode(payload[OWN]["streams"]["now"]))
+            self._take_up(saver, payload)
         self._cursor.batches = loader.length
         self._parts.gradients.note_boundary()
+
+    def _take_up(self, saver: Saver, payload: Mapping[str, Any]) -> None:
+        """The state inside an epoch, streams included, as it was at the boundary where it was saved."""
+        saver.restore(payload)
+        restore_streams(decode(payload[OWN]["streams"]["now"]))
 
     def _leading_pass(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Iterator[Any]:
         self._cursor.order = batches.order

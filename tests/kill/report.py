@@ -97,6 +97,7 @@ def main() -> int:
     options = parser.parse_args()
     programs = {name: PROGRAMS[name] for name in options.only}
     console = Console()
+    console.width = max(console.width, 110)  # a table in a log is not to be squeezed
     started = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="kill-") as folder:
         tallies = measure(programs, options.kills, options.seed, Path(folder), console)

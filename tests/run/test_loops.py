@@ -230,6 +230,22 @@ def test_a_goal_in_steps_can_be_raised_later(tmp_path: Path) -> None:
     assert train(12) == [11, 12]
 
 
+def test_what_follows_a_loop_over_steps_goes_on_from_its_end_also_in_another_process(tmp_path: Path) -> None:
+    """Killed behind the last save, or just started again: the loop has nothing to do, and its state is there."""
+
+    def train() -> list[float]:
+        torch.manual_seed(3)
+        noise = torch.Generator().manual_seed(4)
+        run = unbroken.Run(tmp_path, every=None)
+        run.track(model=nn.Linear(1, 1), noise=noise)
+        with run:
+            for _ in run.batches(DataLoader(data(), batch_size=4), steps=7):
+                torch.rand(3), torch.rand(2, generator=noise)
+            return [float(torch.rand(())), float(torch.rand((), generator=noise))]
+
+    assert train() == train() == train()
+
+
 def test_a_loader_that_gives_nothing_is_an_error_and_no_endless_loop(tmp_path: Path) -> None:
     run = unbroken.Run(tmp_path)
     run.track(model=nn.Linear(1, 1))
