@@ -2,6 +2,7 @@
 
 import json
 import logging
+import os
 import time
 from collections.abc import Generator, Iterator, Mapping
 from enum import Enum, auto
@@ -64,6 +65,7 @@ class Loop:
         self.seed = seed
         self._stopped = False
         self._closed = False
+        self._process = os.getpid()
         self._under_loop = False
         self._unsaid = False
         self._parts = parts
@@ -169,6 +171,8 @@ class Loop:
 
     def close(self) -> None:
         """End the run for this process; says so if it was left in the middle of an epoch."""
+        if os.getpid() != self._process:
+            return  # a forked child that ends: the run is its parent's
         self._closed = True
         self._report_replay()
         saver, self.saver = self.saver, None
@@ -186,9 +190,12 @@ class Loop:
             latest = saver.folder.latest
             _log.warning(messages.text("left_early", epoch=self._cursor.epoch + 1, latest=latest))
 
-    def _require_between_epochs(self) -> None:
+    def _require_open(self) -> None:
         if self._closed:
             raise UsageError("run_is_closed")
+
+    def _require_between_epochs(self) -> None:
+        self._require_open()
         if self.in_epoch:
             raise UsageError("run_was_left", epoch=self._cursor.epoch + 1)
 
@@ -235,6 +242,7 @@ class Loop:
         self.in_epoch = True
 
     def _close_epoch(self, saver: Saver) -> None:
+        self._require_open()
         # An iterator kept by the user has a batch in hand that is done, and must not go on in the next epoch.
         for given_out in list(self._given_out):
             given_out.close()
@@ -304,6 +312,7 @@ class Loop:
     def _leading_pass(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Iterator[Any]:
         self._cursor.order = batches.order
         while self._goal is None or self._cursor.step < self._goal:
+            self._require_open()
             self.phase = Phase.LIBRARY
             try:
                 batch = self._fetch(saver, loader, batches)
@@ -316,6 +325,7 @@ class Loop:
             self._at_boundary(saver)
             if self._observer is not None and self._passes.lead is not None:
                 self._observer.given(self._passes.lead.index, batch)
+            self._parts.history.take_given()  # what the code between the batches gave is no part of the step
             self.phase = Phase.STEP
             step_done = False
             try:
@@ -477,10 +487,12 @@ class Loop:
             if before is not None and self._replay.compare(step, before, now):
                 self._say_difference(saver, self._replay)
             # With the last of them, not with the step after it: there may be none, and a last save yet to come.
-            if before is None or self._journal.read(step + 1) is None:
+            if before is None or self._replay.difference or self._journal.read(step + 1) is None:
                 self._report_replay()
         if step - saver.saved_step <= self._journal.capacity:  # the first steps after a save are compared first
             self._journal.write(step, now)
+            if self._replay is None:
+                self._journal.forget(step + 1)  # of another course that this run has left
 
     def _say_difference(self, saver: Saver, replay: Replay) -> None:
         assert replay.difference is not None

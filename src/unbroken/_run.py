@@ -108,7 +108,7 @@ class Run:
             DiskError: the folder can't be written.
             Stopped: in the loop, after a stop signal or at the end of the time budget, the state being saved.
         """
-        return self._loop.epochs(whole_number(count, "epochs"))
+        return self._epochs(whole_number(count, "epochs"))
 
     def batches(self, loader: DataLoader[Any], *, steps: int | None = None) -> "Batches":
         """The batches of ``loader`` for this epoch, from the one after the last one trained.
@@ -198,8 +198,11 @@ class Run:
             self._loop.left_by(error)
         self.close()
 
+    def _epochs(self, count: int) -> Iterator[int]:
+        yield from self._loop.epochs(count)  # a generator of this run's: it must not be closed in the meantime
+
     def _steps(self, loader: ResumableLoader, goal: int) -> Iterator[Any]:
-        yield from self._loop.steps(loader, goal)  # a generator of this run's: it must not be closed in the meantime
+        yield from self._loop.steps(loader, goal)
 
 
 class Batches:

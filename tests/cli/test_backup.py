@@ -271,3 +271,29 @@ def test_while_the_folder_is_being_trained_in(
                 assert unbroken("list", backup.path).row("checkpoint_latest.pth")[-1] == "good"
         finally:
             process.kill()
+
+
+def test_a_state_ahead_of_the_one_gone_back_to_is_kept(
+    run: CheckpointFolder, backup: CheckpointFolder, unbroken: Command
+) -> None:
+    assert unbroken("backup", run.path, backup.path).code == 0
+    ahead = backup.latest.read_bytes()
+    put_with_manifest(run, run.latest, state(10))
+    said = unbroken("backup", run.path, backup.path)
+    assert said.code == 0
+    [kept] = backup.archive.glob("before-backup*/checkpoint_latest.pth")
+    assert kept.read_bytes() == ahead
+    assert str(kept) in said.out
+
+
+def test_files_of_others_that_a_copy_replaces_are_kept(
+    run: CheckpointFolder, backup: CheckpointFolder, unbroken: Command
+) -> None:
+    name = run.epoch(5).name
+    assert run.epoch(5).exists()
+    backup.prepare()
+    torch.save({"precious": 1}, backup.path / name)
+    theirs = (backup.path / name).read_bytes()
+    assert unbroken("backup", run.path, backup.path).code == 0
+    assert theirs in [path.read_bytes() for path in backup.path.rglob(f"{name}*") if path.is_file()]
+    assert (backup.path / name).read_bytes() == run.epoch(5).read_bytes()

@@ -313,7 +313,7 @@ def test_what_is_looked_up_in_the_generators_memory_is_what_they_say() -> None:
     assert randomness._CACHED_NORMAL is not None and journal._PYTHON_WORDS is not None
     for _ in range(5):
         np.random.standard_normal()
-        assert randomness._may_hold_a_normal() == bool(np.random.get_state(legacy=False)["has_gauss"])
+        assert randomness.may_hold_a_normal() == bool(np.random.get_state(legacy=False)["has_gauss"])
     words = ctypes.string_at(id(random.seed.__self__) + journal._PYTHON_WORDS, 4 * 625)  # type: ignore[attr-defined]
     index, *rest = struct.unpack("<625I", words)
     assert (*rest, index) == random.getstate()[1]

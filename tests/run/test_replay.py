@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Sampler
 import unbroken
 from tests.run.loop import BrokenOffError, Lines, data
 from unbroken.cli.contents import Replayed, open_contents
+from unbroken.loop.journal import witness
 
 SAMPLES, BATCH_SIZE = 20, 4  # five steps an epoch
 
@@ -50,6 +51,8 @@ def go(
     every_steps: int = 3,
     plant: str | None = None,
     plant_at: int | None = None,
+    between: bool = False,
+    config: dict[str, Any] | None = None,
 ) -> None:
     """Train three epochs, broken off in a step or behind an epoch; at ``plant_at`` something is not as it was."""
     torch.manual_seed(5)
@@ -58,10 +61,12 @@ def go(
     loader = DataLoader(data(SAMPLES), batch_size=BATCH_SIZE, sampler=Order(swapped=plant == "order"))
     model = nn.Sequential(nn.Linear(3, 4), nn.Dropout(0.3), nn.Linear(4, 1))
     optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
-    run = unbroken.Run(folder, every_steps=every_steps, every=None)
+    run = unbroken.Run(folder, every_steps=every_steps, every=None, config=config)
     run.track(model=model, optimizer=optimizer)
     with run:
         for epoch in run.epochs(3):
+            if between:
+                run.average(rates=optimizer.param_groups[0]["lr"])
             for x, y in run.batches(loader):
                 loss = nn.functional.mse_loss(model(x), y) * (1 + random.random() + np.random.rand())
                 optimizer.zero_grad()
@@ -77,6 +82,8 @@ def go(
                 run._loop.saver.wait()
                 if run.step == stop_at:
                     raise BrokenOffError
+            if between:
+                run.average(val_losses=loss)
             if epoch == after_epoch:
                 raise BrokenOffError
 
@@ -135,3 +142,26 @@ def test_a_difference_is_not_forgotten_by_a_run_that_is_killed_again(tmp_path: P
     assert replays(tmp_path)[0] == replay
     own = unbroken.load(tmp_path / "checkpoint_latest.pth")["unbroken"]
     assert own["replays"][0]["difference"] == (11, ("torch",))
+
+
+@pytest.mark.parametrize(("every_steps", "saved"), [(3, 13), (100, 10)], ids=["inside an epoch", "at its end"])
+def test_what_is_averaged_between_the_batches_is_no_difference(tmp_path: Path, every_steps: int, saved: int) -> None:
+    broken_off(tmp_path, 15, every_steps=every_steps, between=True)
+    go(tmp_path, every_steps=every_steps, between=True)
+    assert replays(tmp_path) == [Replayed(after=saved, steps=14 - saved)]
+
+
+def test_steps_of_a_course_that_was_left_are_not_compared(tmp_path: Path, log: Lines) -> None:
+    broken_off(tmp_path, 15, every_steps=100, config={"lr": 1})
+    broken_off(tmp_path, 13, every_steps=1, config={"lr": 2}, plant="torch", plant_at=11)
+    go(tmp_path, every_steps=100, config={"lr": 1})
+    assert "REPLAY DIFFERS" not in log.text
+
+
+def test_numpys_second_normal_is_part_of_the_witness() -> None:
+    np.random.seed(1)
+    np.random.standard_normal()
+    with_one = witness(0, b"")
+    state: Any = np.random.get_state(legacy=False)
+    np.random.set_state({**state, "has_gauss": 0, "gauss": 0.0})
+    assert witness(0, b"") != with_one

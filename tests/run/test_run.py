@@ -3,6 +3,7 @@
 import argparse
 import logging
 import math
+import multiprocessing
 import os
 import signal
 import threading
@@ -477,6 +478,54 @@ def test_an_argument_out_of_range_is_one_clear_error(tmp_path: Path, options: di
     option, value = next(iter(options.items()))
     with pytest.raises(unbroken.UsageError, match=f"{option}|'{value}'"):
         unbroken.Run(tmp_path, **options)
+
+
+@pytest.mark.parametrize("place", ["batch 1 2", "validation 1"])
+def test_a_run_closed_inside_its_loop_says_so(tmp_path: Path, place: str) -> None:
+    trial = Trial(tmp_path)
+
+    def visit(here: str) -> None:
+        if here == place:
+            trial.run.close()
+
+    with pytest.raises(unbroken.UsageError, match="closed"):
+        trial.train(2, visit)
+    assert trial.trained[-1] == ((1, 2) if place == "batch 1 2" else (1, PER_EPOCH))
+
+
+def test_a_forked_child_that_ends_says_nothing_of_its_parents_run(tmp_path: Path, log: Lines) -> None:
+    trial = Trial(tmp_path)
+
+    def visit(here: str) -> None:
+        if here == "batch 1 2":
+            child = multiprocessing.get_context("fork").Process(target=trial.run.close)
+            child.start()
+            child.join(60)
+            assert child.exitcode == 0
+
+    trial.train(1, visit)
+    assert trial.trained[-1] == (1, PER_EPOCH)
+
+
+def test_the_loop_alone_keeps_its_run_alive(tmp_path: Path) -> None:
+    def epochs() -> Any:
+        run = unbroken.Run(tmp_path)
+        run.track(model=nn.Linear(1, 1))
+        return run.epochs(2)
+
+    assert list(epochs()) == [1, 2]
+
+
+def test_a_number_beyond_all_floats_is_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(unbroken.UsageError):
+        unbroken.Run(tmp_path, every=10**400)
+    with pytest.raises(unbroken.UsageError):
+        unbroken.Run(tmp_path, keep_space="9" * 400 + "GB")
+    run = unbroken.Run(tmp_path)
+    with pytest.raises(unbroken.UsageError):
+        run.record(x=10**400)
+    with pytest.raises(unbroken.UsageError):
+        run.average(10**400, x=1)
 
 
 def test_misplaced_calls_are_clear_errors(tmp_path: Path) -> None:

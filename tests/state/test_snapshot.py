@@ -3,6 +3,8 @@
 import ctypes
 import math
 import mmap
+import multiprocessing
+import os
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -300,3 +302,24 @@ def test_a_large_snapshot_is_as_exact_as_a_small_one() -> None:
     assert equal_bits(back, value) is None
     assert back["last"].stride() == value["last"].stride()  # type: ignore[attr-defined]
     assert len(written(snapshot)) < 1_250_000
+
+
+def test_a_forked_child_takes_memory_of_its_own_for_its_snapshots() -> None:
+    """That of its parent is not there, or is something else of the child's by then."""
+    state = {"w": torch.ones(4 << 20)}
+    outstanding = copy_to_host(state)
+    del outstanding
+    kept = copy_to_host(state)
+
+    def train() -> None:
+        theirs = [torch.zeros(1 << 18) for _ in range(200)]
+        for _ in range(3):
+            assert equal_bits(copy_to_host(state), state) is None
+        assert not any(tensor.any() for tensor in theirs)
+        os._exit(7)
+
+    child = multiprocessing.get_context("fork").Process(target=train)
+    child.start()
+    child.join(60)
+    assert child.exitcode == 7
+    assert equal_bits(kept, state) is None

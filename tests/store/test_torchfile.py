@@ -269,3 +269,12 @@ torchfile.verify(folder.latest)
 assert "torch" not in sys.modules and "numpy" not in sys.modules
 """
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+def test_a_payload_can_be_changed_and_saved_over_the_file_it_came_from(tmp_path: Path) -> None:
+    path = tmp_path / "a.pth"
+    torch.save({"w": torch.arange(1 << 20)}, path)
+    payload = load(path)
+    payload["note"] = "mine"
+    torch.save(payload, path)
+    assert torch.equal(load(path)["w"], torch.arange(1 << 20))

@@ -4,10 +4,10 @@ import argparse
 import os
 from pathlib import Path
 
-from unbroken.cli.checkpoints import archived_runs
-from unbroken.cli.copies import Outcome, copy_all, print_outcome
+from unbroken.cli.checkpoints import State, archived_runs, examine
+from unbroken.cli.copies import Aside, Outcome, Pair, copy_all, print_outcome
 from unbroken.cli.nothing import nothing_found
-from unbroken.cli.output import print_json
+from unbroken.cli.output import print_json, working_on
 from unbroken.disk.lock import FolderLock
 from unbroken.errors import CheckpointDamagedError, UsageError
 from unbroken.messages import text
@@ -37,7 +37,8 @@ def run(arguments: argparse.Namespace) -> int:
 def back_up(source: CheckpointFolder, destination: CheckpointFolder) -> Outcome:
     """Copy every checkpoint of ``source`` and its archived runs to ``destination``, itself a checkpoint folder then.
 
-    Nothing is deleted there but older copies of the same file. Safe while ``source`` is being trained on: its
+    Nothing is replaced there but earlier states of the same run; what else gives way, such as a state ahead of the
+    one that ``source`` has gone back to, is kept in the archive. Safe while ``source`` is being trained on: its
     files are replaced whole, and the newest is copied last.
     """
     if not [*source.checkpoints(), *archived_runs(source)]:
@@ -48,6 +49,17 @@ def back_up(source: CheckpointFolder, destination: CheckpointFolder) -> Outcome:
     destination.prepare()
     lock = FolderLock.acquire(destination.lock_path, destination.path)
     try:
-        return copy_all(source, destination, lambda _: None)
+        keep = Aside(destination, "before-backup")
+        return copy_all(source, destination, lambda pair: None if _is_earlier_state(pair) else keep(pair))
     finally:
         lock.release()
+
+
+def _is_earlier_state(pair: Pair) -> bool:
+    """Whether the copy to replace is of the same run as its source, and not ahead of it."""
+    with working_on(pair.copy):
+        there = examine(pair.destination, pair.copy)
+        here = examine(pair.source, pair.source.path / pair.name)
+    if there.state is not State.GOOD or there.progress is None or here.progress is None:
+        return False
+    return there.progress.run_id == here.progress.run_id and there.progress.order <= here.progress.order

@@ -56,6 +56,7 @@ class Outcome:
                 {"file": str(entry.path), "state": entry.state.value, "reason": entry.reason} for entry in self.left_out
             ],
             "moved_aside": str(self.moved_aside) if self.moved_aside else None,
+            "replaced": [str(path) for path in self.replaced],
         }
 
     @property
@@ -105,6 +106,30 @@ def copy_all(
             _seal(pair, pair.digest)
     _copy_records(source, destination)
     return Outcome(copied, [pair for pair in pairs if pair.unchanged], left_out, moved_aside, replaced)
+
+
+class Aside:
+    """Keeps what a copy replaces; one folder of the archive, called ``label``, for all of one command.
+
+    A damaged file is renamed. A good one is copied, so that its name has a good file at every moment.
+    """
+
+    def __init__(self, destination: CheckpointFolder, label: str) -> None:
+        self._destination = destination
+        self._label = label
+        self._archive: CheckpointFolder | None = None
+
+    def __call__(self, pair: Pair) -> Path:
+        with working_on(pair.copy):
+            if examine(pair.destination, pair.copy).state is State.DAMAGED:
+                return pair.destination.set_aside(pair.copy, "damaged")
+            if self._archive is None:
+                self._archive = self._destination.new_archive(self._label)
+            kept = self._archive.spare(self._archive.path / pair.name)
+            incoming = self._destination.internal / INCOMING
+            durable.copy_durably(pair.copy, incoming)
+            durable.move_durably(incoming, kept)
+        return kept
 
 
 def _make_way(source: CheckpointFolder, destination: CheckpointFolder) -> Path | None:

@@ -4,11 +4,10 @@ import argparse
 import os
 from pathlib import Path
 
-from unbroken.cli.checkpoints import State, archived_runs, examine
-from unbroken.cli.copies import INCOMING, Outcome, Pair, copy_all, print_outcome
+from unbroken.cli.checkpoints import archived_runs
+from unbroken.cli.copies import Aside, Outcome, copy_all, print_outcome
 from unbroken.cli.nothing import nothing_found
 from unbroken.cli.output import print_json, working_on
-from unbroken.disk import durable
 from unbroken.disk.lock import FolderLock
 from unbroken.errors import CheckpointDamagedError, GuardError, UsageError
 from unbroken.messages import text
@@ -31,9 +30,8 @@ def run(arguments: argparse.Namespace) -> int:
     backup, destination = CheckpointFolder(arguments.backup), CheckpointFolder(arguments.destination)
     outcome = restore(backup, destination)
     if arguments.json:
-        replaced = [str(path) for path in outcome.replaced]
         folders = {"backup": str(backup.path), "destination": str(destination.path)}
-        print_json({**folders, **outcome.as_json(), "replaced": replaced})
+        print_json({**folders, **outcome.as_json()})
     else:
         print_outcome(destination, outcome, "cli_restored")
     return CheckpointDamagedError.exit_code if outcome.damaged else 0
@@ -54,32 +52,9 @@ def restore(backup: CheckpointFolder, destination: CheckpointFolder) -> Outcome:
     lock = FolderLock.acquire(destination.lock_path, destination.path)
     try:
         _refuse_if_ahead(backup, destination)
-        return copy_all(backup, destination, _Aside(destination))
+        return copy_all(backup, destination, Aside(destination, "before-restore"))
     finally:
         lock.release()
-
-
-class _Aside:
-    """Keeps what a restored file replaces; one folder of the archive for all of one restore.
-
-    A damaged file is renamed. A good one is copied, so that its name has a good file at every moment.
-    """
-
-    def __init__(self, destination: CheckpointFolder) -> None:
-        self._destination = destination
-        self._archive: CheckpointFolder | None = None
-
-    def __call__(self, pair: Pair) -> Path:
-        with working_on(pair.copy):
-            if examine(pair.destination, pair.copy).state is State.DAMAGED:
-                return pair.destination.set_aside(pair.copy, "damaged")
-            if self._archive is None:
-                self._archive = self._destination.new_archive("before-restore")
-            kept = self._archive.spare(self._archive.path / pair.name)
-            incoming = self._destination.internal / INCOMING
-            durable.copy_durably(pair.copy, incoming)
-            durable.move_durably(incoming, kept)
-        return kept
 
 
 def _refuse_if_ahead(backup: CheckpointFolder, destination: CheckpointFolder) -> None:

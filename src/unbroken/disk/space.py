@@ -6,6 +6,8 @@ from pathlib import Path
 
 from unbroken.errors import DiskError, UsageError
 
+_MOST_BYTES = 2**63
+
 
 def free_bytes(folder: Path) -> int:
     """Bytes an ordinary user may still write in ``folder``; if it does not exist yet, where it would be
@@ -43,12 +45,12 @@ def parse_size(text: str | int) -> int:
         if isinstance(text, str)
         else None
     )
-    size = (
-        int(float(match[1]) * (1024 if match[3] else 1000) ** " kmgtp".index(match[2].lower() or " ")) if match else 0
-    )
-    if size <= 0:
+    size = 0.0
+    if match:
+        size = float(match[1]) * (1024 if match[3] else 1000) ** " kmgtp".index(match[2].lower() or " ")
+    if not 1 <= size < _MOST_BYTES:
         raise UsageError("bad_size", value=text)
-    return size
+    return int(size)
 
 
 def require_space(folder: Path, needed: int) -> None:

@@ -19,8 +19,11 @@ import torch
 import xxhash
 from numpy.random.mtrand import get_bit_generator
 
+from unbroken.loop.randomness import may_hold_a_normal
+
 _MAGIC = b"unbroken-journal"
 _HEADER = struct.Struct("<16sI44x")
+_STEP = struct.Struct("<Q")
 _RECORD = struct.Struct("<QQQQQQQQ")  # step, key of the run, five witnesses, checksum
 _VERSION = 1
 _MT19937_BYTES = 624 * 4 + 4
@@ -73,8 +76,13 @@ def _numpy_state() -> bytes:
     generator = get_bit_generator()
     if isinstance(generator, np.random.MT19937):
         # Its key and position lie in one C struct; reading the state property instead costs 30 microseconds.
-        return ctypes.string_at(generator.ctypes.state_address, _MT19937_BYTES)
-    return repr(generator.state).encode()
+        state = ctypes.string_at(generator.ctypes.state_address, _MT19937_BYTES)
+    else:
+        state = repr(generator.state).encode()
+    if may_hold_a_normal():
+        whole: Any = np.random.get_state(legacy=False)
+        state += struct.pack("<?d", bool(whole["has_gauss"]), whole["gauss"])
+    return state
 
 
 class Journal:
@@ -111,6 +119,12 @@ class Journal:
     def write(self, step: int, seen: Witness) -> None:
         fields = (step, self._key, *seen)
         _RECORD.pack_into(self._map, self._offset(step), *fields, _checksum(fields))
+
+    def forget(self, step: int) -> None:
+        """Make the record of ``step`` unreadable, if there is one, whosever it is."""
+        offset = self._offset(step)
+        if _STEP.unpack_from(self._map, offset) == (step,):
+            _STEP.pack_into(self._map, offset, 0)
 
     def close(self) -> None:
         self._map.close()

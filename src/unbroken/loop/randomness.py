@@ -101,7 +101,7 @@ class Aside:
     @staticmethod
     def _put_aside(spare: np.random.BitGenerator) -> _CpuStreams:
         generator = get_bit_generator()
-        state: Any = np.random.get_state(legacy=False) if _may_hold_a_normal() else None
+        state: Any = np.random.get_state(legacy=False) if may_hold_a_normal() else None
         aside = _CpuStreams(random.getstate(), torch.default_generator.get_state(), generator, state)
         set_bit_generator(spare)
         return aside
@@ -123,7 +123,7 @@ _CACHED_NORMAL = _offset_of_cached_normal()
 _numpy_global: Any = getattr(np.random.standard_normal, "__self__", None)
 
 
-def _may_hold_a_normal() -> bool:
+def may_hold_a_normal() -> bool:
     """Whether NumPy's global generator has a second normal deviate in hand; True also where that can't be told."""
     if _CACHED_NORMAL is None or _numpy_global is None:
         return True

@@ -22,7 +22,7 @@ def seconds(duration: str | float | timedelta, option: str) -> float:
     else:
         try:
             value = float(duration)
-        except (TypeError, ValueError) as error:
+        except (TypeError, ValueError, OverflowError) as error:
             raise UsageError("bad_duration", option=option, value=duration) from error
     if not 0 < value < float("inf"):
         raise UsageError("bad_duration", option=option, value=duration)

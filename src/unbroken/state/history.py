@@ -1,8 +1,10 @@
 """The history: what was recorded in every epoch, the unfinished epoch's sums, and the best so far."""
 
+import contextlib
 import logging
 import math
 import struct
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from numbers import Real
@@ -51,7 +53,7 @@ class History:
 
     def average(self, values: Mapping[str, object], weight: float = 1.0) -> None:
         """Add to the epoch's weighted means. Sums are in float64, in the order given, and survive a resume exactly."""
-        if not (isinstance(weight, Real) and math.isfinite(weight) and weight >= 0):
+        if not (isinstance(weight, Real) and 0 <= weight <= sys.float_info.max):
             raise UsageError("state_bad_weight", weight=weight)
         taken = {name: _scalar(name, value) for name, value in values.items()}
         for name in taken:
@@ -193,7 +195,8 @@ def _scalar(name: str, value: object) -> "float | torch.Tensor":
     if isinstance(value, np.ndarray) and value.size == 1 and value.dtype.kind in "biuf":
         return float(value.item())
     if isinstance(value, (Real, np.floating, np.integer, np.bool_)):
-        return float(value)
+        with contextlib.suppress(OverflowError):  # an integer beyond all floats
+            return float(value)
     raise UsageError("state_not_scalar", name=name, type=type(value).__name__)
 
 

@@ -3,6 +3,7 @@
 import contextlib
 import ctypes
 import mmap
+import os
 import threading
 import weakref
 from collections import deque
@@ -29,6 +30,19 @@ class SnapshotMemory:
 
     def __init__(self) -> None:
         self._free: deque[mmap.mmap] = deque(maxlen=_MOST_FREE)
+        if hasattr(os, "register_at_fork"):
+            os.register_at_fork(after_in_child=self._forget)
+
+    def _forget(self) -> None:
+        for block in self._free:
+            _never_unmap(block)
+        self._free = deque(maxlen=_MOST_FREE)
+
+    def _take_back(self, block: mmap.mmap, owner: int) -> None:
+        if os.getpid() == owner:
+            self._free.append(block)
+        else:
+            _never_unmap(block)
 
     def reserve(self, size: int) -> threading.Thread:
         """Have ``size`` bytes ready for a lease to come, touched; the thread returned does it, beside training."""
@@ -52,7 +66,7 @@ class SnapshotMemory:
         block = fitting.pop() if fitting else _new_block(size)
         self._free.extend(fitting)
         lease = (ctypes.c_char * size).from_buffer(block)
-        weakref.finalize(lease, self._free.append, block).atexit = False
+        weakref.finalize(lease, self._take_back, block, os.getpid()).atexit = False
         return lease
 
 
@@ -83,6 +97,11 @@ def place(tensor: torch.Tensor, lease: "Lease", offset: int) -> torch.Tensor:
     else:
         copy = flat.as_strided(tensor.shape, torch.empty_like(tensor, device="meta").stride())
     return copy.copy_(tensor)
+
+
+def _never_unmap(block: mmap.mmap) -> None:
+    # In a forked child nothing lies at its addresses, or by now something else of the child's.
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(block))
 
 
 def _new_block(size: int) -> mmap.mmap:

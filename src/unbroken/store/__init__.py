@@ -10,10 +10,8 @@ from unbroken.store import torchfile as _torchfile
 def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     """The payload of any checkpoint, its tensors on the CPU, after the file was verified; nothing in it is executed.
 
-    On Linux the tensors lie in a private map of the file, and take memory once they are written to. So write a
-    changed payload to another name, or rename it into place: ``torch.save`` over the very file, while its tensors
-    are in use, would take them away (as after ``torch.load(mmap=True)``).
+    They are copies, not a map of the file: people change a payload and save it over the very file it came from.
     Raises CheckpointDamagedError (what is wrong with it), NothingToResumeError (nothing there), UsageError (a
     folder).
     """
-    return _torchfile.read(Path(path))
+    return _torchfile.read(Path(path), mapped=False)

@@ -70,12 +70,12 @@ def verify(path: Path, digest: str = "") -> None:
         _check_bytes(file, archive, path, digest)
 
 
-def read(path: Path, digest: str = "") -> dict[str, Any]:
+def read(path: Path, digest: str = "", *, mapped: bool = True) -> dict[str, Any]:
     """The payload of the checkpoint ``path``, on the CPU, after everything ``verify`` checks.
 
-    Where the system can, the tensors lie in a private map of the file: they take memory once they are written to, and
-    hold as long as nobody shortens the file in place (checkpoints are replaced, which does them no harm). Raises
-    CheckpointDamagedError or NothingToResumeError; nothing in the file is ever executed.
+    With ``mapped``, where the system can, the tensors lie in a private map of the file: they take memory once they are
+    written to, and hold as long as nobody shortens the file in place (checkpoints are replaced, which does them no
+    harm). Raises CheckpointDamagedError or NothingToResumeError; nothing in the file is ever executed.
     """
     import torch
 
@@ -87,19 +87,19 @@ def read(path: Path, digest: str = "") -> dict[str, Any]:
         file.seek(0)
         try:
             with torch.sparse.check_sparse_tensor_invariants(True):  # type: ignore[no-untyped-call]
-                payload = _loaded(file)
+                payload = _loaded(file, mapped)
         except Exception as error:
             reason = str(error).partition("\n")[0][:200]
             raise CheckpointDamagedError("store_torch_refused", path=path, reason=reason) from error
     return _as_payload(payload, path)
 
 
-def _loaded(file: BinaryIO) -> object:
+def _loaded(file: BinaryIO, mapped: bool) -> object:
     """What torch makes of the open file, which has been checked."""
     import torch
 
     same_file = f"/proc/self/fd/{file.fileno()}"  # not its name: that may by now be another file's
-    if sys.platform == "linux" and os.path.exists(same_file):  # noqa: PTH110
+    if mapped and sys.platform == "linux" and os.path.exists(same_file):  # noqa: PTH110
         return torch.load(same_file, map_location="cpu", weights_only=True, mmap=True)
     return torch.load(file, map_location="cpu", weights_only=True, mmap=False)
 
