@@ -10,13 +10,15 @@ from pathlib import Path
 from typing import Any, NoReturn
 from weakref import WeakSet
 
+import torch
+
 from unbroken import messages
 from unbroken._resuming import Beginning, Origin, begin_run
 from unbroken._saving import Parts, Saver
 from unbroken.disk.space import parse_size
 from unbroken.errors import EXIT_STOPPED, DiskError, Stopped, UsageError
 from unbroken.loop.batches import Pass
-from unbroken.loop.journal import Journal, Replay, witness
+from unbroken.loop.journal import Journal, Replay, bits_of, sample_of, witness
 from unbroken.loop.loaders import ResumableLoader
 from unbroken.loop.observed import Observer
 from unbroken.loop.passes import EpochPasses, OpenPass
@@ -85,6 +87,7 @@ class Loop:
         self._journal: Journal | None = None
         self._replay: Replay | None = None
         self._replay_record: dict[str, Any] | None = None
+        self._sample: list[torch.Tensor] = []
         self._trace: TraceFile | None = None
         self._observer: Observer | None = None
 
@@ -206,6 +209,8 @@ class Loop:
         beginning = begin_run(self._origin, self._parts, seed=self.seed, planned_epochs=planned_epochs)
         self.seed = beginning.seed
         self.saver = beginning.saver
+        if not self._parts.tracked.names:
+            _log.warning(messages.text("nothing_tracked"))
         self.resumed_from = beginning.resumed_from
         self.stop_reason = beginning.stop_requested
         if beginning.payload is not None:
@@ -253,12 +258,19 @@ class Loop:
         passes, self._passes = self._passes.record(self._cursor.batch), EpochPasses()
         self._cursor.finish_epoch()
         self._parts.history.finish_epoch()
+        self._say_if_best_is_missing()
         if self._observer is not None:
             self._observer.epoch_recorded()
         saver.wait()
         saver.save(self._snapshot("epoch", passes), saver.folder.latest, *self._further_names(saver))
         if self._signals.received or self._budget_is_spent():
             self._stop_now(saver)
+
+    def _say_if_best_is_missing(self) -> None:
+        history = self._parts.history
+        if self._cursor.epoch == 1 and history.metric is not None and history.metric not in history.columns:
+            recorded = ", ".join(history.columns) or "-"
+            _log.warning(messages.text("best_not_recorded", metric=history.metric, epoch=1, recorded=recorded))
 
     def _further_names(self, saver: Saver) -> list[Path]:
         """The names that the end of the epoch just done is kept under, beside latest."""
@@ -302,6 +314,7 @@ class Loop:
             payload, self._mid_epoch = self._mid_epoch, None
             self._take_up(saver, payload)
         self._cursor.batches = loader.length
+        self._sample = sample_of(self._parts.tracked.parameters())
         self._parts.gradients.note_boundary()
 
     def _take_up(self, saver: Saver, payload: Mapping[str, Any]) -> None:
@@ -481,8 +494,10 @@ class Loop:
         if self._journal is None:
             return
         step = self._cursor.step
-        now = witness(self._cursor.order, self._parts.history.take_given())
+        results = self._parts.history.take_given() + bits_of(self._sample)
+        now = witness(self._cursor.order, results)
         if self._replay is not None:
+            self._replay.of_results |= bool(results)
             before = self._journal.read(step)
             if before is not None and self._replay.compare(step, before, now):
                 self._say_difference(saver, self._replay)
@@ -507,9 +522,11 @@ class Loop:
         replay, self._replay = self._replay, None
         if replay is None or replay.steps == 0 or self.saver is None:
             return
-        if replay.difference is None:
+        if replay.difference is None and replay.of_results:
             _log.info(f"已重放 {replay.steps} 步，与中断前逐位一致")
             _log.info(messages.text("replay_exact", steps=replay.steps, after=replay.after))
+        elif replay.difference is None:
+            _log.warning(messages.text("replay_of_streams", steps=replay.steps, after=replay.after))
         self._keep_in_lineage(self.saver, replay)
 
     def _keep_in_lineage(self, saver: Saver, replay: Replay) -> None:

@@ -51,7 +51,9 @@ class Origin:
 
     def __post_init__(self) -> None:
         data = self.data if isinstance(self.data, Sequence) and not isinstance(self.data, str) else [self.data]
-        paths = [("folder", self.folder), ("resume", self.resume), *(("data", one) for one in data if one is not None)]
+        if not isinstance(self.resume, str | os.PathLike):
+            raise UsageError("bad_resume", value=self.resume)
+        paths = [("folder", self.folder), *(("data", one) for one in data if one is not None)]
         for option, path in paths:
             if not isinstance(path, str | os.PathLike):
                 raise UsageError("bad_path", option=option, value=path)

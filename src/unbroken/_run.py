@@ -81,7 +81,7 @@ class Run:
         # Also when nobody holds the run any more, as in a notebook whose cell is run again, and at the end of Python.
         self._close = weakref.finalize(self, self._loop.close)
 
-    def track(self, **objects: Any) -> None:
+    def track(self, *unnamed: Any, **objects: Any) -> None:
         """Make objects part of the saved state, under the names given.
 
         Anything with ``state_dict`` and ``load_state_dict``, and torch, numpy and python generators.
@@ -90,6 +90,8 @@ class Run:
             UnsavableStateError: an object's state has a value that no safe checkpoint can hold.
             UsageError: a name is reserved, used twice, or the run has begun.
         """
+        if unnamed:
+            raise UsageError("track_unnamed")
         if self._loop.saver is not None:
             raise UsageError("track_too_late", names=", ".join(objects))
         for name, tracked in objects.items():

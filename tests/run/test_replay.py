@@ -165,3 +165,31 @@ def test_numpys_second_normal_is_part_of_the_witness() -> None:
     state: Any = np.random.get_state(legacy=False)
     np.random.set_state({**state, "has_gauss": 0, "gauss": 0.0})
     assert witness(0, b"") != with_one
+
+
+@pytest.mark.parametrize("forgotten", ["model", "optimizer", "all", "nothing"])
+def test_without_averages_what_was_computed_shows_in_the_weights(tmp_path: Path, log: Lines, forgotten: str) -> None:
+    def train(stop_at: int | None) -> None:
+        torch.manual_seed(5)
+        model = nn.Linear(3, 1)
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.1)
+        run = unbroken.Run(tmp_path, every=None)
+        objects = {"model": model, "optimizer": optimizer}
+        run.track(**{name: thing for name, thing in objects.items() if forgotten not in (name, "all")})
+        with run:
+            for _ in run.epochs(2):
+                for x, y in run.batches(DataLoader(data(SAMPLES), batch_size=BATCH_SIZE, shuffle=True)):
+                    optimizer.zero_grad()
+                    nn.functional.mse_loss(model(x), y).backward()
+                    optimizer.step()
+                    if run.step == stop_at:
+                        raise BrokenOffError
+
+    with pytest.raises(BrokenOffError):
+        train(9)
+    assert ("Nothing is tracked" in log.text) == (forgotten == "all")
+    train(None)
+    assert ("REPLAY DIFFERS at step 6 in average" in log.text) == (forgotten == "optimizer")
+    # With the optimizer its parameters are kept, whoever else has them.
+    assert ("bit for bit as before" in log.text) == (forgotten in ("model", "nothing"))
+    assert ("What was computed was not compared" in log.text) == (forgotten == "all")

@@ -528,6 +528,16 @@ def test_a_number_beyond_all_floats_is_a_clear_error(tmp_path: Path) -> None:
         run.average(10**400, x=1)
 
 
+def test_a_best_metric_that_is_never_recorded_is_said_once(tmp_path: Path, log: Lines) -> None:
+    Trial(tmp_path, best="auc").train(3)
+    assert log.text.count("best='auc' was not recorded") == 1
+
+
+def test_objects_without_names_are_a_clear_error(tmp_path: Path) -> None:
+    with pytest.raises(unbroken.UsageError, match="name for each object"):
+        unbroken.Run(tmp_path).track(nn.Linear(1, 1))
+
+
 def test_misplaced_calls_are_clear_errors(tmp_path: Path) -> None:
     trial = Trial(tmp_path)
     with pytest.raises(unbroken.UsageError, match=r"run\.epochs"):

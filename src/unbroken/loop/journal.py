@@ -10,6 +10,7 @@ import mmap
 import os
 import random
 import struct
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -25,7 +26,9 @@ _MAGIC = b"unbroken-journal"
 _HEADER = struct.Struct("<16sI44x")
 _STEP = struct.Struct("<Q")
 _RECORD = struct.Struct("<QQQQQQQQ")  # step, key of the run, five witnesses, checksum
-_VERSION = 1
+_VERSION = 2
+_MOST_SAMPLED = 8
+_MOST_SAMPLED_BYTES = 64 << 10
 _MT19937_BYTES = 624 * 4 + 4
 
 
@@ -33,7 +36,7 @@ class Witness(NamedTuple):
     """64-bit digests of what a step was made of, and what it left behind."""
 
     order: int  # the indices of all batches of the epoch so far
-    average: int  # the bits of what ``average`` was given in this step
+    average: int  # the bits of what ``average`` was given in this step, and of some weights behind it
     python: int
     numpy: int
     torch: int
@@ -48,6 +51,23 @@ def witness(order: int, averaged: bytes) -> Witness:
         numpy=xxhash.xxh3_64_intdigest(_numpy_state()),
         torch=xxhash.xxh3_64_intdigest(torch.default_generator.get_state().numpy().data),
     )
+
+
+def sample_of(parameters: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
+    """The smallest trained weights of each module, if they lie in the CPU's memory: a step that went another way shows
+    in them."""
+    smallest: dict[str, torch.Tensor] = {}
+    for name, weights in parameters.items():
+        if weights.requires_grad and weights.is_cpu and weights.layout == torch.strided and weights.is_contiguous():
+            module = name.partition(".")[0]
+            if 0 < weights.nbytes <= min(_MOST_SAMPLED_BYTES, smallest.get(module, weights).nbytes):
+                smallest[module] = weights
+    return list(smallest.values())[:_MOST_SAMPLED]
+
+
+def bits_of(sample: list[torch.Tensor]) -> bytes:
+    """The bytes of the weights of a sample, as they are now."""
+    return b"".join(ctypes.string_at(w.data_ptr(), w.nbytes) for w in sample if w.is_cpu and w.is_contiguous())
 
 
 def _python_state() -> int:
@@ -142,12 +162,14 @@ def _checksum(fields: tuple[int, ...]) -> int:
 class Replay:
     """The steps trained again since a resume, compared with how they went before the interruption.
 
-    ``difference`` is the first step that went another way, and the witnesses that differ there.
+    ``difference`` is the first step that went another way, and the witnesses that differ there. ``of_results``: not
+    only the streams were compared, but something that was computed with them.
     """
 
     after: int
     steps: int = 0
     difference: tuple[int, tuple[str, ...]] | None = None
+    of_results: bool = False
 
     def compare(self, step: int, before: Witness, now: Witness) -> bool:
         """Count the step; whether it is the first that differs."""

@@ -56,9 +56,33 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Replayed {steps} steps after step {after}, bit for bit as before the interruption.",
         "自第 {after} 步起重放了 {steps} 步，与中断前逐位一致。",
     ),
+    "replay_of_streams": (
+        "Replayed {steps} steps after step {after}: order and random streams as before the interruption. What was "
+        "computed was not compared: track the model, or give run.average a number.",
+        "自第 {after} 步起重放了 {steps} 步：顺序与随机数与中断前一致。计算结果未作比较：请跟踪模型，或向 run.average 提供"
+        "数值。",
+    ),
+    "nothing_tracked": (
+        "Nothing is tracked, so no weights are saved, and a resume begins with new ones; call run.track(model=model, "
+        "optimizer=optimizer) before the loop.",
+        "没有跟踪任何对象：权重不会被保存，恢复时将从新的权重开始；请在循环之前调用 run.track(model=model, "
+        "optimizer=optimizer)。",
+    ),
+    "best_not_recorded": (
+        "best={metric!r} was not recorded in epoch {epoch} (recorded: {recorded}), so no best checkpoint is kept.",
+        "best={metric!r} 在第 {epoch} 轮没有记录（已记录：{recorded}），因此没有最佳检查点。",
+    ),
+    "bad_resume": (
+        "resume={value!r} is none of 'auto' (go on if there is a run), 'never' (start over) or the path of a checkpoint.",
+        "resume={value!r} 不是 'auto'（有则继续）、'never'（从头开始）或检查点的路径。",
+    ),
+    "track_unnamed": (
+        "track needs a name for each object: run.track(model=model, optimizer=optimizer).",
+        "track 需要为每个对象命名：run.track(model=model, optimizer=optimizer)。",
+    ),
     "replay_differs": (
         "REPLAY DIFFERS at step {step} in {streams}: this resume is not exact. What differs tells where to look: order = "
-        "sampler or data; python, numpy, torch = a random stream drawn from elsewhere; average = the computation.",
+        "sampler or data; python, numpy, torch = a random stream drawn from elsewhere; average = the computation (weights, or what run.average got).",
         "重放在第 {step} 步出现差异（{streams}）：本次恢复并不精确。差异之处指明原因：order = 采样器或数据；python、"
         "numpy、torch = 随机数在别处被取用；average = 计算本身。",
     ),

@@ -196,14 +196,21 @@ def _as_loaded(info: Manifest, payload: dict[str, Any], path: Path) -> Manifest:
 
 
 def _relevant(found: Survey, rejected: list[Rejected], chosen: Manifest) -> list[Rejected]:
-    """Those passed over, and damaged files unless they are known to be older or of another run."""
+    """Those passed over, and damaged files unless they are known to be older or of another run; the latest always."""
     may_be_newer = [
         damaged
         for damaged in found.damaged
         if damaged.progress is None
-        or (damaged.progress.run_id == found.run_id and damaged.progress.order > chosen.progress.order)
+        or (
+            damaged.progress.run_id == found.run_id
+            and (damaged.progress.order > chosen.progress.order or _is_latest(damaged.path))
+        )
     ]
     return [*rejected, *may_be_newer]
+
+
+def _is_latest(path: Path) -> bool:
+    return path == CheckpointFolder(path.parent).latest
 
 
 def _refuse_if_damaged(folder: CheckpointFolder, damaged: list[Rejected]) -> None:
