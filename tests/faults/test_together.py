@@ -72,6 +72,7 @@ def test_a_restart_is_not_refused_for_workers_that_outlived_their_trainer(tmp_pa
     try:
         for pid in workers:
             os.kill(pid, 0)  # they are still there, loading
+        answers = context.Queue()  # who was killed may have held the lock of the former one
         again = context.Process(target=train_with_slow_workers, args=(tmp_path, answers, 0.0))
         again.start()
         kind, _, step = answers.get(timeout=60)

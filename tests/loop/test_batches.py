@@ -276,9 +276,10 @@ def test_workers_and_other_children_end_at_their_parents_word(method: str) -> No
     """However they are started; what starts them must not stay deaf to it."""
     context = multiprocessing.get_context(method)
     loader: DataLoader[Any] = DataLoader(Noisy(), batch_size=4, num_workers=1, multiprocessing_context=context)
+    before = set(multiprocessing.active_children())
     batches = PositionedLoader(loader, SEED).iterate(epoch=1, loop=0, start=0)
     next(batches)
-    worker: Any = multiprocessing.active_children()[0]
+    [worker] = set(multiprocessing.active_children()) - before
     batches.end_workers()
     other = context.Process(target=signal.pause)
     other.start()
