@@ -1,7 +1,8 @@
 """One small training loop, written as a user would, that can be broken off anywhere and run again."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -94,3 +95,17 @@ class Lines(logging.Handler):
     @property
     def text(self) -> str:
         return "\n".join(self.lines)
+
+
+@contextmanager
+def listening(level: int) -> Iterator[Lines]:
+    """What the library logs within the block."""
+    logger, lines = logging.getLogger("unbroken"), Lines()
+    before = logger.level
+    logger.addHandler(lines)
+    logger.setLevel(level)
+    try:
+        yield lines
+    finally:
+        logger.removeHandler(lines)
+        logger.setLevel(before)

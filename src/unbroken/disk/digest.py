@@ -57,7 +57,28 @@ def stream_digest(file: io.RawIOBase | BinaryIO, size: int | None = None) -> str
     return digest.text
 
 
-class HashingFile:
+class Sequential:
+    """What a binary file is asked that can only be written to, from its start to its end."""
+
+    size: int
+
+    def tell(self) -> int:
+        return self.size
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        raise io.UnsupportedOperation("seek")
+
+    def seekable(self) -> bool:
+        return False
+
+    def readable(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
+
+
+class HashingFile(Sequential):
     """A binary file open for writing that counts and digests what passes through, in order; it refuses to seek."""
 
     def __init__(self, file: BinaryIO) -> None:
@@ -78,18 +99,3 @@ class HashingFile:
 
     def flush(self) -> None:
         self._file.flush()
-
-    def tell(self) -> int:
-        return self.size
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        raise io.UnsupportedOperation("seek")
-
-    def seekable(self) -> bool:
-        return False
-
-    def readable(self) -> bool:
-        return False
-
-    def writable(self) -> bool:
-        return True

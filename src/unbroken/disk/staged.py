@@ -9,18 +9,17 @@ import contextlib
 import ctypes
 import errno
 import fcntl
-import io
 import mmap
 import os
 import threading
 
-from unbroken.disk.digest import Buffer, Digest
+from unbroken.disk.digest import Buffer, Digest, Sequential
 
 _SIZE = 4 << 20
 _SMALL = 64 << 10  # below it, copying does not keep the interpreter's lock long enough to matter
 
 
-class StagedFile:
+class StagedFile(Sequential):
     """A binary file open for writing that counts and digests what passes through, in order.
 
     It refuses to seek, so its digest is always that of the file. Only ``finish`` makes sure that the system has all
@@ -120,21 +119,6 @@ class StagedFile:
 
     def flush(self) -> None:
         """Nothing: ``finish`` writes what is left."""
-
-    def tell(self) -> int:
-        return self.size
-
-    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
-        raise io.UnsupportedOperation("seek")
-
-    def seekable(self) -> bool:
-        return False
-
-    def readable(self) -> bool:
-        return False
-
-    def writable(self) -> bool:
-        return True
 
 
 class _Buffer:
