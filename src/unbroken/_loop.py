@@ -1,6 +1,5 @@
 """Loop: the course of a run between its saves. Epochs, passes over loaders, boundaries, signals, the replay proof."""
 
-import json
 import logging
 import os
 import time
@@ -10,15 +9,13 @@ from pathlib import Path
 from typing import Any, NoReturn
 from weakref import WeakSet
 
-import torch
-
 from unbroken import messages
+from unbroken._replay import ReplayProof
 from unbroken._resuming import Beginning, Origin, begin_run
 from unbroken._saving import Parts, Saver
 from unbroken.disk.space import parse_size
 from unbroken.errors import EXIT_STOPPED, DiskError, Stopped, UsageError
 from unbroken.loop.batches import Pass
-from unbroken.loop.journal import Journal, Replay, bits_of, sample_of, witness
 from unbroken.loop.loaders import ResumableLoader
 from unbroken.loop.observed import Observer
 from unbroken.loop.passes import EpochPasses, OpenPass
@@ -31,8 +28,6 @@ from unbroken.store.forecast import Plan
 from unbroken.store.payload import OWN
 
 _log = logging.getLogger("unbroken")
-
-_REPLAYS_KEPT = 20
 
 
 class Phase(Enum):
@@ -84,10 +79,7 @@ class Loop:
         self._kept: dict[str, Any] | None = None
         self._epoch_start: Mapping[str, Any] = {}
         self._goal: int | None = None
-        self._journal: Journal | None = None
-        self._replay: Replay | None = None
-        self._replay_record: dict[str, Any] | None = None
-        self._sample: list[torch.Tensor] = []
+        self._proof: ReplayProof | None = None
         self._trace: TraceFile | None = None
         self._observer: Observer | None = None
 
@@ -177,18 +169,19 @@ class Loop:
         if os.getpid() != self._process:
             return  # a forked child that ends: the run is its parent's
         self._closed = True
-        self._report_replay()
         saver, self.saver = self.saver, None
         if saver is None:
             return
         if self._under_loop:  # its generator is kept alive, by the traceback of an error for example
             self._leave_loop()
+        proof, self._proof = self._proof, None
+        if proof is not None:
+            proof.report()
         if self._unsaid:
             self._say_stopped(saver)
         saver.close()
-        if self._journal is not None:
-            self._journal.close()
-            self._journal = None
+        if proof is not None:
+            proof.close()
         if self.in_epoch and not self._stopped:
             latest = saver.folder.latest
             _log.warning(messages.text("left_early", epoch=self._cursor.epoch + 1, latest=latest))
@@ -226,7 +219,7 @@ class Loop:
         space = self._origin.keep_space
         keeping = Plan(self._triggers.every_epochs, self._origin.keep, None if space is None else parse_size(space))
         self.saver.say_forecast(keeping, planned_epochs)
-        self._open_journal(beginning)
+        self._proof = ReplayProof(beginning.saver, self._parts, resumed=beginning.payload is not None)
         if self._trace is not None:
             self._observe(self._trace, beginning)
         return self.saver
@@ -314,7 +307,8 @@ class Loop:
             payload, self._mid_epoch = self._mid_epoch, None
             self._take_up(saver, payload)
         self._cursor.batches = loader.length
-        self._sample = sample_of(self._parts.tracked.parameters())
+        if self._proof is not None:
+            self._proof.begin_pass()
         self._parts.gradients.note_boundary()
 
     def _take_up(self, saver: Saver, payload: Mapping[str, Any]) -> None:
@@ -350,7 +344,8 @@ class Loop:
                 self._cursor.finish_batch(batches.order)
                 self._parts.gradients.note_boundary()
                 if step_done:
-                    self._bear_witness(saver)
+                    if self._proof is not None:
+                        self._proof.step_done()
                     if self._observer is not None:
                         self._observer.trained()
         self._enter_user_code()
@@ -457,24 +452,14 @@ class Loop:
 
     def _finish(self, saver: Saver, ended: str) -> None:
         self.phase = Phase.LIBRARY
-        self._report_replay()
+        if self._proof is not None:
+            self._proof.report()
         if self._observer is not None:
             self._observer.ended()
         saver.finish()
         if self.stop_reason is not None:
             ended = messages.text("ended_on_purpose", epoch=self._cursor.epoch, reason=self.stop_reason)
         _log.info(ended)
-
-    def _open_journal(self, beginning: Beginning) -> None:
-        facts = beginning.saver.facts
-        key = [facts[name] for name in ("run_id", "branch", "seed", "config", "environment", "data")]
-        try:
-            self._journal = Journal(beginning.saver.folder.journal, json.dumps(key, sort_keys=True, default=str))
-        except OSError as error:
-            _log.warning(messages.text("no_journal", error=error))
-            return
-        if beginning.payload is not None:
-            self._replay = Replay(after=self._cursor.step)
 
     def _open_trace(self) -> None:
         # Under an audit the run tells what it does, from before it looks into its folder; otherwise nothing is told.
@@ -489,50 +474,6 @@ class Loop:
         observer = Observer(file, name, parts.tracked, parts.history, parts.user_state, self._cursor)
         self._observer = saver.observer = observer
         observer.begun(saver.folder.path, beginning.resumed_from, beginning.seed)
-
-    def _bear_witness(self, saver: Saver) -> None:
-        if self._journal is None:
-            return
-        step = self._cursor.step
-        results = self._parts.history.take_given() + bits_of(self._sample)
-        now = witness(self._cursor.order, results)
-        if self._replay is not None:
-            self._replay.of_results |= bool(results)
-            before = self._journal.read(step)
-            if before is not None and self._replay.compare(step, before, now):
-                self._say_difference(saver, self._replay)
-            # With the last of them, not with the step after it: there may be none, and a last save yet to come.
-            if before is None or self._replay.difference or self._journal.read(step + 1) is None:
-                self._report_replay()
-        if step - saver.saved_step <= self._journal.capacity:  # the first steps after a save are compared first
-            self._journal.write(step, now)
-            if self._replay is None:
-                self._journal.forget(step + 1)  # of another course that this run has left
-
-    def _say_difference(self, saver: Saver, replay: Replay) -> None:
-        assert replay.difference is not None
-        # At once: killed again before the replay is at its end, the run must not forget that it has differed.
-        self._keep_in_lineage(saver, replay)
-        step, streams = replay.difference
-        _log.error(f"重放在第 {step} 步与中断前不一致：{', '.join(streams)}")
-        _log.error(messages.text("replay_differs", step=step, streams=", ".join(streams)))
-
-    def _report_replay(self) -> None:
-        """Once per resume, when the steps that were trained before the interruption have all been trained again."""
-        replay, self._replay = self._replay, None
-        if replay is None or replay.steps == 0 or self.saver is None:
-            return
-        if replay.difference is None and replay.of_results:
-            _log.info(f"已重放 {replay.steps} 步，与中断前逐位一致")
-            _log.info(messages.text("replay_exact", steps=replay.steps, after=replay.after))
-        elif replay.difference is None:
-            _log.warning(messages.text("replay_of_streams", steps=replay.steps, after=replay.after))
-        self._keep_in_lineage(self.saver, replay)
-
-    def _keep_in_lineage(self, saver: Saver, replay: Replay) -> None:
-        earlier = [record for record in saver.facts["replays"] if record is not self._replay_record]
-        self._replay_record = {"after": replay.after, "steps": replay.steps, "difference": replay.difference}
-        saver.facts["replays"] = [*earlier, self._replay_record][-_REPLAYS_KEPT:]
 
 
 def _exit_code(saver: Saver) -> int:

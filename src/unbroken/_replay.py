@@ -1,0 +1,94 @@
+"""The replay proof: every step bears witness, and those trained again after an interruption are compared."""
+
+import json
+import logging
+from typing import Any
+
+import torch
+
+from unbroken import messages
+from unbroken._saving import Parts, Saver
+from unbroken.loop.journal import Journal, Replay, bits_of, sample_of, witness
+
+_log = logging.getLogger("unbroken")
+
+_REPLAYS_KEPT = 20
+
+
+class ReplayProof:
+    """The proof of one run in this process; what it finds is told in the log and kept in the lineage.
+
+    ``resumed``: the run goes on from a state, so steps may have been trained behind it before.
+    """
+
+    def __init__(self, saver: Saver, parts: Parts, *, resumed: bool) -> None:
+        self._saver = saver
+        self._parts = parts
+        self._journal = _opened(saver)
+        self._replay = Replay(after=parts.cursor.step) if resumed and self._journal is not None else None
+        self._record: dict[str, Any] | None = None
+        self._sample: list[torch.Tensor] = []
+
+    def begin_pass(self) -> None:
+        """The batches of an epoch begin, or go on; the modules are what they will be."""
+        self._sample = sample_of(self._parts.tracked.parameters())
+
+    def step_done(self) -> None:
+        """Witness the step just done; some 10 microseconds."""
+        if self._journal is None:
+            return
+        step = self._parts.cursor.step
+        results = self._parts.history.take_given() + bits_of(self._sample)
+        now = witness(self._parts.cursor.order, results)
+        if self._replay is not None:
+            self._replay.of_results |= bool(results)
+            before = self._journal.read(step)
+            if before is not None and self._replay.compare(step, before, now):
+                self._say_difference(self._replay)
+            # With the last of them, not with the step after it: there may be none, and a last save yet to come.
+            if before is None or self._replay.difference or self._journal.read(step + 1) is None:
+                self.report()
+        if step - self._saver.saved_step <= self._journal.capacity:  # the first steps after a save are compared first
+            self._journal.write(step, now)
+            if self._replay is None:
+                self._journal.forget(step + 1)  # of another course that this run has left
+
+    def report(self) -> None:
+        """Once per resume, when the steps that were trained before the interruption have all been trained again."""
+        replay, self._replay = self._replay, None
+        if replay is None or replay.steps == 0:
+            return
+        if replay.difference is None and replay.of_results:
+            _log.info(f"已重放 {replay.steps} 步，与中断前逐位一致")
+            _log.info(messages.text("replay_exact", steps=replay.steps, after=replay.after))
+        elif replay.difference is None:
+            _log.warning(messages.text("replay_of_streams", steps=replay.steps, after=replay.after))
+        self._keep_in_lineage(replay)
+
+    def close(self) -> None:
+        """Give the journal free."""
+        if self._journal is not None:
+            self._journal.close()
+
+    def _say_difference(self, replay: Replay) -> None:
+        assert replay.difference is not None
+        # At once: killed again before the replay is at its end, the run must not forget that it has differed.
+        self._keep_in_lineage(replay)
+        step, streams = replay.difference
+        _log.error(f"重放在第 {step} 步与中断前不一致：{', '.join(streams)}")
+        _log.error(messages.text("replay_differs", step=step, streams=", ".join(streams)))
+
+    def _keep_in_lineage(self, replay: Replay) -> None:
+        facts = self._saver.facts
+        earlier = [record for record in facts["replays"] if record is not self._record]
+        self._record = {"after": replay.after, "steps": replay.steps, "difference": replay.difference}
+        facts["replays"] = [*earlier, self._record][-_REPLAYS_KEPT:]
+
+
+def _opened(saver: Saver) -> Journal | None:
+    key = [saver.facts[name] for name in ("run_id", "branch", "seed", "config", "environment", "data")]
+    try:
+        return Journal(saver.folder.journal, json.dumps(key, sort_keys=True, default=str))
+    except OSError as error:
+        _log.warning(messages.text("no_journal", error=error))
+        return None
