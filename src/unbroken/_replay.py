@@ -4,11 +4,9 @@ import json
 import logging
 from typing import Any
 
-import torch
-
 from unbroken import messages
 from unbroken._saving import Parts, Saver
-from unbroken.loop.journal import Journal, Replay, bits_of, sample_of, witness
+from unbroken.loop.journal import Journal, Replay, Weights, bits_of, sample_of, witness
 
 _log = logging.getLogger("unbroken")
 
@@ -27,14 +25,14 @@ class ReplayProof:
         self._journal = _opened(saver)
         self._replay = Replay(after=parts.cursor.step) if resumed and self._journal is not None else None
         self._record: dict[str, Any] | None = None
-        self._sample: list[torch.Tensor] = []
+        self._sample: list[Weights] = []
 
     def begin_pass(self) -> None:
         """The batches of an epoch begin, or go on; the modules are what they will be."""
         self._sample = sample_of(self._parts.tracked.parameters())
 
     def step_done(self) -> None:
-        """Witness the step just done; some 10 microseconds."""
+        """Witness the step just done; a few microseconds."""
         if self._journal is None:
             return
         step = self._parts.cursor.step
@@ -48,10 +46,9 @@ class ReplayProof:
             # With the last of them, not with the step after it: there may be none, and a last save yet to come.
             if before is None or self._replay.difference or self._journal.read(step + 1) is None:
                 self.report()
+                self._journal.forget_after(step)  # another course, that this run has left
         if step - self._saver.saved_step <= self._journal.capacity:  # the first steps after a save are compared first
             self._journal.write(step, now)
-            if self._replay is None:
-                self._journal.forget(step + 1)  # of another course that this run has left
 
     def report(self) -> None:
         """Once per resume, when the steps that were trained before the interruption have all been trained again."""

@@ -14,6 +14,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import example, given
+from hypothesis import strategies as st
 from torch.utils.data import (
     BatchSampler,
     DataLoader,
@@ -26,8 +28,9 @@ from torch.utils.data import (
 
 from tests.loop.datasets import AtOnce, Curriculum, Noisy, OwnStreams, shaking_collate, tell_users_dataset
 from unbroken.errors import LoaderRefusedError
-from unbroken.loop import journal, randomness
+from unbroken.loop import mersenne
 from unbroken.loop.batches import PositionedLoader
+from unbroken.loop.journal import witness
 from unbroken.loop.loaders import Loaders, resumable
 from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.state.snapshot import equal_bits
@@ -310,11 +313,58 @@ def test_loaders_made_anew_in_every_epoch_are_not_kept_for_ever() -> None:
 
 
 def test_what_is_looked_up_in_the_generators_memory_is_what_they_say() -> None:
-    """A NumPy or Python laid out in another way is only slower; one laid out as expected must not be misread."""
-    assert randomness._CACHED_NORMAL is not None and journal._PYTHON_WORDS is not None
-    for _ in range(5):
-        np.random.standard_normal()
-        assert randomness.may_hold_a_normal() == bool(np.random.get_state(legacy=False)["has_gauss"])
-    words = ctypes.string_at(id(random.seed.__self__) + journal._PYTHON_WORDS, 4 * 625)  # type: ignore[attr-defined]
-    index, *rest = struct.unpack("<625I", words)
-    assert (*rest, index) == random.getstate()[1]
+    """A library laid out in another way is only slower; one laid out as expected must not be misread."""
+    assert None not in (mersenne._CACHED_NORMAL, mersenne._PYTHON_WORDS, mersenne._TORCH_WORDS, mersenne._scratch_words)
+    for _ in range(700):
+        random.random(), torch.rand(1), np.random.standard_normal()
+        assert mersenne.may_hold_a_normal() == bool(np.random.get_state(legacy=False)["has_gauss"])
+    words, _ = mersenne.python_witness()
+    assert words.tolist() == [random.getstate()[1][-1], *random.getstate()[1][: len(words) - 1]]
+    key, position = mersenne.numpy_witness()
+    numpy = np.random.get_state()
+    assert (key.tolist(), position) == (numpy[1][: len(key)].tolist(), numpy[2])
+    engine, drawn = mersenne.torch_witness()
+    state = torch.default_generator.get_state().numpy().tobytes()
+    assert engine.tolist() == np.frombuffer(state, "<u8", len(engine), offset=24).tolist()
+    assert drawn == struct.unpack_from("<Q", state, 16)[0]
+
+
+@given(st.binary(min_size=16, max_size=16))
+@example(bytes(16))
+@example(b"\x01" * 12 + bytes(4))
+def test_numpy_is_seeded_as_it_seeds_itself(key: bytes) -> None:
+    np.random.seed(np.frombuffer(key, dtype="<u4"))
+    expected: Any = np.random.get_state(legacy=False)
+    for drawn in (0, 1):  # with a second normal deviate in hand, too
+        np.random.normal(size=drawn)
+        mersenne.seed_numpy(key)
+        assert equal_bits(np.random.get_state(legacy=False), expected) is None
+
+
+def test_a_state_of_python_put_back_goes_on_as_it_would_have() -> None:
+    random.seed(3)
+    random.gauss()
+    before = mersenne.python_state()
+    expected = [random.gauss() for _ in range(1_000)]
+    mersenne.set_python_state(before)
+    assert [random.gauss() for _ in range(1_000)] == expected
+
+
+def test_where_nothing_is_found_in_the_generators_memory_the_batches_are_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    loader = DataLoader(Noisy(), batch_size=3, shuffle=True)
+    expected = batches(loader)
+    for name in ("_python_words", "_python_head", "_torch_head", "_scratch_words"):
+        monkeypatch.setattr(mersenne, name, None)
+    monkeypatch.setattr(mersenne, "_holds_a_normal", ctypes.c_int(1))
+    np.random.standard_normal()
+    before = capture_streams()
+    seen = witness(0, b"")
+    assert same(batches(loader), expected)
+    assert equal_bits(capture_streams(), before) is None
+    assert witness(0, b"") == seen
+    for draw in (random.random, np.random.random, lambda: torch.rand(1)):
+        draw()
+        assert witness(0, b"") != seen
+        seen = witness(0, b"")

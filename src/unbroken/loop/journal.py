@@ -8,7 +8,6 @@ record has a checksum; one that does not fit is as good as absent.
 import ctypes
 import mmap
 import os
-import random
 import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,18 +17,19 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import xxhash
-from numpy.random.mtrand import get_bit_generator
 
-from unbroken.loop.randomness import may_hold_a_normal
+from unbroken.loop.mersenne import may_hold_a_normal, numpy_witness, python_witness, torch_witness
 
 _MAGIC = b"unbroken-journal"
 _HEADER = struct.Struct("<16sI44x")
-_STEP = struct.Struct("<Q")
-_RECORD = struct.Struct("<QQQQQQQQ")  # step, key of the run, five witnesses, checksum
-_VERSION = 2
+_FIELDS = struct.Struct("<QQQQQQQ")  # step, key of the run, five witnesses
+_CHECKSUM = struct.Struct("<Q")
+_RECORD = struct.Struct(f"<{_FIELDS.size}sQ")
+_VERSION = 3
 _MOST_SAMPLED = 8
 _MOST_SAMPLED_BYTES = 64 << 10
-_MT19937_BYTES = 624 * 4 + 4
+
+_digest = xxhash.xxh3_64_intdigest
 
 
 class Witness(NamedTuple):
@@ -43,17 +43,38 @@ class Witness(NamedTuple):
 
 
 def witness(order: int, averaged: bytes) -> Witness:
-    """The witness of the step just done, from this process's streams as they are now; some 10 microseconds."""
+    """The witness of the step just done, from this process's streams as they are now; a few microseconds."""
+    words, cached_normal = python_witness()
+    key, position = numpy_witness()
+    engine, drawn = torch_witness()
+    if may_hold_a_normal():
+        whole: Any = np.random.get_state(legacy=False)
+        key = bytes(key) + struct.pack("<?d", bool(whole["has_gauss"]), whole["gauss"])
     return Witness(
-        order=order,
-        average=xxhash.xxh3_64_intdigest(averaged),
-        python=_python_state(),
-        numpy=xxhash.xxh3_64_intdigest(_numpy_state()),
-        torch=xxhash.xxh3_64_intdigest(torch.default_generator.get_state().numpy().data),
+        order,
+        _digest(averaged),
+        _digest(words, 0 if cached_normal is None else hash(cached_normal) % 2**64),
+        _digest(key, position),
+        _digest(engine, drawn),
     )
 
 
-def sample_of(parameters: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
+class Weights:
+    """One parameter whose bytes are looked at in every step: through one view, as long as it lies where it lay."""
+
+    def __init__(self, parameter: torch.Tensor) -> None:
+        self._parameter = parameter
+        self._address = parameter.data_ptr()
+        self._view = memoryview((ctypes.c_char * parameter.nbytes).from_address(self._address))
+
+    def bits(self) -> memoryview | bytes:
+        now = self._parameter
+        if now.data_ptr() == self._address:
+            return self._view
+        return ctypes.string_at(now.data_ptr(), now.nbytes) if now.is_cpu and now.is_contiguous() else b""
+
+
+def sample_of(parameters: Mapping[str, torch.Tensor]) -> list[Weights]:
     """The smallest trained weights of each module, if they lie in the CPU's memory: a step that went another way shows
     in them."""
     smallest: dict[str, torch.Tensor] = {}
@@ -62,47 +83,12 @@ def sample_of(parameters: Mapping[str, torch.Tensor]) -> list[torch.Tensor]:
             module = name.partition(".")[0]
             if 0 < weights.nbytes <= min(_MOST_SAMPLED_BYTES, smallest.get(module, weights).nbytes):
                 smallest[module] = weights
-    return list(smallest.values())[:_MOST_SAMPLED]
+    return [Weights(weights) for weights in list(smallest.values())[:_MOST_SAMPLED]]
 
 
-def bits_of(sample: list[torch.Tensor]) -> bytes:
+def bits_of(sample: list[Weights]) -> bytes:
     """The bytes of the weights of a sample, as they are now."""
-    return b"".join(ctypes.string_at(w.data_ptr(), w.nbytes) for w in sample if w.is_cpu and w.is_contiguous())
-
-
-def _python_state() -> int:
-    cached_normal = _python_global.gauss_next
-    if _PYTHON_WORDS is None:
-        words = struct.pack("<625I", *random.getstate()[1])
-    else:
-        words = ctypes.string_at(id(_python_global) + _PYTHON_WORDS, _MT19937_BYTES)
-    return xxhash.xxh3_64_intdigest(words, seed=0 if cached_normal is None else hash(cached_normal) % 2**64)
-
-
-def _offset_of_words() -> int | None:
-    # As a tuple of Python integers the state costs ten times as much; looked up in the C struct, not assumed.
-    generator = random.Random(1)
-    memory = ctypes.string_at(id(generator), generator.__sizeof__())
-    offset = memory.find(struct.pack("<624I", *generator.getstate()[1][:-1]))
-    # The position among the words stands before them.
-    return offset - 4 if offset > 4 and memory[offset - 4 : offset] == struct.pack("<I", 624) else None
-
-
-_PYTHON_WORDS = _offset_of_words()
-_python_global: Any = random.seed.__self__  # type: ignore[attr-defined]
-
-
-def _numpy_state() -> bytes:
-    generator = get_bit_generator()
-    if isinstance(generator, np.random.MT19937):
-        # Its key and position lie in one C struct; reading the state property instead costs 30 microseconds.
-        state = ctypes.string_at(generator.ctypes.state_address, _MT19937_BYTES)
-    else:
-        state = repr(generator.state).encode()
-    if may_hold_a_normal():
-        whole: Any = np.random.get_state(legacy=False)
-        state += struct.pack("<?d", bool(whole["has_gauss"]), whole["gauss"])
-    return state
+    return b"".join([weights.bits() for weights in sample])
 
 
 class Journal:
@@ -114,7 +100,7 @@ class Journal:
     capacity = 16_384
 
     def __init__(self, path: Path, key: str) -> None:
-        self._key = xxhash.xxh3_64_intdigest(key.encode())
+        self._key = _digest(key.encode())
         size = _HEADER.size + self.capacity * _RECORD.size
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
@@ -131,20 +117,22 @@ class Journal:
 
     def read(self, step: int) -> Witness | None:
         """The witness of ``step`` of this very run, if the ring still has it whole."""
-        fields = _RECORD.unpack_from(self._map, self._offset(step))
-        if fields[:2] != (step, self._key) or fields[7] != _checksum(fields[:7]):
+        offset = self._offset(step)
+        fields, checksum = _RECORD.unpack_from(self._map, offset)
+        of_step, key, *seen = _FIELDS.unpack(fields)
+        if (of_step, key) != (step, self._key) or checksum != _digest(fields):
             return None
-        return Witness(*fields[2:7])
+        return Witness(*seen)
 
     def write(self, step: int, seen: Witness) -> None:
-        fields = (step, self._key, *seen)
-        _RECORD.pack_into(self._map, self._offset(step), *fields, _checksum(fields))
-
-    def forget(self, step: int) -> None:
-        """Make the record of ``step`` unreadable, if there is one, whosever it is."""
+        fields = _FIELDS.pack(step, self._key, *seen)
         offset = self._offset(step)
-        if _STEP.unpack_from(self._map, offset) == (step,):
-            _STEP.pack_into(self._map, offset, 0)
+        self._map[offset : offset + _RECORD.size] = fields + _CHECKSUM.pack(_digest(fields))
+
+    def forget_after(self, step: int) -> None:
+        """Make the records of later steps unreadable, whosever they are."""
+        steps = np.frombuffer(self._map, "<u8", offset=_HEADER.size).reshape(self.capacity, -1)[:, 0]
+        steps[steps > step] = 0
 
     def close(self) -> None:
         self._map.close()
@@ -152,10 +140,6 @@ class Journal:
     @classmethod
     def _offset(cls, step: int) -> int:
         return _HEADER.size + step % cls.capacity * _RECORD.size
-
-
-def _checksum(fields: tuple[int, ...]) -> int:
-    return xxhash.xxh3_64_intdigest(struct.pack("<7Q", *fields))
 
 
 @dataclass

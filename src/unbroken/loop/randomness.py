@@ -1,11 +1,8 @@
 """Random streams as functions of position, and the training process's own streams kept out of their way."""
 
-import ctypes
 import hashlib
 import random
-import struct
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -14,6 +11,8 @@ import torch
 
 # Public in NumPy's documentation, but not re-exported in the type stubs of its package.
 from numpy.random.mtrand import get_bit_generator, set_bit_generator
+
+from unbroken.loop.mersenne import PythonState, may_hold_a_normal, python_state, seed_numpy, set_python_state
 
 # Names the way a position becomes a seed; another way gets another name, and old checkpoints keep theirs.
 KEY_VERSION = 1
@@ -39,7 +38,11 @@ SAMPLER_BATCH = -1
 class _Seeds(NamedTuple):
     python: int
     torch: int
-    numpy: "np.ndarray[Any, np.dtype[np.uint32]]"
+    numpy_key: bytes
+
+    @property
+    def numpy(self) -> "np.ndarray[Any, np.dtype[np.uint32]]":
+        return np.frombuffer(self.numpy_key, dtype="<u4")
 
 
 def seeds_at(position: Position, purpose: str = "") -> _Seeds:
@@ -49,7 +52,7 @@ def seeds_at(position: Position, purpose: str = "") -> _Seeds:
     return _Seeds(
         python=int.from_bytes(digest[:16], "little"),
         torch=int.from_bytes(digest[16:24], "little") >> 1,
-        numpy=np.frombuffer(digest[24:], dtype="<u4"),
+        numpy_key=digest[24:],
     )
 
 
@@ -60,12 +63,12 @@ def seed_streams(position: Position) -> None:
     torch.default_generator.manual_seed(seeds.torch)
     if not isinstance(get_bit_generator(), np.random.MT19937):
         set_bit_generator(np.random.MT19937())
-    np.random.seed(seeds.numpy)
+    seed_numpy(seeds.numpy_key)
 
 
 @dataclass(frozen=True)
 class _CpuStreams:
-    python: tuple[Any, ...]
+    python: PythonState
     torch: torch.Tensor
     bit_generator: np.random.BitGenerator
     numpy_with_cached_normal: dict[str, Any] | None
@@ -81,57 +84,46 @@ class Aside:
     def __init__(self) -> None:
         self._spare: np.random.BitGenerator = np.random.MT19937()
 
-    @contextmanager
-    def running(self, resume_from: _CpuStreams | None = None) -> Iterator[None]:
+    def running(self, resume_from: _CpuStreams | None = None) -> "_Running":
         """Within the block the streams are free to be seeded; ``resume_from`` continues earlier ones."""
-        training = self._put_aside(self._spare)
-        try:
-            if resume_from is not None:
-                _put_back(resume_from)
-            yield
-        finally:
-            _put_back(training)
+        return _Running(self, resume_from)
 
     def capture(self) -> _CpuStreams:
         """The streams as they stand inside a ``running`` block, to be continued in a later one."""
         # The next block must not seed the generator kept here, so the spare is renewed.
         self._spare = np.random.MT19937()
-        return self._put_aside(self._spare)
+        return self.put_aside()
 
-    @staticmethod
-    def _put_aside(spare: np.random.BitGenerator) -> _CpuStreams:
+    def put_aside(self) -> _CpuStreams:
         generator = get_bit_generator()
         state: Any = np.random.get_state(legacy=False) if may_hold_a_normal() else None
-        aside = _CpuStreams(random.getstate(), torch.default_generator.get_state(), generator, state)
-        set_bit_generator(spare)
+        aside = _CpuStreams(python_state(), torch.default_generator.get_state(), generator, state)
+        set_bit_generator(self._spare)
         return aside
 
 
-def _offset_of_cached_normal() -> int | None:
-    # The flag can be asked for only together with the whole state, which takes longer than all the rest of putting
-    # the streams aside. In the generator's C struct it stands before the deviate itself; looked up, not assumed.
-    with_one, without = np.random.RandomState(1), np.random.RandomState(1)
-    with_one.standard_normal()
-    deviate: Any = with_one.get_state(legacy=False)
-    memory = ctypes.string_at(id(with_one), with_one.__sizeof__())
-    offset = memory.find(struct.pack("d", deviate["gauss"])) - struct.calcsize("d")
-    flags = [ctypes.c_int.from_address(id(one) + offset).value for one in (with_one, without)] if offset > 0 else []
-    return offset if flags == [1, 0] else None
+class _Running:
+    """The block of ``Aside.running``: a class, because a generator costs a loop without workers twice as much."""
 
+    def __init__(self, aside: Aside, resume_from: _CpuStreams | None) -> None:
+        self._aside = aside
+        self._resume_from = resume_from
 
-_CACHED_NORMAL = _offset_of_cached_normal()
-_numpy_global: Any = getattr(np.random.standard_normal, "__self__", None)
+    def __enter__(self) -> None:
+        self._training = self._aside.put_aside()
+        if self._resume_from is not None:
+            try:
+                _put_back(self._resume_from)
+            except BaseException:
+                _put_back(self._training)
+                raise
 
-
-def may_hold_a_normal() -> bool:
-    """Whether NumPy's global generator has a second normal deviate in hand; True also where that can't be told."""
-    if _CACHED_NORMAL is None or _numpy_global is None:
-        return True
-    return bool(ctypes.c_int.from_address(id(_numpy_global) + _CACHED_NORMAL).value)
+    def __exit__(self, *_: object) -> None:
+        _put_back(self._training)
 
 
 def _put_back(aside: _CpuStreams) -> None:
-    random.setstate(aside.python)
+    set_python_state(aside.python)
     torch.default_generator.set_state(aside.torch)
     set_bit_generator(aside.bit_generator)
     if aside.numpy_with_cached_normal is not None:

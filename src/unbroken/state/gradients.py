@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from typing import Any
-from weakref import WeakKeyDictionary
 
 import torch
 from torch._compile import _disable_dynamo
@@ -28,7 +27,8 @@ class Gradients:
 
     def __init__(self, tracked: Tracked) -> None:
         self._tracked = tracked
-        self._witnesses: WeakKeyDictionary[Optimizer, _Witness] = WeakKeyDictionary()
+        self._witnesses: dict[str, _Witness] = {}
+        self._known = 0
 
     def note_boundary(self) -> None:
         """To be called at every batch boundary (a few microseconds)."""
@@ -40,7 +40,8 @@ class Gradients:
         """The live gradients to save, by their parameter's full name; ``None`` when there are none."""
         self._attach()
         owners: dict[int, list[_Witness]] = {}
-        for optimizer, witness in self._witnesses.items():
+        for name, optimizer in self._tracked.optimizers.items():
+            witness = self._witnesses[name]
             for group in optimizer.param_groups:
                 for parameter in group["params"]:
                     owners.setdefault(id(parameter), []).append(witness)
@@ -68,9 +69,12 @@ class Gradients:
             witness.forget()
 
     def _attach(self) -> None:
-        for optimizer in self._tracked.optimizers.values():
-            if optimizer not in self._witnesses:
-                self._witnesses[optimizer] = _Witness(optimizer)
+        if len(self._tracked.objects) == self._known:
+            return  # what is tracked once is tracked for good
+        self._known = len(self._tracked.objects)
+        for name, optimizer in self._tracked.optimizers.items():
+            if name not in self._witnesses:
+                self._witnesses[name] = _Witness(optimizer)
 
 
 class _Witness:

@@ -68,6 +68,8 @@ class History:
 
     def take_given(self) -> bytes:
         """The bits of all that ``average`` was given since the last call, but for what lies on an accelerator."""
+        if not self._given:
+            return b""
         given, self._given = self._given, []
         return struct.pack(f"<{len(given)}d", *given)
 
