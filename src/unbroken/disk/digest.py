@@ -1,10 +1,15 @@
-"""Content digests: what a file holds, in one short string that names its own algorithm."""
+"""Content digests: what a file holds, in one short string that names its own algorithm; and the checksum of zip."""
 
 import io
 from pathlib import Path
 from typing import BinaryIO
 
 import xxhash
+
+try:  # several times as fast; there is not one for every machine
+    from isal.isal_zlib import crc32 as crc32
+except ImportError:
+    from zlib import crc32 as crc32
 
 Buffer = bytes | bytearray | memoryview
 

@@ -6,12 +6,12 @@ members of one folder, in order, between the file's start and its directory), wh
 """
 
 import struct
-import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
+from unbroken.disk.digest import crc32
 from unbroken.errors import CheckpointDamagedError
 
 _END = struct.Struct("<4s4H2LH")
@@ -95,7 +95,7 @@ def _crc(file: BinaryIO, member: Member) -> int:
         chunk = file.read(min(left, _CHUNK))
         if not chunk:
             return -1  # the file shrank while it was read
-        crc = zlib.crc32(chunk, crc)
+        crc = crc32(chunk, crc)
         left -= len(chunk)
     return crc
 

@@ -6,12 +6,11 @@ tied: with ``calculate_storage_offsets`` it works out where a storage lies witho
 """
 
 import struct
-import zlib
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import BinaryIO
 
-from unbroken.disk.digest import Buffer
+from unbroken.disk.digest import Buffer, crc32
 
 ALIGNMENT = 64
 _FOLDER = "archive/"
@@ -57,7 +56,7 @@ class Container:
         crc = 0
         for start in range(0, size, _PIECE):
             piece = view[start : start + _PIECE]
-            crc = zlib.crc32(piece, crc)
+            crc = crc32(piece, crc)
             for watch in watchers:
                 watch(piece)
             self._write(piece)
@@ -70,8 +69,8 @@ class Container:
         """Append torch's last two members and the directory. The file has then all it needs, and stays open."""
         self.add("version", b"3\n")
         # A name for the content, as torch gives it one; nothing reads it but statistics.
-        content = zlib.crc32(b"".join(struct.pack("<L", member.crc) for member in self._members))
-        names = zlib.crc32(b"\0".join(member.name for member in self._members))
+        content = crc32(b"".join(struct.pack("<L", member.crc) for member in self._members))
+        names = crc32(b"\0".join(member.name for member in self._members))
         self.add(".data/serialization_id", f"{names:020d}{content:020d}".encode())
         start = self._at
         for member in self._members:

@@ -12,7 +12,7 @@ from unbroken.store.save import Branch, save
 from unbroken.store.save import SaveJob as SaveJob
 from unbroken.store.save import SaveReport as SaveReport
 
-_NICE = 19
+_NICE = 5  # at the lowest it starves, and a save under way for longer costs training more
 
 
 class Writer:
@@ -85,7 +85,7 @@ class Writer:
 
 
 def _lower_priority() -> None:
-    """On Linux a thread has a niceness of its own: saving takes only the processor time that training leaves."""
+    """On Linux a thread has a niceness of its own: training comes before saving."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
