@@ -54,7 +54,6 @@ def reserve(size: int) -> None:
         _memory.reserve(size)
 
 
-@one_thread()
 def own_copy(value: object, path: str = "") -> Any:
     """A deep copy of a decoded value, for a ``load_state_dict`` that keeps the very tensors it is given."""
     unique: dict[object, torch.Tensor] = {}

@@ -13,7 +13,6 @@ from unbroken.errors import ArchitectureChangedError, UsageError
 from unbroken.state import functions
 from unbroken.state.adapters import GENERATORS, ObjectState, adapt, check_same_shape
 from unbroken.state.encoding import decode, encode
-from unbroken.state.memory import one_thread
 from unbroken.state.modules import ModuleState, architecture_of, compare_architectures
 from unbroken.state.optimizers import Names, OptimizerState, Plan
 from unbroken.state.snapshot import bytes_of
@@ -155,7 +154,6 @@ class Tracked:
             current.update({path: saved[path] for path in adapter.empty_buffers() if path in saved})
         compare_architectures(saved, current)
 
-    @one_thread()
     def restore(
         self,
         states: Mapping[str, Any],
