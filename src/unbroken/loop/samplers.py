@@ -80,8 +80,8 @@ class PositionedSampler:
         with self._aside.running():
             if self._order is Order.COUNTING:
                 self._catch_up(position, own)
-            batches = self._begin_pass(position, own)
-            self._skip(batches, position, expected)
+            self._seed_pass(position, own)
+            batches = self._from(position, expected)
             ahead = list(islice(batches, _DRAWN_AHEAD))
             streams, own_states = self._aside.capture(), own.states()
             own.set_states(held)
@@ -94,24 +94,31 @@ class PositionedSampler:
                 streams, own_states = self._aside.capture(), own.states()
                 own.set_states(held)
 
-    def _begin_pass(self, position: Position, own: OwnGenerators) -> Iterator[Any]:
+    def _seed_pass(self, position: Position, own: OwnGenerators) -> None:
         start = position._replace(batch=SAMPLER_BATCH)
         seed_streams(start)
         own.seed(start)
         self._passes += 1
-        return iter(self._source)
 
     def _catch_up(self, position: Position, own: OwnGenerators) -> None:
         """Run through the passes of earlier epochs that this process has not seen: their indices only."""
         while self._passes < position.epoch - 1:
             earlier = position._replace(epoch=self._passes + 1)
-            deque(self._begin_pass(earlier, own), maxlen=0)
+            self._seed_pass(earlier, own)
+            deque(self._source, maxlen=0)
 
-    def _skip(self, batches: Iterator[Any], position: Position, expected: int | None) -> None:
+    def _from(self, position: Position, expected: int | None) -> Iterator[Any]:
+        """The batches of a pass just seeded, without those before the position."""
+        if self._order is Order.KNOWN and type(self._source) is BatchSampler:
+            # Samples are skipped in half the time that it takes to make batches of them first.
+            size, samples = self._source.batch_size, iter(self._source.sampler)
+            deque(islice(samples, position.batch * size), maxlen=0)
+            return iter(BatchSampler(samples, size, self._source.drop_last))
+        batches = iter(self._source)
         skipped = islice(batches, position.batch)
         if self._order is Order.KNOWN or expected is None:
             deque(skipped, maxlen=0)
-            return
+            return batches
         digest = 0
         for indices in skipped:
             digest = digest_of(indices, digest)
@@ -119,6 +126,7 @@ class PositionedSampler:
             inner = getattr(self._source, "sampler", self._source)
             name = type(inner if _is_torchs(self._source) else self._source).__qualname__
             raise LoaderRefusedError("order_changed", sampler=name, epoch=position.epoch, batch=position.batch)
+        return batches
 
 
 def order_of(loader: DataLoader[Any]) -> Order:
