@@ -193,8 +193,11 @@ def test_s27_every_n_steps_a_kill_costs_steps_and_not_epochs(fresh: Path) -> Non
         assert trainer.end().code == -signal.SIGKILL
     ended = run(fresh, "unbroken", "resume-point", "--json")
     assert ended.code == DONE, ended.said
-    own = unbroken.load(fresh / "checkpoints" / "checkpoint_latest.pth")["unbroken"]
-    assert own["reason"] == "steps" and own["step"] >= 20
+    # The kill may have come right behind the end of an epoch; then the save before that is one after so many steps.
+    names = ("checkpoint_latest.pth", "checkpoint_previous.pth")
+    latest, previous = (unbroken.load(fresh / "checkpoints" / name)["unbroken"] for name in names)
+    assert "steps" in (latest["reason"], previous["reason"])
+    assert latest["step"] >= 20
     assert json.loads(ended.out)["chosen"] is not None
 
 

@@ -12,7 +12,7 @@ from unbroken.store.save import Branch, save
 from unbroken.store.save import SaveJob as SaveJob
 from unbroken.store.save import SaveReport as SaveReport
 
-_NICE = 5  # at the lowest it starves, and a save under way for longer costs training more
+_NICE = 5  # below training's; at the lowest it starves, and a save under way for longer costs training more
 
 
 class Writer:
@@ -88,4 +88,5 @@ def _lower_priority() -> None:
     """On Linux a thread has a niceness of its own: training comes before saving."""
     if sys.platform == "linux":
         with contextlib.suppress(OSError):
-            os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), _NICE)
+            thread = threading.get_native_id()
+            os.setpriority(os.PRIO_PROCESS, thread, os.getpriority(os.PRIO_PROCESS, thread) + _NICE)
