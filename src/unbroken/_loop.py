@@ -219,7 +219,7 @@ class Loop:
         space = self._origin.keep_space
         keeping = Plan(self._triggers.every_epochs, self._origin.keep, None if space is None else parse_size(space))
         self.saver.say_forecast(keeping, planned_epochs)
-        self._proof = ReplayProof(beginning.saver, self._parts, resumed=beginning.payload is not None)
+        self._proof = ReplayProof(beginning.saver, self._parts, beginning.payload and beginning.payload[OWN])
         if self._trace is not None:
             self._observe(self._trace, beginning)
         return self.saver
@@ -252,6 +252,8 @@ class Loop:
         self._cursor.finish_epoch()
         self._parts.history.finish_epoch()
         self._say_if_best_is_missing()
+        if self._proof is not None:
+            self._proof.end_epoch()
         if self._observer is not None:
             self._observer.epoch_recorded()
         saver.wait()

@@ -2,11 +2,12 @@
 
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from unbroken import messages
 from unbroken._saving import Parts, Saver
-from unbroken.loop.journal import Journal, Replay, Weights, bits_of, sample_of, witness
+from unbroken.loop.journal import Journal, Replay, Weights, bits_of, chosen, sample_of, witness
 
 _log = logging.getLogger("unbroken")
 
@@ -16,20 +17,34 @@ _REPLAYS_KEPT = 20
 class ReplayProof:
     """The proof of one run in this process; what it finds is told in the log and kept in the lineage.
 
-    ``resumed``: the run goes on from a state, so steps may have been trained behind it before.
+    ``resumed_from``: what the checkpoint that the run goes on from has of our own; steps may have been trained behind
+    it before.
     """
 
-    def __init__(self, saver: Saver, parts: Parts, *, resumed: bool) -> None:
+    def __init__(self, saver: Saver, parts: Parts, resumed_from: Mapping[str, Any] | None) -> None:
         self._saver = saver
         self._parts = parts
         self._journal = _opened(saver)
-        self._replay = Replay(after=parts.cursor.step) if resumed and self._journal is not None else None
+        self._replay = Replay(after=parts.cursor.step) if resumed_from and self._journal is not None else None
         self._record: dict[str, Any] | None = None
         self._sample: list[Weights] = []
+        self._names: list[str] | None = None
+        if resumed_from is not None and resumed_from["in_epoch"]:
+            saved = resumed_from.get("witnessed")
+            self._names = [name for name in saved if isinstance(name, str)] if isinstance(saved, list) else None
+        saver.facts["witnessed"] = self._names
 
     def begin_pass(self) -> None:
         """The batches of an epoch begin, or go on; the modules are what they will be."""
-        self._sample = sample_of(self._parts.tracked.parameters())
+        parameters = self._parts.tracked.parameters()
+        # Those chosen at the epoch's beginning, also when it is resumed inside: by then others may be frozen.
+        names, self._names = self._names, None
+        self._saver.facts["witnessed"] = chosen(parameters) if names is None else names
+        self._sample = sample_of(parameters, self._saver.facts["witnessed"])
+
+    def end_epoch(self) -> None:
+        """The next epoch chooses its own weights to look at."""
+        self._saver.facts["witnessed"] = None
 
     def step_done(self) -> None:
         """Witness the step just done; a few microseconds."""

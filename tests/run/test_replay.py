@@ -193,3 +193,31 @@ def test_without_averages_what_was_computed_shows_in_the_weights(tmp_path: Path,
     # With the optimizer its parameters are kept, whoever else has them.
     assert ("bit for bit as before" in log.text) == (forgotten in ("model", "nothing"))
     assert ("What was computed was not compared" in log.text) == (forgotten == "all")
+
+
+@pytest.mark.parametrize("every_steps", [3, 100], ids=["inside an epoch", "at its end"])
+def test_weights_that_a_step_freezes_are_no_difference(tmp_path: Path, log: Lines, every_steps: int) -> None:
+    """As of a critic, while its opponent is trained: at the beginning of an epoch they are not frozen yet."""
+
+    def train(stop_at: int | None) -> None:
+        torch.manual_seed(5)
+        model, critic = nn.Linear(3, 1), nn.Linear(3, 1)
+        optimizer = torch.optim.Adam([*model.parameters(), *critic.parameters()], lr=0.1)
+        with unbroken.Run(tmp_path, every=None, every_steps=every_steps) as run:
+            run.track(model=model, critic=critic, optimizer=optimizer)
+            for _ in run.epochs(3):
+                for x, y in run.batches(DataLoader(data(SAMPLES), batch_size=BATCH_SIZE, shuffle=True)):
+                    for frozen in (False, True):
+                        critic.requires_grad_(not frozen)
+                        optimizer.zero_grad()
+                        nn.functional.mse_loss(model(x) + critic(x), y).backward()
+                        optimizer.step()
+                    if run.step == stop_at:
+                        raise BrokenOffError
+
+    for stop_at in (5, 10, 14):
+        with pytest.raises(BrokenOffError):
+            train(stop_at)
+    train(None)
+    assert "bit for bit as before" in log.text
+    assert "REPLAY DIFFERS" not in log.text

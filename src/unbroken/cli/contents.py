@@ -16,7 +16,7 @@ from unbroken.store.torchfile import TensorStub
 
 _STANDS_ELSEWHERE = frozenset(
     {"format", "run_id", "branch", "parent", "reason", "epoch", "batch", "batches", "step", "finished"}
-    | {"library_version", "replays", "config", "environment", "data", "architecture"}
+    | {"library_version", "replays", "witnessed", "config", "environment", "data", "architecture"}
 )
 
 

@@ -9,7 +9,7 @@ import ctypes
 import mmap
 import os
 import struct
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -74,16 +74,26 @@ class Weights:
         return ctypes.string_at(now.data_ptr(), now.nbytes) if now.is_cpu and now.is_contiguous() else b""
 
 
-def sample_of(parameters: Mapping[str, torch.Tensor]) -> list[Weights]:
-    """The smallest trained weights of each module, if they lie in the CPU's memory: a step that went another way shows
-    in them."""
-    smallest: dict[str, torch.Tensor] = {}
+def chosen(parameters: Mapping[str, torch.Tensor]) -> list[str]:
+    """The names of the smallest trained weights of each module, if they lie in the CPU's memory: a step that went
+    another way shows in them."""
+    smallest: dict[str, str] = {}
     for name, weights in parameters.items():
-        if weights.requires_grad and weights.is_cpu and weights.layout == torch.strided and weights.is_contiguous():
+        if weights.requires_grad and _can_be_looked_at(weights):
             module = name.partition(".")[0]
-            if 0 < weights.nbytes <= min(_MOST_SAMPLED_BYTES, smallest.get(module, weights).nbytes):
-                smallest[module] = weights
-    return [Weights(weights) for weights in list(smallest.values())[:_MOST_SAMPLED]]
+            best = parameters[smallest.get(module, name)]
+            if 0 < weights.nbytes <= min(_MOST_SAMPLED_BYTES, best.nbytes):
+                smallest[module] = name
+    return list(smallest.values())[:_MOST_SAMPLED]
+
+
+def sample_of(parameters: Mapping[str, torch.Tensor], names: Collection[str]) -> list[Weights]:
+    """Those of ``parameters`` that have one of ``names``."""
+    return [Weights(parameters[n]) for n in names if n in parameters and _can_be_looked_at(parameters[n])]
+
+
+def _can_be_looked_at(weights: torch.Tensor) -> bool:
+    return weights.is_cpu and weights.layout == torch.strided and weights.is_contiguous()
 
 
 def bits_of(sample: list[Weights]) -> bytes:
