@@ -82,10 +82,12 @@ class EpochPasses:
         for index in range(max(self._next_index, len(self._saved) if self._same_epoch else 0)):
             one = by_index.get(index)
             if one is None:
-                opened.append(dict(self._saved[index]))
+                record = dict(self._saved[index])
             else:
                 given = batch if one is self.lead else one.given
-                opened.append({"facts": dict(one.facts), "given": given, "exhausted": one.exhausted})
+                record = {"facts": dict(one.facts), "given": given, "exhausted": one.exhausted}
+            # One that has given all is left when its iterator is thrown away, or, resumed, is not opened at all.
+            opened.append({**record, "exhausted": _at_its_end(record)})
         return {"lead": None if self.lead is None else self.lead.index, "opened": opened}
 
 
