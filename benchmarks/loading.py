@@ -11,11 +11,9 @@ from pathlib import Path
 
 import torch
 
-from benchmarks.ours import Ours
+from benchmarks.ours import Ours, resume
 from benchmarks.state import training
 from benchmarks.table import Table
-from unbroken.state.tracked import Tracked
-from unbroken.store import lineage
 from unbroken.store.folder import CheckpointFolder
 
 COLUMN = "load and apply, ms"
@@ -52,19 +50,10 @@ def table(megabytes: float, rounds: int, folder: Path) -> Table:
 
 def _measured(how: str, megabytes: float, folder: CheckpointFolder) -> dict[str, float]:
     fresh = training(megabytes, stepped=False)
-    start = time.perf_counter()
     if how == "ours":
-        tracked = Tracked()
-        tracked.add("model", fresh.model)
-        tracked.add("optimizer", fresh.optimizer)
-        start = time.perf_counter()
-        point = lineage.find_resume_point(folder)
-        assert point is not None
-        found = time.perf_counter() - start
-        own = point.payload["unbroken"]
-        states = {name: point.payload[f"{name}_state_dict"] for name in ("model", "optimizer")}
-        tracked.restore(states, own["optimizer_parameters"], own["extras"])
-        return {"": time.perf_counter() - start, ": of which finding, verifying and mapping": found}
+        found, done = resume(fresh, folder)
+        return {"": done, ": of which finding, verifying and mapping": found}
+    start = time.perf_counter()
     payload = torch.load(folder.latest, weights_only=True, mmap=how == "mapped")
     fresh.model.load_state_dict(payload["model_state_dict"])
     fresh.optimizer.load_state_dict(payload["optimizer_state_dict"])

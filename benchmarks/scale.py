@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 from benchmarks.memory import held
-from benchmarks.ours import Ours
+from benchmarks.ours import Ours, resume
 from benchmarks.state import training
 
 SIZES = [10, 100, 1000, 4000]  # MB, in 24 parameters
@@ -19,9 +19,6 @@ COUNTS = [10, 1000, 30_000]  # parameters: of 3 tensors and a step count each, i
 
 
 def measure(megabytes: float, parameters: int, folder: Path) -> dict[str, float]:
-    from unbroken.state.tracked import Tracked
-    from unbroken.store import lineage
-
     state = training(megabytes, tensors=parameters)
     before = held()
     ours = Ours(state, folder)
@@ -36,16 +33,7 @@ def measure(megabytes: float, parameters: int, folder: Path) -> dict[str, float]
     size = state.bytes
     del state
     fresh = training(megabytes, tensors=parameters, stepped=False)
-    tracked = Tracked()
-    tracked.add("model", fresh.model)
-    tracked.add("optimizer", fresh.optimizer)
-    start = time.perf_counter()
-    point = lineage.find_resume_point(ours.folder)
-    assert point is not None
-    own = point.payload["unbroken"]
-    states = {name: point.payload[f"{name}_state_dict"] for name in ("model", "optimizer")}
-    tracked.restore(states, own["optimizer_parameters"], own["extras"])
-    resumed = time.perf_counter() - start
+    _, resumed = resume(fresh, ours.folder)
     ours.close()
     return {
         "MB": size / 1e6, "tensors": 4 * parameters, "until the optimizer may step, s": sorted(blocked)[1],

@@ -12,13 +12,13 @@ import struct
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
 import xxhash
 
-from unbroken.loop.mersenne import may_hold_a_normal, numpy_witness, python_witness, torch_witness
+from unbroken.loop.mersenne import numpy_witness, python_witness, torch_witness
 
 _MAGIC = b"unbroken-journal"
 _HEADER = struct.Struct("<16sI44x")
@@ -47,9 +47,6 @@ def witness(order: int, averaged: bytes) -> Witness:
     words, cached_normal = python_witness()
     key, position = numpy_witness()
     engine, drawn = torch_witness()
-    if may_hold_a_normal():
-        whole: Any = np.random.get_state(legacy=False)
-        key = bytes(key) + struct.pack("<?d", bool(whole["has_gauss"]), whole["gauss"])
     return Witness(
         order,
         _digest(averaged),

@@ -18,7 +18,7 @@ import torch
 from numpy.random.mtrand import get_bit_generator
 
 _WORDS = 624
-_WITNESSED = 64  # words: two states that agree in so many, and in the position, are the same
+_WITNESSED = 64  # words; those of two states that a program comes to differ all over, or in the position
 _INT = ctypes.sizeof(ctypes.c_int)
 
 PythonState = tuple[Any, float | None]
@@ -81,15 +81,18 @@ def _numpy_words(generator: np.random.MT19937) -> memoryview:
 
 
 def numpy_witness() -> tuple[Any, int]:
-    """Bytes that tell two states of NumPy's global generator apart, and the position among them.
-
-    Its second normal deviate is not among them.
-    """
+    """Bytes that tell two states of NumPy's global generator apart, and the position among them."""
     generator = get_bit_generator()
-    if not isinstance(generator, np.random.MT19937):
-        return repr(generator.state).encode(), 0
-    words = _numpy_words(generator)
-    return words[:_WITNESSED], words[_WORDS]
+    seen: Any
+    if isinstance(generator, np.random.MT19937):
+        words = _numpy_words(generator)
+        seen, position = words[:_WITNESSED], words[_WORDS]
+    else:
+        seen, position = repr(generator.state).encode(), 0
+    if may_hold_a_normal():
+        whole: Any = np.random.get_state(legacy=False)
+        seen = bytes(seen) + struct.pack("<?d", bool(whole["has_gauss"]), whole["gauss"])
+    return seen, position
 
 
 def torch_witness() -> tuple[Any, int]:
@@ -125,8 +128,7 @@ _torch_head = (
 
 
 def seed_numpy(key: bytes) -> None:
-    """As ``numpy.random.seed`` with the 32-bit words of ``key``, in a quarter of its time; its generator must be one of
-    MT19937."""
+    """As ``numpy.random.seed`` with the 32-bit words of ``key``, but quicker; its generator must be one of MT19937."""
     number = int.from_bytes(key, "little")
     # Python knows no leading zeros in a key.
     if _scratch_words is None or may_hold_a_normal() or number >> (8 * len(key) - 32) == 0:
