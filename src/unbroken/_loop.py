@@ -252,8 +252,6 @@ class Loop:
         self._cursor.finish_epoch()
         self._parts.history.finish_epoch()
         self._say_if_best_is_missing()
-        if self._proof is not None:
-            self._proof.end_epoch()
         if self._observer is not None:
             self._observer.epoch_recorded()
         saver.wait()

@@ -32,7 +32,6 @@ class ReplayProof:
         if resumed_from is not None and resumed_from["in_epoch"]:
             saved = resumed_from.get("witnessed")
             self._names = [name for name in saved if isinstance(name, str)] if isinstance(saved, list) else None
-        saver.facts["witnessed"] = self._names
 
     def begin_pass(self) -> None:
         """The batches of an epoch begin, or go on; the modules are what they will be."""
@@ -41,10 +40,6 @@ class ReplayProof:
         names, self._names = self._names, None
         self._saver.facts["witnessed"] = chosen(parameters) if names is None else names
         self._sample = sample_of(parameters, self._saver.facts["witnessed"])
-
-    def end_epoch(self) -> None:
-        """The next epoch chooses its own weights to look at."""
-        self._saver.facts["witnessed"] = None
 
     def step_done(self) -> None:
         """Witness the step just done; a few microseconds."""

@@ -1,6 +1,7 @@
 """Gradients: what is left of an unfinished accumulation, told apart from what the next step throws away."""
 
 from collections.abc import Mapping
+from functools import cached_property
 from typing import Any
 
 import torch
@@ -27,18 +28,19 @@ class Gradients:
 
     def __init__(self, tracked: Tracked) -> None:
         self._tracked = tracked
-        self._witnesses: dict[str, _Witness] = {}
-        self._known = 0
+
+    @cached_property
+    def _witnesses(self) -> dict[str, "_Witness"]:
+        # Asked for when the run has begun; from then on nothing more is tracked.
+        return {name: _Witness(optimizer) for name, optimizer in self._tracked.optimizers.items()}
 
     def note_boundary(self) -> None:
         """To be called at every batch boundary (a few microseconds)."""
-        self._attach()
         for witness in self._witnesses.values():
             witness.note_boundary()
 
     def capture(self) -> dict[str, torch.Tensor] | None:
         """The live gradients to save, by their parameter's full name; ``None`` when there are none."""
-        self._attach()
         owners: dict[int, list[_Witness]] = {}
         for name, optimizer in self._tracked.optimizers.items():
             witness = self._witnesses[name]
@@ -67,14 +69,6 @@ class Gradients:
             parameter.grad = None if gradient is None else gradient.to(parameter.device, copy=True)
         for witness in self._witnesses.values():
             witness.forget()
-
-    def _attach(self) -> None:
-        if len(self._tracked.objects) == self._known:
-            return  # what is tracked once is tracked for good
-        self._known = len(self._tracked.objects)
-        for name, optimizer in self._tracked.optimizers.items():
-            if name not in self._witnesses:
-                self._witnesses[name] = _Witness(optimizer)
 
 
 class _Witness:
