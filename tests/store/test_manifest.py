@@ -143,6 +143,11 @@ def test_describing_what_is_not_there_says_so(folder: CheckpointFolder) -> None:
     assert manifests.describe_all(folder) == []
 
 
+def test_a_file_that_retention_removes_while_it_is_read_is_simply_not_there(folder: CheckpointFolder) -> None:
+    with pytest.raises(NothingToResumeError):
+        manifests.rebuilt(state(1), folder.latest)
+
+
 BREAKS: dict[str, Any] = {
     "epoch": ["1", True, -1, None, 1.0, torch.tensor(1)],
     "model_state_dict": [[], 1],

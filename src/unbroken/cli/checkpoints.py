@@ -104,12 +104,15 @@ def glance(folder: CheckpointFolder, path: Path) -> Entry | None:
 def examine(folder: CheckpointFolder, path: Path) -> Entry:
     """What ``path`` is, every byte of it read and checked. Raises NothingToResumeError if it is gone."""
     known = manifests.read(folder, path.name)
-    size = path.stat().st_size if path.exists() else 0
+    try:
+        size = path.stat().st_size
+    except OSError:  # what is wrong with it is told by reading it
+        size = 0
     try:
         torchfile.verify(path, known.digest if known else "")
         payload = torchfile.read_metadata(path)
         keys.check_contract(payload, path)
-        info = manifests.of_payload(payload, path, path.stat(), digest="", tensors={})
+        info = manifests.rebuilt(payload, path)
     except (CheckpointDamagedError, DiskError) as error:
         return _unusable(folder, path, size, error)
     return Entry(path, size, State.GOOD, info)

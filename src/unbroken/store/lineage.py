@@ -184,15 +184,14 @@ def open_checkpoint(path: Path) -> ResumePoint:
     keys.check_contract(payload, path)
     if known and manifests.is_current(known, path):
         return ResumePoint(path, _as_loaded(known, payload, path), payload)
-    rebuilt = manifests.of_payload(payload, path, path.stat(), digest="", tensors={})
-    return ResumePoint(path, rebuilt, payload)
+    return ResumePoint(path, manifests.rebuilt(payload, path), payload)
 
 
 def _as_loaded(info: Manifest, payload: dict[str, Any], path: Path) -> Manifest:
     """``info``, or, if the file itself says otherwise, what the file says."""
     if keys.progress_of(payload) == info.progress:
         return info
-    return manifests.of_payload(payload, path, path.stat(), digest="", tensors={})
+    return manifests.rebuilt(payload, path)
 
 
 def _relevant(found: Survey, rejected: list[Rejected], chosen: Manifest) -> list[Rejected]:

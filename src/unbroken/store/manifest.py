@@ -88,6 +88,11 @@ def describe(folder: CheckpointFolder, path: Path) -> Manifest:
     return of_payload(payload, path, status, digest="", tensors={})
 
 
+def rebuilt(payload: Mapping[str, Any], path: Path) -> Manifest:
+    """The manifest of a payload read from ``path``, as far as that tells. Raises NothingToResumeError if it is gone."""
+    return of_payload(payload, path, _status(path), digest="", tensors={})
+
+
 def describe_all(folder: CheckpointFolder) -> list[Manifest]:
     """The manifests of every file in the folder that is a readable checkpoint; the others are left out."""
     described = []
