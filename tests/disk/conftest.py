@@ -8,6 +8,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -38,9 +39,7 @@ def program(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Program
     """
 
     def program(source: str, *faults: str) -> "subprocess.CompletedProcess[str]":
-        script = _PREAMBLE + (
-            f"try:\n    {source}\nexcept UnbrokenError as error:\n    print(error.key, error, sep='\\n')\n"
-        )
+        script = _PREAMBLE + (f"try:\n    {source}\nexcept UnbrokenError as error:\n    say(error.key, str(error))\n")
         command = [sys.executable, "-B", "-c", script]
         trace = []
         for fault in faults:
@@ -66,6 +65,12 @@ from pathlib import Path
 from unbroken.disk.durable import *
 from unbroken.disk.lock import FolderLock
 from unbroken.errors import UnbrokenError
+
+
+def say(*lines):  # not by the call that faults are injected into
+    os.writev(1, [b"".join(line.encode() + b"\\n" for line in lines)])
+
+
 """
 
 _FAMILIES = {"*rename": "?rename,?renameat,?renameat2", "*link": "?link,?linkat", "*unlink": "?unlink,?unlinkat"}
@@ -80,8 +85,12 @@ def _first_with(argument: str, call: str, command: list[str], folder: Path) -> i
         capture_output=True,
         timeout=60,
     )
-    calls = [line for line in trace.read_text().splitlines() if f"{call}(" in line]
-    return next(number for number, line in enumerate(calls, 1) if argument in line)
+    earlier: Counter[str] = Counter()  # each thread's calls are counted by themselves when a fault is injected
+    for thread, _, line in (line.partition(" ") for line in trace.read_text().splitlines() if f"{call}(" in line):
+        earlier[thread] += 1
+        if argument in line:
+            return earlier[thread]
+    raise LookupError(argument)
 
 
 @pytest.fixture

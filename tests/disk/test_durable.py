@@ -208,7 +208,7 @@ def test_a_full_disk_is_recognised_through_torch_which_hides_it(mount: Mount) ->
 
 _SWALLOW = """def write(file):
         try:
-            file.write(b'newest' * 400_000)
+            file.write(b'newest' * 4_000_000)
         except OSError:
             pass
     write_durably(Path('x'), write)"""

@@ -13,7 +13,7 @@ from unbroken.disk.durable import write_durably
 from unbroken.disk.staged import StagedFile
 from unbroken.errors import DiskError
 
-BUFFER = 4 << 20
+BUFFER = 2 << 20
 
 
 @settings(max_examples=25, deadline=None)
@@ -43,8 +43,8 @@ def test_only_the_bytes_count_and_not_how_they_were_cut(
     assert (written.size, written.digest) == (sum(sizes), bytes_digest(whole[: sum(sizes)]))
 
 
-CONTENT = b"01234567" * (BUFFER * 5 // 8)  # no more than full buffers: each is written by a thread of its own
-_LARGE = "write_durably(Path('x'), lambda f: f.write(b'01234567' * (5 << 19)) and None)"
+CONTENT = b"01234567" * (BUFFER * 5 // 8)  # nothing but full buffers: more than there are, all written by the thread
+_LARGE = "write_durably(Path('x'), lambda f: f.write(b'01234567' * (5 << 18)) and None)"
 
 
 @pytest.mark.parametrize(
@@ -70,7 +70,7 @@ def test_a_write_past_the_page_cache_that_is_refused_goes_through_it(tmp_path: P
 
 
 def test_a_disk_that_is_full_in_the_middle_is_said_and_left_as_it_was(mount: Mount) -> None:
-    disk = mount("size=10m")
+    disk = mount("size=7m")
     (disk / "x").write_text("old")
     with pytest.raises(DiskError) as full:
         write_durably(disk / "x", lambda file: file.write(CONTENT) and None)  # type: ignore[func-returns-value]

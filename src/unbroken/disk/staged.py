@@ -1,8 +1,8 @@
 """A new file written from start to end in large pieces, past the page cache where the system allows it.
 
 Writing a large file through the page cache costs the processor as much as training would use in that time, and
-pushes the training data out. So what comes in is gathered in buffers of a few MiB, and while one is filled the
-other is digested and written by a thread of its own.
+pushes the training data out. So what comes in is digested and gathered in buffers of a few MiB, which a thread
+of its own writes one after the other: the disk need not wait for the processor, nor for a thread to begin.
 """
 
 import contextlib
@@ -12,10 +12,12 @@ import fcntl
 import mmap
 import os
 import threading
+from queue import SimpleQueue
 
 from unbroken.disk.digest import Buffer, Digest, Sequential
 
-_SIZE = 4 << 20
+_SIZE = 2 << 20  # half of it costs the disk a twentieth
+_BUFFERS = 3  # one is filled, one is written, one waits: the disk never does
 _SMALL = 64 << 10  # below it, copying does not keep the interpreter's lock long enough to matter
 
 
@@ -23,7 +25,7 @@ class StagedFile(Sequential):
     """A binary file open for writing that counts and digests what passes through, in order.
 
     It refuses to seek, so its digest is always that of the file. Only ``finish`` makes sure that the system has all
-    of it; it is then up to the caller to fsync. The first OSError stays in ``error``: a writer in between (torch's,
+    of it; it is then up to the caller to fsync. The first error stays in ``error``: a writer in between (torch's,
     in C++) may turn it into an exception that no longer tells the cause.
     """
 
@@ -32,28 +34,31 @@ class StagedFile(Sequential):
         self._digest = Digest()
         self._direct = False
         self._filling = _Buffer()
-        self._spare: _Buffer | None = None
         self._filled = 0
-        self._flight: threading.Thread | None = None
+        self._thread: threading.Thread | None = None
+        self._full: SimpleQueue[_Buffer | None] = SimpleQueue()
+        self._free: SimpleQueue[_Buffer] = SimpleQueue()
         self.size = 0
-        self.error: OSError | None = None
+        self.error: Exception | None = None
 
     def write(self, data: Buffer) -> int:
         view = memoryview(data).cast("B")
         at, length = 0, len(view)
         while at < length:
             count = min(length - at, _SIZE - self._filled)
-            self._filling.put(self._filled, view[at : at + count])
+            piece = view[at : at + count]
+            self._digest.update(piece)
+            self._filling.put(self._filled, piece)
             self._filled += count
             at += count
             if self._filled == _SIZE:
-                self._take_off()
+                self._pass_on()
         self.size += length
         return length
 
     def finish(self) -> str:
-        """Write what is left; the digest of the whole. Raises the first OSError there was."""
-        self._land()
+        """Write what is left; the digest of the whole. Raises the first error there was."""
+        self.abandon()
         if self._filled and self.error is None:
             self._set_direct(False)  # what is left is no whole block
             self._write_out(self._filling, self._filled)
@@ -63,37 +68,48 @@ class StagedFile(Sequential):
 
     def abandon(self) -> None:
         """Wait for what is under way; nothing more is written."""
-        self._land()
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._full.put(None)
+            thread.join()
 
-    def _take_off(self) -> None:
-        """Have the full buffer written while the other one is filled."""
-        self._land()
-        self._raise_error()
-        if self._spare is None:
-            self._spare = _Buffer()
-            self._set_direct(True)
-        full, self._filling, self._spare = self._filling, self._spare, self._filling
+    def _pass_on(self) -> None:
+        """Have the full buffer written while another one is filled."""
+        if self._thread is None and not self._begin():
+            self._write_out(self._filling, _SIZE)
+        else:
+            self._full.put(self._filling)
+            self._filling = self._free.get()
         self._filled = 0
-        self._flight = threading.Thread(target=self._write_out, args=(full, _SIZE), name="unbroken-disk", daemon=True)
-        try:
-            self._flight.start()
-        except RuntimeError:  # the interpreter is ending and starts no threads any more
-            self._flight = None
-            self._write_out(full, _SIZE)
+        self._raise_error()
 
-    def _land(self) -> None:
-        flight, self._flight = self._flight, None
-        if flight is not None:
-            flight.join()
+    def _begin(self) -> bool:
+        """Start the thread that writes; False if the interpreter is ending and starts none any more."""
+        self._set_direct(True)
+        for _ in range(_BUFFERS - 1):
+            self._free.put(_Buffer())
+        thread = threading.Thread(target=self._write_all, name="unbroken-disk", daemon=True)
+        try:
+            thread.start()
+        except RuntimeError:
+            return False
+        self._thread = thread
+        return True
+
+    def _write_all(self) -> None:
+        while (buffer := self._full.get()) is not None:
+            self._write_out(buffer, _SIZE)
+            self._free.put(buffer)
 
     def _write_out(self, buffer: "_Buffer", count: int) -> None:
+        if self.error is not None:
+            return
         left = buffer.view[:count]
-        self._digest.update(left)
         try:
             while left:
                 left = left[self._write(left) :]
-        except OSError as error:
-            self.error = self.error or error
+        except Exception as error:  # whoever fills the buffers has to hear of it, whatever it is
+            self.error = error
 
     def _write(self, data: memoryview) -> int:
         try:
