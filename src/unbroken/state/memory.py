@@ -7,7 +7,6 @@ import os
 import threading
 import weakref
 from collections import deque
-from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import torch
@@ -70,33 +69,17 @@ class SnapshotMemory:
         return lease
 
 
-@contextlib.contextmanager
-def one_thread() -> Iterator[None]:
-    """Have torch copy with one thread: it reaches what the memory can give, and never waits for a second thread.
-
-    On a machine whose cores are busy, that wait makes the same copy several times as long.
-    """
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-
-
 def room_for(tensor: torch.Tensor) -> int:
-    """The bytes ``place`` needs for a copy of ``tensor``."""
+    """The bytes that a ``place`` for ``tensor`` takes."""
     return -(-tensor.nbytes // _ALIGNMENT) * _ALIGNMENT
 
 
 def place(tensor: torch.Tensor, lease: "Lease", offset: int) -> torch.Tensor:
-    """A copy of ``tensor`` at ``offset`` of a lease, which lives as long as the copy; strides as ``clone`` has them."""
+    """Where a copy of ``tensor`` goes, at ``offset`` of a lease, which lives as long; strides as ``clone`` has them."""
     flat = torch.frombuffer(lease, dtype=tensor.dtype, count=tensor.numel(), offset=offset)
     if tensor.is_contiguous():
-        copy = flat.view(tensor.shape)
-    else:
-        copy = flat.as_strided(tensor.shape, torch.empty_like(tensor, device="meta").stride())
-    return copy.copy_(tensor)
+        return flat.view(tensor.shape)
+    return flat.as_strided(tensor.shape, torch.empty_like(tensor, device="meta").stride())
 
 
 def _never_unmap(block: mmap.mmap) -> None:

@@ -10,18 +10,18 @@ import numpy as np
 import torch
 
 from unbroken.disk.digest import bytes_digest
+from unbroken.state.copying import copy_all
 from unbroken.state.encoding import child_path as child_path
 from unbroken.state.encoding import decode as decode
 from unbroken.state.encoding import encode as encode
 from unbroken.state.encoding import encode_with
-from unbroken.state.memory import SnapshotMemory, one_thread, place, room_for
+from unbroken.state.memory import SnapshotMemory, place, room_for
 
 _LEASED = 1 << 20  # below it, memory of its own costs less than it saves
 
 _memory = SnapshotMemory()
 
 
-@one_thread()
 def copy_to_host(value: object, path: str = "") -> Any:
     """``value`` encoded, with every tensor copied into CPU memory: training may go on and change it.
 
@@ -42,6 +42,7 @@ def copy_to_host(value: object, path: str = "") -> Any:
     for tensor in dense:
         copies[id(tensor)] = place(tensor, lease, offset)
         offset += room_for(tensor)
+    copy_all([(copies[id(tensor)], tensor) for tensor in dense])
     for tensor in unique.values():
         if id(tensor) not in copies:
             copies[id(tensor)] = _copy(tensor)
