@@ -18,6 +18,7 @@ from unbroken.state.encoding import encode_with
 from unbroken.state.memory import SnapshotMemory, place, room_for
 
 _LEASED = 1 << 20  # below it, memory of its own costs less than it saves
+_PLACED = 4 << 10  # the same of a single tensor
 
 _memory = SnapshotMemory()
 
@@ -32,7 +33,7 @@ def copy_to_host(value: object, path: str = "") -> Any:
     """
     unique: dict[object, torch.Tensor] = {}
     encoded = encode_with(value, path, lambda tensor: unique.setdefault(_identity(tensor), tensor))
-    dense = [tensor for tensor in unique.values() if tensor.layout == torch.strided and tensor.numel()]
+    dense = [tensor for tensor in unique.values() if tensor.layout == torch.strided and tensor.nbytes >= _PLACED]
     size = sum(map(room_for, dense))
     if size < _LEASED:
         return _replaced(encoded, {id(tensor): _copy(tensor) for tensor in unique.values()})
