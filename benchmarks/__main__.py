@@ -25,6 +25,7 @@ def tables(quick: bool, folder: Path) -> dict[str, list[Callable[[], Table]]]:
         "training": [
             lambda: training.table(100, 1, 0.5, 4, rounds, folder),
             lambda: training.table(100, torch.get_num_threads(), 0.3, 4, rounds, folder),
+            lambda: training.every_step(100, rounds, folder),
         ],
         "loading": [lambda: loading.table(100 if quick else 1000, rounds, folder)],
         "loops": [

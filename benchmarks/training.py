@@ -1,18 +1,23 @@
 """What a save costs a training loop: the time a loop with saves takes longer than the same loop without, per save."""
 
+import logging
+import shutil
 import time
 from pathlib import Path
 from typing import Any
 
 import torch
+from torch.utils.data import DataLoader, TensorDataset
 
+import unbroken
 from benchmarks import peers
 from benchmarks.ours import Ours
 from benchmarks.peers import Saver, built
 from benchmarks.state import training
 from benchmarks.table import Table
 
-COLUMN = "time lost per save, ms"
+COLUMN, SHARE = "time lost per save, ms", 'of training time at every="10min", %'
+STEP, SAVES = "a step, ms", "saves in 50 steps"
 KINDS: list[Any] = [Ours, peers.TorchSaveSynced, peers.DcpAsync, peers.LightningAsync, peers.TorchCheckpointing]
 
 
@@ -26,7 +31,8 @@ def table(megabytes: float, threads: int, every: float, saves: int, rounds: int,
     per_save = max(1, int(every / step))
     shown = Table(
         f"A training loop of {threads} of {before} cores, {state.bytes / 1e6:.0f} MB, a save every {every:g} s",
-        [COLUMN, "saves"],
+        [COLUMN, SHARE, "saves"],
+        digits=2,
         note="The row 'no saves' is the noise floor: the same loop against itself.",
         ratio_to=("unbroken", COLUMN),
     )
@@ -38,10 +44,36 @@ def table(megabytes: float, threads: int, every: float, saves: int, rounds: int,
         for saver in savers:
             taken, done = _loop(work, per_save, saves, saver)
             saver.finish()
-            shown.add(saver.name, **{COLUMN: (taken - plain) / done * 1e3, "saves": done})
+            lost = (taken - plain) / done
+            shown.add(saver.name, **{COLUMN: lost * 1e3, SHARE: lost / 600 * 100, "saves": done})
     for saver in savers:
         saver.close()
     torch.set_num_threads(before)
+    return shown
+
+
+def every_step(megabytes: float, rounds: int, folder: Path) -> Table:
+    """Steps of 100 ms, a save after each, by the public API."""
+    logging.getLogger("unbroken").setLevel(logging.ERROR)
+    shown = Table(f"Steps of 100 ms, a state of {megabytes:.0f} MB saved after every one", [STEP, SAVES])
+    state = training(megabytes)
+    work = torch.randn(1000, 1000)
+    repeats = max(1, int(0.1 / min(_timed(lambda: work @ work, 20) / 20 for _ in range(3))))
+    loader = DataLoader(TensorDataset(torch.zeros(50, 1)))
+    for number in range(rounds):
+        for row, every in (("no saves in between", None), ("every_steps=1", 1)):
+            place = folder / f"every-{number}-{every}"
+            states = set()
+            with unbroken.Run(place, every_steps=every) as run:
+                run.track(model=state.model, optimizer=state.optimizer)
+                for _ in run.batches(loader, steps=50):
+                    start = time.perf_counter() if run.step == 1 else start  # with the first state saved
+                    for _ in range(repeats):
+                        torch.matmul(work, work)
+                    states.add((place / "checkpoint_latest.pth").stat().st_mtime_ns)
+                ended = time.perf_counter()
+            shutil.rmtree(place)
+            shown.add(row, **{STEP: (ended - start) / 50 * 1e3, SAVES: len(states) - 1})
     return shown
 
 
