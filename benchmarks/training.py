@@ -63,7 +63,7 @@ def every_step(megabytes: float, rounds: int, folder: Path) -> Table:
     for number in range(rounds):
         for row, every in (("no saves in between", None), ("every_steps=1", 1)):
             place = folder / f"every-{number}-{every}"
-            states = set()
+            states, start = set(), 0.0
             with unbroken.Run(place, every_steps=every) as run:
                 run.track(model=state.model, optimizer=state.optimizer)
                 for _ in run.batches(loader, steps=50):
