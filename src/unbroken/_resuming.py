@@ -51,7 +51,7 @@ class Origin:
 
     def __post_init__(self) -> None:
         data = self.data if isinstance(self.data, Sequence) and not isinstance(self.data, str) else [self.data]
-        if not isinstance(self.resume, str | os.PathLike):
+        if not isinstance(self.resume, str | os.PathLike) or _is_mere_word(self.resume):
             raise UsageError("bad_resume", value=self.resume)
         paths = [("folder", self.folder), *(("data", one) for one in data if one is not None)]
         for option, path in paths:
@@ -307,6 +307,12 @@ class _Beginner:
             policy=self._origin.policy,
             protected=frozenset({protected}),
         )
+
+
+def _is_mere_word(resume: str | os.PathLike[str]) -> bool:
+    """Whether somebody has guessed at a word, as ``"latest"``, that is none of ours and no file."""
+    word = os.fspath(resume)
+    return word not in ("auto", "never") and word.isidentifier() and not Path(word).exists()
 
 
 def _is_positive(count: str | None) -> bool:

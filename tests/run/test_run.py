@@ -468,6 +468,7 @@ def test_a_seed_of_numpys_is_the_same_after_a_resume(tmp_path: Path) -> None:
         {"data": ["prices.csv", 5]},
         {"resume": None},
         {"resume": True},
+        {"resume": "latest"},
         {"stop_after": "1 week"},
         {"seed": 1.5},
         {"seed": "seven"},

@@ -188,8 +188,8 @@ def _is_sound(path: Path) -> bool:
 def _digest(path: Path) -> str:
     try:
         return file_digest(path)
-    except FileNotFoundError as error:
-        raise torchfile.nothing_there(path) from error
+    except FileNotFoundError:
+        raise torchfile.nothing_there(path) from None
     except OSError as error:
         raise DiskError("store_unreadable", path=path, reason=error.strerror) from error
 

@@ -264,5 +264,5 @@ def read_text(path: Path) -> str:
 def _status(path: Path) -> os.stat_result:
     try:
         return path.stat(follow_symlinks=False)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise torchfile.nothing_there(path) from error
+    except (FileNotFoundError, NotADirectoryError):
+        raise torchfile.nothing_there(path) from None

@@ -188,8 +188,8 @@ def _open(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     """The regular file ``path``, open for reading, and its size; never a device, a pipe, or a way out of the folder."""
     try:
         descriptor = os.open(_inside(path), OPEN_FLAGS)
-    except (FileNotFoundError, NotADirectoryError) as error:
-        raise nothing_there(path) from error
+    except (FileNotFoundError, NotADirectoryError):
+        raise nothing_there(path) from None
     except OSError as error:
         if error.errno in (errno.ENXIO, errno.ELOOP):  # a socket, or a link that leads nowhere
             raise CheckpointDamagedError("store_not_regular", path=path) from error
