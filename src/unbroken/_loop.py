@@ -132,9 +132,11 @@ class Loop:
         """The batches of one loop over ``loader`` in the epoch in hand."""
         saver = self.require_epoch()
         before, self.phase = self.phase, Phase.LIBRARY
-        opened = self._passes.open(loader.facts)
-        order = self._mid_epoch[OWN]["order"] if self._mid_epoch and opened.given else None
-        batches = loader.iterate(epoch=self._cursor.epoch + 1, loop=opened.index, start=opened.given, order=order)
+        opened, batches = self._open_pass(loader)
+        # One of unknown length had given its last batch, and the loop in its place is the one that was begun after it.
+        while opened.reopened and loader.length is None and not batches.has_more():
+            opened.exhausted = True
+            opened, batches = self._open_pass(loader)
         self._under_way.add(batches)
         given_out = self._pass(saver, opened, loader, batches)
         self._given_out.add(given_out)
@@ -142,6 +144,12 @@ class Loop:
             self._enter_user_code()
         self.phase = before
         return given_out
+
+    def _open_pass(self, loader: ResumableLoader) -> tuple[OpenPass, Pass]:
+        opened = self._passes.open(loader.facts)
+        order = self._mid_epoch[OWN]["order"] if self._mid_epoch and opened.given else None
+        epoch = self._cursor.epoch + 1
+        return opened, loader.iterate(epoch=epoch, loop=opened.index, start=opened.given, order=order)
 
     def begin_steps(self) -> None:
         """Begin, so that the number of steps still to be done is known."""

@@ -34,6 +34,12 @@ class Stream(IterableDataset[torch.Tensor]):
             yield torch.randn(3)
 
 
+class Few(IterableDataset[torch.Tensor]):
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        for _ in range(8):
+            yield torch.randn(3)
+
+
 Body = Callable[[unbroken.Run, Callable[..., None]], None]
 
 
@@ -90,6 +96,20 @@ def second_loader_begun_again_where_it_has_no_more(run: unbroken.Run, train: Cal
                 others = iter(run.batches(short))
                 pair = next(others)
             train(x, pair[0])
+
+
+def second_iterable_begun_again_where_it_has_no_more(run: unbroken.Run, train: Callable[..., None]) -> None:
+    """Nobody knows its length: that a loop over it is at its end shows only when another batch is asked for."""
+    a = DataLoader(data(), batch_size=4, shuffle=True)
+    few = DataLoader(Few(), batch_size=4)
+    for _ in run.epochs(3):
+        others: Iterator[Any] = iter(())
+        for x, _ in run.batches(a):
+            y = next(others, None)
+            if y is None:
+                others = iter(run.batches(few))
+                y = next(others)
+            train(x, y)
 
 
 def a_loop_inside_each_step(run: unbroken.Run, train: Callable[..., None]) -> None:
@@ -167,6 +187,7 @@ BODIES: dict[str, Body] = {
     "second_loader_by_next": second_loader_by_next,
     "second_loader_in_circles": second_loader_in_circles,
     "second_loader_begun_again_where_it_has_no_more": second_loader_begun_again_where_it_has_no_more,
+    "second_iterable_begun_again_where_it_has_no_more": second_iterable_begun_again_where_it_has_no_more,
     "a_loop_inside_each_step": a_loop_inside_each_step,
     "a_part_of_a_loop_inside_each_step": a_part_of_a_loop_inside_each_step,
     "a_part_of_the_epoch_by_next": a_part_of_the_epoch_by_next,

@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import Any
 
 import torch
@@ -74,13 +75,20 @@ class Pass:
     def __init__(self, batches: Iterator[Any], digests: deque[int], order: int) -> None:
         self._batches = batches
         self._digests = digests
+        self._ahead: list[Any] = []
         self.order = order
 
     def __iter__(self) -> Iterator[Any]:
         return self
 
+    def has_more(self) -> bool:
+        """Whether there is another batch; it is loaded to find out."""
+        if not self._ahead:
+            self._ahead = list(islice(self._batches, 1))
+        return bool(self._ahead)
+
     def __next__(self) -> Any:
-        batch = next(self._batches)
+        batch = self._ahead.pop() if self._ahead else next(self._batches)
         if self._digests:
             self.order = self._digests.popleft()
         return batch

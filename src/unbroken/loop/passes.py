@@ -14,12 +14,16 @@ from unbroken.errors import LoaderRefusedError
 
 @dataclass
 class OpenPass:
-    """One loop: its number among those of the epoch, what its position depends on, and what it has given."""
+    """One loop: its number among those of the epoch, what its position depends on, and what it has given.
+
+    ``reopened``: on a resume, asked for where before the interruption it was in hand already.
+    """
 
     index: int
     facts: Mapping[str, Any]
     given: int
     exhausted: bool = False
+    reopened: bool = False
 
 
 class EpochPasses:
@@ -43,7 +47,8 @@ class EpochPasses:
         Raises:
             LoaderRefusedError: its loader differs from that one's in what a position depends on.
         """
-        if self._waiting:
+        reopened = bool(self._waiting)
+        if reopened:
             index = self._waiting.pop(0)
         else:
             index = self._next_index
@@ -55,7 +60,7 @@ class EpochPasses:
                 _compare(before["facts"], facts, same_epoch=self._same_epoch)
             if self._same_epoch:
                 given, exhausted = before["given"], before["exhausted"]
-        opened = OpenPass(index, facts, given, exhausted)
+        opened = OpenPass(index, facts, given, exhausted, reopened)
         self._opened.append(opened)
         return opened
 
