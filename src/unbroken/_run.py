@@ -127,11 +127,11 @@ class Run:
         """
         if steps is None:
             self._loop.require_epoch()
-            known = self._loaders.known(loader, self.seed)
+            known = self._loaders.known(loader, self.seed, compiled=self._parts.tracked.compiled)
             return Batches(known.length, lambda: self._loop.iterate(known))
         goal = whole_number(steps, "steps")
         self._loop.begin_steps()
-        known = self._loaders.known(loader, self.seed)
+        known = self._loaders.known(loader, self.seed, compiled=self._parts.tracked.compiled)
         return Batches(max(goal - self._parts.cursor.step, 0), lambda: self._steps(known, goal))
 
     def average(self, weight: float = 1.0, /, **values: Any) -> None:

@@ -23,6 +23,7 @@ from torch.utils.data import (
     RandomSampler,
     Sampler,
     SubsetRandomSampler,
+    TensorDataset,
     WeightedRandomSampler,
 )
 
@@ -299,6 +300,25 @@ def test_a_search_for_generators_that_had_to_end_is_said(caplog: pytest.LogCaptu
     with caplog.at_level(logging.INFO, "unbroken"):
         Loaders().known(DataLoader(dataset), SEED)
     assert "Noisy" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("compiled", "batching", "said"),
+    [
+        (True, {"batch_size": 4}, True),
+        (False, {"batch_size": 4}, False),
+        (True, {"batch_size": 4, "drop_last": True}, False),
+        (True, {"batch_size": 5}, False),
+        (True, {"batch_size": 20}, False),
+        (True, {"batch_size": None}, False),
+    ],
+)
+def test_that_a_compiled_model_will_meet_two_shapes_is_said(
+    caplog: pytest.LogCaptureFixture, compiled: bool, batching: dict[str, Any], said: bool
+) -> None:
+    with caplog.at_level(logging.INFO, "unbroken"):
+        Loaders().known(DataLoader(TensorDataset(torch.zeros(10, 1)), **batching), SEED, compiled=compiled)
+    assert ("dynamic=False" in caplog.text) is said
 
 
 def test_loaders_made_anew_in_every_epoch_are_not_kept_for_ever() -> None:

@@ -4,11 +4,11 @@ import logging
 from collections import OrderedDict
 from typing import Any, Protocol
 
-from torch.utils.data import DataLoader, IterableDataset
+from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
 from unbroken import messages
 from unbroken.errors import LoaderRefusedError
-from unbroken.loop.batches import Pass, PositionedLoader
+from unbroken.loop.batches import Pass, PositionedLoader, length_of
 from unbroken.loop.generators import search_generators
 from unbroken.loop.replayed import ReplayedIterable, ReplayedLoader
 
@@ -42,8 +42,8 @@ class Loaders:
         self._known: OrderedDict[int, tuple[Any, ResumableLoader]] = OrderedDict()
         self._said: set[str] = set()
 
-    def known(self, loader: Any, seed: int) -> ResumableLoader:
-        """The resumable form of ``loader``.
+    def known(self, loader: Any, seed: int, *, compiled: bool = False) -> ResumableLoader:
+        """The resumable form of ``loader``; ``compiled`` if a model may take its batches that is compiled.
 
         Raises:
             LoaderRefusedError: as ``resumable``.
@@ -53,6 +53,8 @@ class Loaders:
             self._say(messages.text(made.promise, batches=made.length or "?", workers=made.workers))
             if not search_generators(loader.dataset, loader.collate_fn).whole:
                 self._say(messages.text("generators_not_all_searched", dataset=type(loader.dataset).__qualname__))
+            if compiled and _last_batch_is_smaller(loader):
+                self._say(messages.text("compiled_for_two_shapes"))
             self._known[id(loader)] = (loader, made)
             if len(self._known) > self._most:
                 self._known.popitem(last=False)
@@ -82,6 +84,14 @@ def resumable(loader: Any, seed: int) -> ResumableLoader:
     if isinstance(loader.dataset, IterableDataset):
         return ReplayedIterable(loader, seed)
     return PositionedLoader(loader, seed)
+
+
+def _last_batch_is_smaller(loader: DataLoader[Any]) -> bool:
+    batching = loader.batch_sampler
+    if not isinstance(batching, BatchSampler) or batching.drop_last:
+        return False
+    samples, size = length_of(batching.sampler) or 0, batching.batch_size
+    return samples > size and samples % size > 0
 
 
 def _iterates_its_own_way(kind: type) -> bool:

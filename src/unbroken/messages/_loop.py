@@ -21,6 +21,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Exact at any batch, and nothing is loaded twice ({batches} batches per epoch, {workers} workers).",
         "可在任意批次精确恢复，且不重复加载（每轮 {batches} 批，{workers} 个 worker）。",
     ),
+    "compiled_for_two_shapes": (
+        "The model is compiled, and the last batch of an epoch is smaller: a resumed process may meet the two shapes in "
+        "another order, compile other graphs, and differ in the last bits. Exact with drop_last=True, or with "
+        "torch.compile(model, dynamic=False).",
+        "模型已编译，而每轮最后一批较小：恢复后的进程可能以另一顺序遇到这两种形状，生成不同的计算图，结果在末位上可能"
+        "不同。使用 drop_last=True 或 torch.compile(model, dynamic=False) 则精确。",
+    ),
     "loader_replayed_iterable": (
         "An IterableDataset has no positions: exact at any batch, by loading again what was loaded before in the epoch "
         "({batches} batches per epoch, {workers} workers; their number must stay the same).",
