@@ -84,6 +84,29 @@ def test_a_file_is_finished_while_the_interpreter_ends(tmp_path: Path, program: 
     assert (tmp_path / "x").read_bytes() == CONTENT
 
 
+_INTERRUPTED_TWICE = """seen = []
+    def interrupt(*_):
+        seen.append(1)
+        if len(seen) <= 2:
+            raise KeyboardInterrupt
+    signal.signal(signal.SIGALRM, interrupt)
+    signal.setitimer(signal.ITIMER_REAL, 0.3, 0.2)
+    try:
+        write_durably(Path('x'), lambda f: f.write(b'01234567' * (5 << 18)) and None)
+    except KeyboardInterrupt:
+        others = [os.open(f'other{number}', os.O_RDWR | os.O_CREAT) for number in range(9)]
+    import threading
+    running = [thread for thread in threading.enumerate() if thread.name == 'unbroken-disk']
+    for thread in running:
+        thread.join()
+    say(str(len(running)), str(sum(os.fstat(other).st_size for other in others)))"""
+
+
+def test_a_writer_interrupted_twice_writes_into_no_other_file(tmp_path: Path, program: Program) -> None:
+    """The second interruption finds it waiting for the disk, which is slow; its descriptor's number is free then."""
+    assert program(_INTERRUPTED_TWICE, "write:delay_enter=150000").stdout == "1\n0\n"
+
+
 def test_it_refuses_to_go_back(tmp_path: Path) -> None:
     def write(file: object) -> None:
         assert not file.seekable()  # type: ignore[attr-defined]

@@ -1,5 +1,6 @@
 """Large copies made by several threads: the same bytes as by one."""
 
+import signal
 import subprocess
 import sys
 import threading
@@ -62,6 +63,28 @@ def test_no_thread_is_left_and_torch_s_own_are_as_many_as_before() -> None:
     alive = threading.active_count()
     copy_all([(torch.empty(8 * PIECE, dtype=torch.uint8), torch.ones(8 * PIECE, dtype=torch.uint8))])
     assert (torch.get_num_threads(), threading.active_count()) == (2, alive)
+
+
+class HandlerError(IndexError):
+    pass
+
+
+@pytest.mark.parametrize("after", [0.001, 0.003, 0.006])
+def test_what_a_signal_s_handler_raises_in_a_copy_comes_out(after: float) -> None:
+    def handler(*_: object) -> None:
+        raise HandlerError
+
+    before = signal.signal(signal.SIGALRM, handler)
+    source = torch.ones(64 * PIECE, dtype=torch.uint8)
+    target = torch.zeros_like(source)
+    try:
+        with pytest.raises(HandlerError):
+            signal.setitimer(signal.ITIMER_REAL, after)
+            while True:
+                copy_all([(target, source)])
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert threading.active_count() == 1
 
 
 @pytest.mark.parametrize(

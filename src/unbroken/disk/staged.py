@@ -36,6 +36,7 @@ class StagedFile(Sequential):
         self._filling = _Buffer()
         self._filled = 0
         self._thread: threading.Thread | None = None
+        self._alone = False
         self._full: SimpleQueue[_Buffer | None] = SimpleQueue()
         self._free: SimpleQueue[_Buffer] = SimpleQueue()
         self.size = 0
@@ -60,23 +61,24 @@ class StagedFile(Sequential):
         """Write what is left; the digest of the whole. Raises the first error there was."""
         self.abandon()
         if self._filled and self.error is None:
-            self._set_direct(False)  # what is left is no whole block
-            self._write_out(self._filling, self._filled)
+            self._set_direct(self._descriptor, False)  # what is left is no whole block
+            self._write_out(self._descriptor, self._filling, self._filled)
             self._filled = 0
         self._raise_error()
         return self._digest.text
 
     def abandon(self) -> None:
         """Wait for what is under way; nothing more is written."""
-        thread, self._thread = self._thread, None
-        if thread is not None:
+        if self._thread is not None:
             self._full.put(None)
-            thread.join()
+            self._thread.join()
+            self._thread = None
 
     def _pass_on(self) -> None:
         """Have the full buffer written while another one is filled."""
-        if self._thread is None and not self._begin():
-            self._write_out(self._filling, _SIZE)
+        if self._thread is None and (self._alone or not self._begin()):
+            self._alone = True
+            self._write_out(self._descriptor, self._filling, _SIZE)
         else:
             self._full.put(self._filling)
             self._filling = self._free.get()
@@ -85,48 +87,52 @@ class StagedFile(Sequential):
 
     def _begin(self) -> bool:
         """Start the thread that writes; False if the interpreter is ending and starts none any more."""
-        self._set_direct(True)
+        self._set_direct(self._descriptor, True)
         for _ in range(_BUFFERS - 1):
             self._free.put(_Buffer())
-        thread = threading.Thread(target=self._write_all, name="unbroken-disk", daemon=True)
+        # Its own: if the caller is interrupted, and closes the file, that number may be another file's.
+        own = os.dup(self._descriptor)
+        thread = threading.Thread(target=self._write_all, args=(own,), name="unbroken-disk", daemon=True)
         try:
             thread.start()
         except RuntimeError:
+            os.close(own)
             return False
         self._thread = thread
         return True
 
-    def _write_all(self) -> None:
+    def _write_all(self, descriptor: int) -> None:
         while (buffer := self._full.get()) is not None:
-            self._write_out(buffer, _SIZE)
+            self._write_out(descriptor, buffer, _SIZE)
             self._free.put(buffer)
+        os.close(descriptor)
 
-    def _write_out(self, buffer: "_Buffer", count: int) -> None:
+    def _write_out(self, descriptor: int, buffer: "_Buffer", count: int) -> None:
         if self.error is not None:
             return
         left = buffer.view[:count]
         try:
             while left:
-                left = left[self._write(left) :]
+                left = left[self._write(descriptor, left) :]
         except Exception as error:  # whoever fills the buffers has to hear of it, whatever it is
             self.error = error
 
-    def _write(self, data: memoryview) -> int:
+    def _write(self, descriptor: int, data: memoryview) -> int:
         try:
-            return os.write(self._descriptor, data)
+            return os.write(descriptor, data)
         except OSError as error:
             if error.errno != errno.EINVAL or not self._direct:
                 raise
-        self._set_direct(False)  # some file systems agree to it, and refuse the write
-        return os.write(self._descriptor, data)
+        self._set_direct(descriptor, False)  # some file systems agree to it, and refuse the write
+        return os.write(descriptor, data)
 
-    def _set_direct(self, wanted: bool) -> None:
+    def _set_direct(self, descriptor: int, wanted: bool) -> None:
         if wanted == self._direct or not hasattr(os, "O_DIRECT"):
             return
-        flags = fcntl.fcntl(self._descriptor, fcntl.F_GETFL)
+        flags = fcntl.fcntl(descriptor, fcntl.F_GETFL)
         flags = flags | os.O_DIRECT if wanted else flags & ~os.O_DIRECT
         with contextlib.suppress(OSError):  # a file system that cannot: then through the page cache
-            fcntl.fcntl(self._descriptor, fcntl.F_SETFL, flags)
+            fcntl.fcntl(descriptor, fcntl.F_SETFL, flags)
             self._direct = wanted
 
     def _raise_error(self) -> None:

@@ -1,6 +1,5 @@
 """Copies of many tensors at once, as quickly as the memory takes them."""
 
-import contextlib
 import ctypes
 import os
 import sys
@@ -24,17 +23,12 @@ def copy_all(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
     torch gives each of its threads an equal part instead, and on a busy machine the last to be done makes the copy
     several times as long as one thread alone would.
     """
-    pieces: deque[Piece] = deque()
-    threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    try:
-        for target, source in pairs:
-            if source.nbytes >= _LARGE and _same_bytes(target, source):
-                pieces.extend(_pieces(target, source))
-            else:
-                target.copy_(source)
-    finally:
-        torch.set_num_threads(threads)
+    pieces: deque[Piece | None] = deque()
+    for target, source in pairs:
+        if source.nbytes >= _LARGE and _same_bytes(target, source):
+            pieces.extend(_pieces(target, source))
+        else:
+            target.copy_(source)
     _share(pieces, pairs)
 
 
@@ -52,27 +46,40 @@ def _pieces(target: torch.Tensor, source: torch.Tensor) -> list[Piece]:
     return [(to + at, origin + at, min(_PIECE, size - at)) for at in range(0, size, _PIECE)]
 
 
-def _share(pieces: "deque[Piece]", owners: object) -> None:
+def _share(pieces: "deque[Piece | None]", owners: object) -> None:
+    """Copy all pieces, or raise what kept one from being copied."""
+    helpers: list[threading.Thread] = []
+    failures: list[BaseException] = []
+
     def work() -> None:
         _ = owners  # whatever becomes of the caller, they live as long as this runs
-        with contextlib.suppress(IndexError):  # none is left
-            while True:
-                ctypes.memmove(*pieces.popleft())
+        while (piece := pieces.popleft()) is not None:  # each thread finds a None of its own
+            ctypes.memmove(*piece)
 
-    helpers = []
-    for _ in range(min(_THREADS, _cores(), len(pieces)) - 1):
-        helper = threading.Thread(target=work, name="unbroken-copy", daemon=True)
+    def help_out() -> None:
+        try:
+            work()
+        except BaseException as error:  # its piece is lost
+            failures.append(error)
+
+    wanted = min(_THREADS, _cores(), len(pieces))
+    pieces.extend([None] * wanted)
+    for _ in range(wanted - 1):
+        helper = threading.Thread(target=help_out, name="unbroken-copy", daemon=True)
         try:
             helper.start()
         except RuntimeError:  # the interpreter is ending and starts no threads any more, or the system has none
             break
         helpers.append(helper)
     try:
-        work()
-    finally:
-        pieces.clear()
+        if wanted:
+            work()
+    finally:  # also where a signal's handler has raised something
+        pieces.extendleft([None] * len(helpers))
         for helper in helpers:
             helper.join()
+    if failures:
+        raise failures[0]
 
 
 def _cores() -> int:

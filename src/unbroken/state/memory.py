@@ -46,7 +46,8 @@ class SnapshotMemory:
     def reserve(self, size: int) -> threading.Thread:
         """Have ``size`` bytes ready for a lease to come, touched; the thread returned does it, beside training."""
         thread = threading.Thread(target=self._prepare, args=(size,), name="unbroken-memory", daemon=True)
-        thread.start()
+        with contextlib.suppress(RuntimeError):  # a system that has no thread to give: the first snapshot takes longer
+            thread.start()
         return thread
 
     def _prepare(self, size: int) -> None:
