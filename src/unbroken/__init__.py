@@ -13,6 +13,7 @@ from unbroken.errors import FolderLockedError as FolderLockedError
 from unbroken.errors import GuardError as GuardError
 from unbroken.errors import LoaderRefusedError as LoaderRefusedError
 from unbroken.errors import NothingToResumeError as NothingToResumeError
+from unbroken.errors import ResourcesError as ResourcesError
 from unbroken.errors import Stopped as Stopped
 from unbroken.errors import UnbrokenError as UnbrokenError
 from unbroken.errors import UnsavableStateError as UnsavableStateError

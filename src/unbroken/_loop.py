@@ -147,7 +147,7 @@ class Loop:
 
     def _open_pass(self, loader: ResumableLoader) -> tuple[OpenPass, Pass]:
         opened = self._passes.open(loader.facts)
-        order = self._mid_epoch[OWN]["order"] if self._mid_epoch and opened.given else None
+        order = opened.order if opened.given else None
         epoch = self._cursor.epoch + 1
         return opened, loader.iterate(epoch=epoch, loop=opened.index, start=opened.given, order=order)
 
@@ -256,7 +256,7 @@ class Loop:
         self.in_epoch = False
         self._kept = None
         self._mid_epoch = None
-        passes, self._passes = self._passes.record(self._cursor.batch), EpochPasses()
+        passes, self._passes = self._passes.record(self._cursor.batch, self._cursor.order), EpochPasses()
         self._cursor.finish_epoch()
         self._parts.history.finish_epoch()
         self._say_if_best_is_missing()
@@ -302,6 +302,7 @@ class Loop:
                 return
             for batch in batches:
                 opened.given += 1
+                opened.order = batches.order
                 if self._observer is not None:
                     self._observer.given(opened.index, batch)
                 yield batch
@@ -398,7 +399,7 @@ class Loop:
             reason,
             streams={"now": capture_streams(), "epoch_start": self._epoch_start if self.in_epoch else None},
             in_epoch=self.in_epoch,
-            passes=self._passes.record(self._cursor.batch) if passes is None else passes,
+            passes=self._passes.record(self._cursor.batch, self._cursor.order) if passes is None else passes,
             stop_requested=self.stop_reason,
         )
 

@@ -11,7 +11,13 @@ from typing import Any
 from unbroken import __version__, messages
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import free_bytes, human
-from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError, UnsavableStateError
+from unbroken.errors import (
+    CheckpointDamagedError,
+    DiskError,
+    NothingToResumeError,
+    UnsavableStateError,
+    is_refusal,
+)
 from unbroken.loop.cursor import Cursor
 from unbroken.loop.observed import Observer
 from unbroken.state.encoding import decode
@@ -129,7 +135,9 @@ class Saver:
         self._not_copied = None
         try:
             copied: dict[str, Any] = copy_to_host(payload)
-        except (UnsavableStateError, MemoryError, OSError) as error:
+        except (UnsavableStateError, MemoryError, OSError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not is_refusal(error):
+                raise
             self._not_copied = DiskError("state_not_copied", reason=str(error) or type(error).__name__)
         else:
             return copied

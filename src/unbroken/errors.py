@@ -1,5 +1,7 @@
 """Every error the library raises: what the caller can do about it is in the class and its exit code."""
 
+import errno
+
 from unbroken import messages
 
 EXIT_STOPPED = 75  # EX_TEMPFAIL of sysexits.h: stopped with the state saved, run me again
@@ -63,6 +65,12 @@ class CheckpointDamagedError(UnbrokenError):
     exit_code = 5
 
 
+class ResourcesError(UnbrokenError):
+    """This process was refused memory or open files (EX_OSERR); no file is at fault, and none was touched."""
+
+    exit_code = 71
+
+
 class DiskError(UnbrokenError):
     """The state is not safe on disk: no space, no permission, or an I/O error (EX_IOERR)."""
 
@@ -71,3 +79,19 @@ class DiskError(UnbrokenError):
 
 class Stopped(SystemExit):
     """The run stopped on a signal or its time budget, with its state saved; ``code`` is 75, or 74 if unsaved."""
+
+
+_REFUSALS = {errno.ENOMEM, errno.EMFILE, errno.ENFILE}
+_TORCHS_REFUSALS = ("can't allocate memory", "Cannot allocate memory", "out of memory")
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether ``error`` says no more than that the system had no memory, or no open file, to give.
+
+    Torch's allocators raise a RuntimeError, known by its text alone.
+    """
+    if isinstance(error, OSError):
+        return error.errno in _REFUSALS
+    if isinstance(error, RuntimeError):
+        return any(text in str(error) for text in _TORCHS_REFUSALS)
+    return isinstance(error, MemoryError)

@@ -145,7 +145,7 @@ def test_the_table_of_our_own_part_is_complete(payload: dict[str, Any]) -> None:
     assert set(payload[OWN]["extras"]) == set(re.findall(r"^(\w+) +name → ", extras, re.MULTILINE))
     assert set(payload[OWN]["extras"]["modules"]["model"]) == {"eval", "frozen", "buffers"}
     assert set(payload[OWN]["passes"]) == {"lead", "opened"}
-    assert set(payload[OWN]["passes"]["opened"][0]) == {"given", "exhausted", "facts"}
+    assert set(payload[OWN]["passes"]["opened"][0]) == {"given", "order", "exhausted", "facts"}
     streams = payload[OWN]["streams"]
     assert set(streams) == {"now", "epoch_start"}
     assert set(streams["now"]) == {"python", "numpy", "torch"}

@@ -40,6 +40,7 @@ class OwnStreams(Noisy):
         self.numpy = np.random.default_rng(1)
         self.torch: torch.Generator | None = torch.Generator()
         self.transforms = [{"python": random.Random(2)}, np.random.RandomState(3)]
+        self.seldom = [np.random.RandomState(np.random.PCG64(4)), random.SystemRandom()]
 
     def __getitem__(self, index: int) -> torch.Tensor:
         self.note(index)
@@ -51,6 +52,7 @@ class OwnStreams(Noisy):
             float(torch.rand((), generator=self.torch)),
             python["python"].random(),
             legacy.randn(),
+            self.seldom[0].random(),
         ]
         return torch.tensor(draws, dtype=torch.float64)
 

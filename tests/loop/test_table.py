@@ -185,6 +185,6 @@ def test_a_loader_that_cannot_be_exact_is_refused_by_name(row: str) -> None:
 def test_where_loading_is_replayed_another_number_of_workers_is_refused(make: Callable[[int], Any]) -> None:
     passes = EpochPasses()
     passes.take_lead(passes.open(resumable(make(2), SEED).facts))
-    resumed = EpochPasses(passes.record(3), same_epoch=True)
+    resumed = EpochPasses(passes.record(3, 7), same_epoch=True)
     with pytest.raises(LoaderRefusedError, match=r"2 workers before and has 1 now"):
         resumed.open(resumable(make(1), SEED).facts)

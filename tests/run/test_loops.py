@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, IterableDataset, Sampler
+from torch.utils.data import DataLoader, IterableDataset, Sampler, WeightedRandomSampler
 
 import unbroken
 from tests.run.loop import BrokenOffError, Lines, data
@@ -55,6 +55,15 @@ def zipped(run: unbroken.Run, train: Callable[..., None]) -> None:
     a = DataLoader(data(), batch_size=4, shuffle=True)
     b = DataLoader(data(40), batch_size=4, shuffle=True)
     for _ in run.epochs(3):
+        for (x, _), (y, _) in zip(run.batches(a), run.batches(b), strict=False):
+            train(x, y)
+
+
+def zipped_with_weights(run: unbroken.Run, train: Callable[..., None]) -> None:
+    """The order of the second one is compared on a resume too: with its own."""
+    a = DataLoader(data(), batch_size=4, shuffle=True)
+    b = DataLoader(data(40), batch_size=4, sampler=WeightedRandomSampler(range(1, 41), 40))
+    for _ in run.epochs(2):
         for (x, _), (y, _) in zip(run.batches(a), run.batches(b), strict=False):
             train(x, y)
 
@@ -184,6 +193,7 @@ BODIES: dict[str, Body] = {
     "steps_endless_iterable": by_steps(lambda: DataLoader(Endless(), batch_size=4)),
     "steps_endless_sampler": by_steps(lambda: DataLoader(data(), batch_size=4, sampler=EndlessSampler())),
     "zipped": zipped,
+    "zipped_with_weights": zipped_with_weights,
     "second_loader_by_next": second_loader_by_next,
     "second_loader_in_circles": second_loader_in_circles,
     "second_loader_begun_again_where_it_has_no_more": second_loader_begun_again_where_it_has_no_more,

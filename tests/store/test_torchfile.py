@@ -278,3 +278,34 @@ def test_a_payload_can_be_changed_and_saved_over_the_file_it_came_from(tmp_path:
     payload["note"] = "mine"
     torch.save(payload, path)
     assert torch.equal(load(path)["w"], torch.arange(1 << 20))
+
+
+_WITH_LITTLE_MEMORY = """
+import resource, sys
+from pathlib import Path
+import torch
+from unbroken.errors import UnbrokenError
+from unbroken.store import lineage
+from unbroken.store.folder import CheckpointFolder
+
+folder = CheckpointFolder(Path(sys.argv[1]))
+lineage.find_resume_point(folder)
+in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
+resource.setrlimit(resource.RLIMIT_AS, (in_use + int(sys.argv[2]) * 2**20,) * 2)
+try:
+    lineage.find_resume_point(folder)
+except UnbrokenError as error:
+    print(error.exit_code, error)
+"""
+
+
+def test_a_process_without_the_memory_takes_no_file_for_damaged(tmp_path: Path) -> None:
+    for name in ("checkpoint_latest.pth", "checkpoint_previous.pth"):
+        torch.save({**plain_state(3), "model_state_dict": {"w": torch.zeros(20 << 20)}}, tmp_path / name)
+    command = [sys.executable, "-c", _WITH_LITTLE_MEMORY, str(tmp_path), "50"]
+    told = subprocess.run(
+        command, capture_output=True, text=True, timeout=60, env={**os.environ, "UNBROKEN_LANG": "en"}
+    )
+    assert told.stdout.startswith("71 ")
+    assert "not at fault" in told.stdout
+    assert {path.name for path in tmp_path.glob("*.pth*")} == {"checkpoint_latest.pth", "checkpoint_previous.pth"}

@@ -45,6 +45,8 @@ def search_generators(*roots: object) -> Search:
         if isinstance(value, _OPAQUE) or id(value) in seen:
             continue
         seen.add(id(value))
+        if isinstance(value, random.SystemRandom):
+            continue  # has no state: what it gives can be repeated by nobody
         if isinstance(value, Generator):
             found.append(value)
         else:
@@ -113,11 +115,19 @@ def _seed_one(generator: Generator, position: Position, purpose: str) -> None:
         generator.manual_seed(seeds.torch)
     elif isinstance(generator, random.Random):
         generator.seed(seeds.python)
-    elif isinstance(generator, np.random.RandomState):
+    elif isinstance(generator, np.random.RandomState) and isinstance(_bits(generator), np.random.MT19937):
         generator.seed(seeds.numpy)
     else:
-        fresh: Callable[[Any], np.random.BitGenerator] = type(generator.bit_generator)
-        generator.bit_generator.state = fresh(seeds.numpy).state
+        bits = _bits(generator)
+        fresh: Callable[[Any], np.random.BitGenerator] = type(bits)
+        bits.state = fresh(seeds.numpy).state
+
+
+def _bits(generator: np.random.RandomState | np.random.Generator) -> np.random.BitGenerator:
+    bits: np.random.BitGenerator = (
+        generator.bit_generator if isinstance(generator, np.random.Generator) else generator._bit_generator
+    )
+    return bits
 
 
 def _state(generator: Generator) -> Any:
@@ -125,6 +135,8 @@ def _state(generator: Generator) -> Any:
         return generator.getstate()
     if isinstance(generator, np.random.Generator):
         return generator.bit_generator.state
+    if isinstance(generator, np.random.RandomState):
+        return generator.get_state(legacy=False)
     return generator.get_state()
 
 

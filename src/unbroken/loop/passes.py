@@ -16,12 +16,15 @@ from unbroken.errors import LoaderRefusedError
 class OpenPass:
     """One loop: its number among those of the epoch, what its position depends on, and what it has given.
 
+    ``order``: the digest of the indices of all that it has given, where that is known.
+
     ``reopened``: on a resume, asked for where before the interruption it was in hand already.
     """
 
     index: int
     facts: Mapping[str, Any]
     given: int
+    order: int | None = None
     exhausted: bool = False
     reopened: bool = False
 
@@ -53,14 +56,14 @@ class EpochPasses:
         else:
             index = self._next_index
             self._next_index += 1
-        given, exhausted = 0, False
+        given, order, exhausted = 0, None, False
         if index < len(self._saved):
             before = self._saved[index]
             if self._same_epoch or index == self._saved_lead:
                 _compare(before["facts"], facts, same_epoch=self._same_epoch)
             if self._same_epoch:
-                given, exhausted = before["given"], before["exhausted"]
-        opened = OpenPass(index, facts, given, exhausted, reopened)
+                given, order, exhausted = before["given"], before.get("order"), before["exhausted"]
+        opened = OpenPass(index, facts, given, order, exhausted, reopened)
         self._opened.append(opened)
         return opened
 
@@ -80,8 +83,8 @@ class EpochPasses:
         ]
         self._next_index = max(self._next_index, len(self._saved))
 
-    def record(self, batch: int) -> dict[str, Any]:
-        """What a checkpoint must know of the loops, the leading one having given ``batch`` batches that are done."""
+    def record(self, batch: int, order: int) -> dict[str, Any]:
+        """What a checkpoint must know of the loops; the leading one has given ``batch`` batches that are done."""
         by_index = {opened.index: opened for opened in self._opened}
         opened = []
         for index in range(max(self._next_index, len(self._saved) if self._same_epoch else 0)):
@@ -89,8 +92,8 @@ class EpochPasses:
             if one is None:
                 record = dict(self._saved[index])
             else:
-                given = batch if one is self.lead else one.given
-                record = {"facts": dict(one.facts), "given": given, "exhausted": one.exhausted}
+                given, digest = (batch, order) if one is self.lead else (one.given, one.order)
+                record = {"facts": dict(one.facts), "given": given, "order": digest, "exhausted": one.exhausted}
             # One that has given all is left when its iterator is thrown away, or, resumed, is not opened at all.
             opened.append({**record, "exhausted": _at_its_end(record)})
         return {"lead": None if self.lead is None else self.lead.index, "opened": opened}

@@ -148,6 +148,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "the right folder, or start training first.",
         "没有可恢复的检查点：{path} 不存在，文件夹 {folder} 也不存在。请确认所在目录是否正确，或先开始训练。",
     ),
+    "store_refused": (
+        "{path} was not loaded: the system gives this process no more memory or open files ({reason}). The file is not at "
+        "fault; raise the limits (ulimit -v, ulimit -n, the job's memory) and run the same command again.",
+        "未加载 {path}：系统不再给本进程更多内存或打开文件数（{reason}）。文件本身没有问题；请放宽限制（ulimit -v、ulimit -n、"
+        "作业内存）后重新运行同一命令。",
+    ),
     "store_all_damaged": (
         "No checkpoint in {folder} can be loaded ({count} tried): restore one from a backup, or move the damaged files "
         "away to start afresh. The newest: {first}",

@@ -256,9 +256,10 @@ def write_text(path: Path, text: str) -> None:
 def read_text(path: Path) -> str:
     descriptor = os.open(path, torchfile.OPEN_FLAGS)
     with os.fdopen(descriptor, "rb") as file:
-        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
             raise ValueError(path)
-        return file.read(_LARGEST).decode()
+        return file.read(min(status.st_size, _LARGEST)).decode()  # memory is taken for as much as is asked for
 
 
 def _status(path: Path) -> os.stat_result:

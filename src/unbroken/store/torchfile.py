@@ -20,8 +20,10 @@ from unbroken.errors import (
     CheckpointDamagedError,
     DiskError,
     NothingToResumeError,
+    ResourcesError,
     UnsavableStateError,
     UsageError,
+    is_refusal,
 )
 from unbroken.store import inert
 from unbroken.store.archive import Archive, check_sums, read_archive
@@ -89,6 +91,8 @@ def read(path: Path, digest: str = "", *, mapped: bool = True) -> dict[str, Any]
             with torch.sparse.check_sparse_tensor_invariants(True):  # type: ignore[no-untyped-call]
                 payload = _loaded(file, mapped)
         except Exception as error:
+            if is_refusal(error):
+                raise
             reason = str(error).partition("\n")[0][:200]
             raise CheckpointDamagedError("store_torch_refused", path=path, reason=reason) from error
     return _as_payload(payload, path)
@@ -191,6 +195,8 @@ def _open(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     except (FileNotFoundError, NotADirectoryError):
         raise nothing_there(path) from None
     except OSError as error:
+        if is_refusal(error):
+            raise _refused(path, error) from error
         if error.errno in (errno.ENXIO, errno.ELOOP):  # a socket, or a link that leads nowhere
             raise CheckpointDamagedError("store_not_regular", path=path) from error
         raise DiskError("store_unreadable", path=path, reason=error.strerror) from error
@@ -206,8 +212,18 @@ def _open(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     with os.fdopen(descriptor, "rb") as file:
         try:
             yield file, status.st_size
-        except OSError as error:  # EIO: the disk has lost some of it
+        except (MemoryError, OSError, RuntimeError) as error:
+            if is_refusal(error):
+                raise _refused(path, error) from error
+            if not isinstance(error, OSError):
+                raise
+            # EIO: the disk has lost some of it
             raise CheckpointDamagedError("store_read_error", path=path, reason=error.strerror) from error
+
+
+def _refused(path: Path, error: BaseException) -> ResourcesError:
+    reason = str(error).partition("\n")[0][:200] or type(error).__name__
+    return ResourcesError("store_refused", path=path, reason=reason)
 
 
 def _inside(path: Path) -> Path:
