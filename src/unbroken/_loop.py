@@ -253,6 +253,8 @@ class Loop:
         for given_out in list(self._given_out):
             given_out.close()
         self.phase = Phase.LIBRARY
+        if self._proof is not None:
+            self._proof.epoch_done()
         self.in_epoch = False
         self._kept = None
         self._mid_epoch = None

@@ -28,6 +28,9 @@ class ReplayProof:
         self._replay = Replay(after=parts.cursor.step) if resumed_from and self._journal is not None else None
         self._record: dict[str, Any] | None = None
         self._sample: list[Weights] = []
+        self._weights = b""
+        self._given: list[bytes] = []
+        self._witnessed = parts.cursor.step
         self._names: list[str] | None = None
         if resumed_from is not None and resumed_from["in_epoch"]:
             saved = resumed_from.get("witnessed")
@@ -39,17 +42,27 @@ class ReplayProof:
         # Those chosen at the epoch's beginning, also when it is resumed inside: by then others may be frozen.
         names, self._names = self._names, None
         self._saver.facts["witnessed"] = chosen(parameters) if names is None else names
-        self._sample = sample_of(parameters, self._saver.facts["witnessed"])
+        self._sample = sample_of(self._parts.tracked.places(), self._saver.facts["witnessed"])
+        self._weights = bits_of(self._sample)
+        self._witnessed = self._parts.cursor.step
+
+    def epoch_done(self) -> None:
+        """Witness the last step too if its loop was left by a break."""
+        if self._witnessed < self._parts.cursor.step:
+            self.step_done()
 
     def step_done(self) -> None:
         """Witness the step just done; a few microseconds."""
         if self._journal is None:
             return
-        step = self._parts.cursor.step
-        results = self._parts.history.take_given() + bits_of(self._sample)
-        now = witness(self._parts.cursor.order, results)
+        step = self._witnessed = self._parts.cursor.step
+        given, weights = self._parts.history.take_given(), bits_of(self._sample)
+        now = witness(self._parts.cursor.order, given + weights)
         if self._replay is not None:
-            self._replay.of_results |= bool(results)
+            # What never changes would be the same after a step that went another way.
+            self._given = [*self._given, given][-2:] if given else self._given
+            self._replay.of_results |= weights != self._weights or len(set(self._given)) == 2
+            self._weights = weights
             before = self._journal.read(step)
             if before is not None and self._replay.compare(step, before, now):
                 self._say_difference(self._replay)
@@ -65,7 +78,7 @@ class ReplayProof:
         replay, self._replay = self._replay, None
         if replay is None or replay.steps == 0:
             return
-        if replay.difference is None and replay.of_results:
+        if replay.difference is None and (replay.of_results or len(self._given) == 1):
             _log.info(f"已重放 {replay.steps} 步，与中断前逐位一致")
             _log.info(messages.text("replay_exact", steps=replay.steps, after=replay.after))
         elif replay.difference is None:

@@ -336,6 +336,7 @@ def test_of_many_steps_since_a_save_the_first_are_compared(
         run = unbroken.Run(tmp_path, every=None)
         run.track(model=nn.Linear(3, 1))
         for _ in run.batches(DataLoader(data(), batch_size=1), steps=17):
+            run.average(seen=run.step)
             if run.step == stop_at:
                 raise BrokenOffError
 

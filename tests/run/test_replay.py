@@ -221,3 +221,87 @@ def test_weights_that_a_step_freezes_are_no_difference(tmp_path: Path, log: Line
     train(None)
     assert "bit for bit as before" in log.text
     assert "REPLAY DIFFERS" not in log.text
+
+
+class Spare(nn.Module):
+    """Its smallest weights are in no use."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = nn.Parameter(torch.ones(1))
+        self.inner = nn.Linear(3, 2)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.inner(x)
+
+
+def _train_apart(
+    folder: Path,
+    stop_at: int | None = None,
+    *,
+    off_at: int | None = None,
+    break_at: int | None = None,
+    new_layer_at: int | None = None,
+    every_steps: int = 3,
+    learns: bool = True,
+) -> None:
+    """No average; in step ``off_at`` the loss is another one, and nothing else shows it."""
+    torch.manual_seed(5)
+    module = nn.Sequential(Spare(), nn.Linear(2, 1))
+    optimizer = torch.optim.Adam(module.parameters(), lr=0.05 if learns else 0.0)
+    run = unbroken.Run(folder, every_steps=every_steps, every=None)
+    run.track(model=module, optimizer=optimizer)
+    with run:
+        for _ in run.epochs(3):
+            for x, y in run.batches(DataLoader(data(SAMPLES), batch_size=BATCH_SIZE, shuffle=True)):
+                if run.step == new_layer_at:
+                    module[1] = nn.Linear(2, 1)
+                    optimizer.param_groups[0]["params"] = list(module.parameters())
+                    optimizer.state.clear()
+                loss = nn.functional.mse_loss(module(x), y) * (2 if run.step == off_at else 1)
+                optimizer.zero_grad()
+                loss.backward()
+                optimizer.step()
+                if not learns:
+                    run.average(rate=0.0)
+                assert run._loop.saver is not None
+                run._loop.saver.wait()
+                if run.step == stop_at:
+                    raise BrokenOffError
+                if run.step == break_at:
+                    break
+
+
+def _broken_off_apart(folder: Path, stop_at: int, **options: Any) -> None:
+    with pytest.raises(BrokenOffError):
+        _train_apart(folder, stop_at, **options)
+
+
+def test_weights_that_are_in_no_use_hide_no_difference(tmp_path: Path) -> None:
+    _broken_off_apart(tmp_path, 15)
+    _train_apart(tmp_path, off_at=14)
+    [replay] = replays(tmp_path)
+    assert (replay.after, replay.step, replay.streams) == (13, 14, ("average",))
+
+
+def test_what_never_changes_is_no_proof(tmp_path: Path, log: Lines) -> None:
+    _broken_off_apart(tmp_path, 15, learns=False, every_steps=100)
+    _train_apart(tmp_path, learns=False)
+    assert "bit for bit as before the interruption" not in log.text
+    assert "What was computed was not compared" in log.text
+
+
+def test_an_epoch_left_by_a_break_ends_no_replay(tmp_path: Path) -> None:
+    """Of an epoch whose own state is lost: its end is trained again too."""
+    _broken_off_apart(tmp_path, 11, break_at=8)
+    (tmp_path / "checkpoint_latest.pth").write_bytes(b"torn")
+    _train_apart(tmp_path, break_at=8, off_at=10)
+    [replay] = replays(tmp_path)
+    assert (replay.after, replay.step) == (5, 10)
+
+
+def test_a_layer_that_takes_another_s_place_is_no_difference(tmp_path: Path, log: Lines) -> None:
+    _broken_off_apart(tmp_path, 15, new_layer_at=12)
+    _train_apart(tmp_path)
+    assert replays(tmp_path) == [Replayed(after=13, steps=1)]
+    assert "REPLAY DIFFERS" not in log.text

@@ -9,7 +9,7 @@ import ctypes
 import mmap
 import os
 import struct
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -25,9 +25,11 @@ _HEADER = struct.Struct("<16sI44x")
 _FIELDS = struct.Struct("<QQQQQQQ")  # step, key of the run, five witnesses
 _CHECKSUM = struct.Struct("<Q")
 _RECORD = struct.Struct(f"<{_FIELDS.size}sQ")
-_VERSION = 3
+_VERSION = 4
 _MOST_SAMPLED = 8
-_MOST_SAMPLED_BYTES = 64 << 10
+_PIECE = 512  # bytes
+
+Place = Callable[[], torch.Tensor | None]
 
 _digest = xxhash.xxh3_64_intdigest
 
@@ -57,40 +59,49 @@ def witness(order: int, averaged: bytes) -> Witness:
 
 
 class Weights:
-    """One parameter whose bytes are looked at in every step: through one view, as long as it lies where it lay."""
+    """A piece of one parameter, looked at in every step: through one view, as long as it lies where it lay.
 
-    def __init__(self, parameter: torch.Tensor) -> None:
-        self._parameter = parameter
-        self._address = parameter.data_ptr()
-        self._view = memoryview((ctypes.c_char * parameter.nbytes).from_address(self._address))
+    ``place`` finds it: another one may have come there.
+    """
+
+    def __init__(self, place: Place) -> None:
+        self._place = place
+        self._parameter: torch.Tensor | None = None
+        self._address = 0
+        self._view: memoryview | bytes = b""
 
     def bits(self) -> memoryview | bytes:
-        now = self._parameter
-        if now.data_ptr() == self._address:
-            return self._view
-        return ctypes.string_at(now.data_ptr(), now.nbytes) if now.is_cpu and now.is_contiguous() else b""
+        now = self._place()
+        if now is None:
+            return b""
+        if now is not self._parameter or now.data_ptr() != self._address:
+            self._look_at(now)
+        return self._view
+
+    def _look_at(self, parameter: torch.Tensor) -> None:
+        self._parameter, self._address = parameter, parameter.data_ptr()
+        self._view = b""
+        if _can_be_looked_at(parameter):
+            size = min(parameter.nbytes, _PIECE)
+            start = (parameter.nbytes - size) // 2
+            self._view = memoryview((ctypes.c_char * size).from_address(self._address + start))
 
 
 def chosen(parameters: Mapping[str, torch.Tensor]) -> list[str]:
-    """The names of the smallest trained weights of each module, if they lie in the CPU's memory: a step that went
-    another way shows in them."""
-    smallest: dict[str, str] = {}
-    for name, weights in parameters.items():
-        if weights.requires_grad and _can_be_looked_at(weights):
-            module = name.partition(".")[0]
-            best = parameters[smallest.get(module, name)]
-            if 0 < weights.nbytes <= min(_MOST_SAMPLED_BYTES, best.nbytes):
-                smallest[module] = name
-    return list(smallest.values())[:_MOST_SAMPLED]
+    """The names of some trained weights that lie in the CPU's memory, spread from the first to the last: a step that
+    went another way shows in them, and one of them that is never used hides nothing."""
+    names = [name for name, weights in parameters.items() if weights.requires_grad and _can_be_looked_at(weights)]
+    most = min(_MOST_SAMPLED, len(names))
+    return [names[number * (len(names) - 1) // max(1, most - 1)] for number in range(most)]
 
 
-def sample_of(parameters: Mapping[str, torch.Tensor], names: Collection[str]) -> list[Weights]:
-    """Those of ``parameters`` that have one of ``names``."""
-    return [Weights(parameters[n]) for n in names if n in parameters and _can_be_looked_at(parameters[n])]
+def sample_of(places: Mapping[str, Place], names: Collection[str]) -> list[Weights]:
+    """A piece of each of the parameters of these names."""
+    return [Weights(places[name]) for name in names if name in places]
 
 
 def _can_be_looked_at(weights: torch.Tensor) -> bool:
-    return weights.is_cpu and weights.layout == torch.strided and weights.is_contiguous()
+    return weights.is_cpu and weights.layout == torch.strided and weights.is_contiguous() and weights.nbytes > 0
 
 
 def bits_of(sample: list[Weights]) -> bytes:
@@ -154,7 +165,7 @@ class Replay:
     """The steps trained again since a resume, compared with how they went before the interruption.
 
     ``difference`` is the first step that went another way, and the witnesses that differ there. ``of_results``: not
-    only the streams were compared, but something that was computed with them.
+    only the streams were compared, but something that was computed with them, and changed as it was.
     """
 
     after: int

@@ -82,6 +82,13 @@ class ModuleState:
         for key, parameter in self._module.named_parameters(remove_duplicate=False):
             yield f"{self.name}.{bare(key)}", parameter
 
+    def places(self) -> Iterator[tuple[str, Callable[[], nn.Parameter | None]]]:
+        """How to find each parameter, under each of its full names, also when another one has come into its place."""
+        bare = self._bare_names()
+        for path, module in self._module.named_modules(remove_duplicate=False):
+            for key in module._parameters:
+                yield f"{self.name}.{bare(f'{path}.{key}' if path else key)}", _way(self._module, path, key)
+
     def fit(self, saved: Mapping[str, object]) -> dict[str, object]:
         """``saved`` under this module's bare names, decoded. A plain script may have saved a wrapped module."""
         live = self.state().keys()
@@ -216,6 +223,18 @@ def _wrapped_child(module: nn.Module) -> str | None:
     if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return "module"
     return None
+
+
+def _way(root: nn.Module, path: str, key: str) -> Callable[[], nn.Parameter | None]:
+    children = path.split(".") if path else []
+
+    def find() -> nn.Parameter | None:
+        module: nn.Module | None = root
+        for child in children:
+            module = module._modules.get(child) if module is not None else None
+        return module._parameters.get(key) if module is not None else None
+
+    return find
 
 
 def _is_compiled(module: nn.Module) -> bool:

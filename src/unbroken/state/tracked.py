@@ -1,7 +1,8 @@
 """What is tracked: everything whose state a checkpoint holds, and how all of it comes back."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -146,6 +147,15 @@ class Tracked:
         for adapter in self._optimizers.values():
             named.update(adapter.strangers(known))
         return named
+
+    def places(self) -> dict[str, Callable[[], torch.Tensor | None]]:
+        """How to find each of these by its full name, also when another one has come into its place."""
+        places: dict[str, Callable[[], torch.Tensor | None]] = {}
+        for name, tensor in self.parameters().items():
+            places[name] = partial(_itself, tensor)
+        for adapter in self._modules.values():
+            places.update(adapter.places())
+        return places
 
     def compare_architecture(self, saved: Mapping[str, Any]) -> None:
         """Raise ``ArchitectureChangedError`` naming every tensor that is missing, new, or of another shape or dtype."""
@@ -292,3 +302,7 @@ def _bytes_in(value: object) -> int:
     if isinstance(value, Mapping):
         return sum(map(_bytes_in, value.values()))
     return sum(map(_bytes_in, value)) if isinstance(value, (list, tuple)) else 0
+
+
+def _itself(tensor: torch.Tensor) -> torch.Tensor:
+    return tensor
