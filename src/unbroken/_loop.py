@@ -170,7 +170,8 @@ class Loop:
             self._stopped = True
             latest = self.saver.folder.latest
             name = type(error).__name__
-            _log.error(messages.text("left_by_error", error=name, epoch=self._cursor.epoch + 1, latest=latest))
+            how = self._with_way_on("left_by_error")
+            _log.error(messages.text(how, error=name, epoch=self._cursor.epoch + 1, latest=latest))
 
     def close(self) -> None:
         """End the run for this process; says so if it was left in the middle of an epoch."""
@@ -192,7 +193,8 @@ class Loop:
             proof.close()
         if self.in_epoch and not self._stopped:
             latest = saver.folder.latest
-            _log.warning(messages.text("left_early", epoch=self._cursor.epoch + 1, latest=latest))
+            how = self._with_way_on("left_early")
+            _log.warning(messages.text(how, epoch=self._cursor.epoch + 1, latest=latest))
 
     def _require_open(self) -> None:
         if self._closed:
@@ -455,8 +457,11 @@ class Loop:
         if saver.failure is not None:
             _log.error(messages.text("stopped_unsaved", cause=cause, error=saver.failure))
             return
-        how = "stopped_saved_resume" if self._origin.starts_over else "stopped_saved"
-        _log.info(messages.text(how, cause=cause, latest=saver.folder.latest))
+        _log.info(messages.text(self._with_way_on("stopped_saved"), cause=cause, latest=saver.folder.latest))
+
+    def _with_way_on(self, sentence: str) -> str:
+        """The key of ``sentence`` as it is for a command that would start over, or for one that goes on."""
+        return f"{sentence}_resume" if self._origin.starts_over else sentence
 
     def _budget_is_spent(self) -> bool:
         return self._budget is not None and time.monotonic() - self._started >= self._budget

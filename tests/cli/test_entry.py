@@ -1,5 +1,6 @@
 """The command as a whole: exit codes, one line for an error, both languages, and how little it starts."""
 
+import json
 import os
 import pty
 import re
@@ -77,6 +78,14 @@ def test_a_wrong_word_is_a_usage_error(unbroken: Command, words: list[str]) -> N
     assert said.code == 2
     assert said.out == ""
     assert "usage: unbroken" in said.err
+
+
+@pytest.mark.parametrize("words", [["list", "--bogus", "--json"], ["show", "--json"], ["bogus", "--json"]])
+def test_a_wrong_word_is_a_document_too_where_one_was_asked_for(unbroken: Command, words: list[str]) -> None:
+    said = unbroken(*words)
+    document = json.loads(said.out)
+    assert (said.code, document["kind"], document["exit_code"]) == (2, "UsageError", 2)
+    assert document["error"] in said.err
 
 
 @pytest.mark.parametrize(

@@ -209,3 +209,11 @@ class TestNothingFound:
         said = unbroken("list", "--lang", "zh")
         assert said.err.startswith("没有找到检查点。查找了 ")
         assert "该文件夹不存在" in said.err
+
+
+def test_a_file_is_shown_and_not_listed(tmp_path: Path, unbroken: Command) -> None:
+    folder = CheckpointFolder(tmp_path)
+    folder.prepare()
+    said = unbroken("list", str(put_with_manifest(folder, folder.latest, state(1))))
+    assert said.code == 2
+    assert "unbroken show" in said.err and "move it away" not in said.err

@@ -195,3 +195,8 @@ def test_what_to_keep_must_be_said(run: CheckpointFolder, unbroken: Command, wor
     said = unbroken("prune", *words)
     assert said.code == 2 and len(said.err.splitlines()) <= 4
     assert numbered(run) == [5, 10, 15]
+
+
+def test_a_bound_of_space_that_what_stays_exceeds_is_said(run: CheckpointFolder, unbroken: Command) -> None:
+    assert "stay, more than 1 B" in unbroken("prune", "--keep-space", "1B", "--yes").out
+    assert "more than" not in unbroken("prune", "--keep-space", "1GB", "--yes").out

@@ -46,6 +46,20 @@ def test_runs_that_end_in_any_order_leave_the_handlers_as_they_were() -> None:
     assert signal.getsignal(signal.SIGTERM) == before
 
 
+def test_a_signal_that_was_ignored_stays_ignored() -> None:
+    """As Ctrl-C is in a job that a script runs in the background."""
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    signals = StopSignals(lambda: None)
+    try:
+        assert signals.install()
+        os.kill(os.getpid(), signal.SIGINT)
+        assert signals.received is None
+        signals.remove()
+        assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_signals_are_heeded_in_the_process_that_trains(installed: StopSignals) -> None:
     """A run may be made in one process and trained in a fork of it."""
     made_here = StopSignals(lambda: None)

@@ -699,3 +699,13 @@ def test_a_stop_signal_says_nothing_while_the_users_code_may_hold_a_lock_of_the_
         logging.getLogger("unbroken").removeHandler(handler)
     assert any("SIGTERM" in message for message, _ in said)
     assert all(after for _, after in said), said
+
+
+@pytest.mark.parametrize(("resume", "said"), [("auto", "the same command goes on"), ("never", "starts over")])
+def test_what_an_error_s_way_on_says_is_true_of_the_command(tmp_path: Path, log: Lines, resume: str, said: str) -> None:
+    run = unbroken.Run(tmp_path, resume=resume)
+    run.track(model=nn.Linear(1, 1))
+    with pytest.raises(KeyboardInterrupt), run:
+        for _ in run.epochs(2):
+            raise KeyboardInterrupt
+    assert said in log.text

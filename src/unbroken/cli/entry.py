@@ -8,8 +8,8 @@ from collections.abc import Sequence
 
 from unbroken.cli.commands import parser_for
 from unbroken.cli.output import fail
-from unbroken.cli.parsing import Parser
-from unbroken.errors import UnbrokenError
+from unbroken.cli.parsing import Parser, WrongWordsError
+from unbroken.errors import UnbrokenError, UsageError
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _NOBODY_READS = 141  # 128 + SIGPIPE
@@ -22,8 +22,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     document, an error's too.
     """
     _print_what_cannot_be_encoded()
+    words = sys.argv[1:] if argv is None else argv
     try:
-        arguments = _parse(sys.argv[1:] if argv is None else argv)
+        arguments = _parse(words)
+    except WrongWordsError as error:
+        print(error.usage, end="", file=sys.stderr)
+        return fail(UsageError(error.key, **error.values), as_json="--json" in words)
     except SystemExit as end:  # argparse has said what is wrong, or has shown the help
         return end.code if isinstance(end.code, int) else 2
     try:

@@ -4,6 +4,7 @@ import argparse
 import re
 from typing import NoReturn
 
+from unbroken.errors import UsageError
 from unbroken.messages import text
 
 # What argparse says, and the sentence of ours for it; its other complaints (a defect of ours) stay as they are.
@@ -24,12 +25,20 @@ _HEADINGS = {
 }
 
 
+class WrongWordsError(UsageError):
+    """A command line that is not understood. ``usage`` is what would be."""
+
+    def __init__(self, usage: str, **values: object) -> None:
+        super().__init__("cli_wrong_words", **values)
+        self.usage = usage
+
+
 class Parser(argparse.ArgumentParser):
     """A parser of ours; children made by ``add_subparsers`` are too."""
 
     def error(self, message: str) -> NoReturn:
-        said = text("cli_wrong_words", program=self.prog, complaint=_complaint(message))
-        self.exit(2, f"{self.format_usage()}{said}\n")
+        """Raises WrongWordsError."""
+        raise WrongWordsError(self.format_usage(), program=self.prog, complaint=_complaint(message))
 
     def format_usage(self) -> str:
         return _with_headings(super().format_usage())

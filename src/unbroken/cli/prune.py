@@ -46,6 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
     plan = make_plan(folder, _policy(arguments.keep, arguments.keep_space))
     if not arguments.json:
         _print_plan(plan)
+        stays = sum(info.size for info in plan.kept)
+        if arguments.keep_space is not None and stays > (limit := parse_size(arguments.keep_space)):
+            say(text("cli_space_not_reached", size=human(stays), limit=human(limit)))
     deleted: list[str] = []
     if plan.doomed and not arguments.dry_run:
         if not arguments.yes:

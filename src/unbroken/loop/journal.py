@@ -6,6 +6,7 @@ record has a checksum; one that does not fit is as good as absent.
 """
 
 import ctypes
+import errno
 import mmap
 import os
 import struct
@@ -104,6 +105,17 @@ def _can_be_looked_at(weights: torch.Tensor) -> bool:
     return weights.is_cpu and weights.layout == torch.strided and weights.is_contiguous() and weights.nbytes > 0
 
 
+def _fill(descriptor: int, size: int) -> None:
+    """Zeros, none of them a hole: one met in a full disk later would be a SIGBUS. Where they do not fit, nothing."""
+    os.ftruncate(descriptor, 0)
+    try:
+        if os.pwrite(descriptor, bytes(size), 0) < size:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+    except OSError:
+        os.ftruncate(descriptor, 0)  # what little room there is is for the state
+        raise
+
+
 def bits_of(sample: list[Weights]) -> bytes:
     """The bytes of the weights of a sample, as they are now."""
     return b"".join([weights.bits() for weights in sample])
@@ -123,8 +135,7 @@ class Journal:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
             if os.fstat(descriptor).st_size != size:
-                os.ftruncate(descriptor, 0)
-                os.pwrite(descriptor, bytes(size), 0)  # a hole met in a full disk later would be a SIGBUS
+                _fill(descriptor, size)
             self._map = mmap.mmap(descriptor, size)
         finally:
             os.close(descriptor)

@@ -34,7 +34,8 @@ class StopSignals:
             return False
         self._owner = os.getpid()
         for number in STOP_SIGNALS:
-            self._previous[number] = signal.signal(number, self._handle)
+            if signal.getsignal(number) is not signal.SIG_IGN:  # a script's background jobs are begun without Ctrl-C
+                self._previous[number] = signal.signal(number, self._handle)
         _in_force.add(self)
         return True
 

@@ -135,6 +135,17 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "on from there.",
         "第 {epoch} 轮发生 {error}：训练中断；{latest} 中有最后保存的状态，再次运行同一命令即可从该处继续。",
     ),
+    "left_early_resume": (
+        "The loop was left in epoch {epoch} before its end; {latest} has the last saved state. Resume from it to go on: "
+        "this command as it is starts over. To end a run on purpose, call run.stop(reason).",
+        "循环在第 {epoch} 轮提前退出；{latest} 中有最后保存的状态。请从它恢复以继续训练：原样再次运行本命令会从头开始。若要"
+        "主动结束训练，请调用 run.stop(原因)。",
+    ),
+    "left_by_error_resume": (
+        "{error} in epoch {epoch}: the run is interrupted; {latest} has the last saved state. Resume from it to go on: "
+        "this command as it is starts over.",
+        "第 {epoch} 轮发生 {error}：训练中断；{latest} 中有最后保存的状态。请从它恢复以继续训练：原样再次运行本命令会从头开始。",
+    ),
     "signals_unavailable": (
         "Not in the main thread: stop signals cannot be caught, so a SIGTERM ends this process without a last save.",
         "不在主线程中：无法捕获停止信号，SIGTERM 会直接结束进程而不做最后一次保存。",

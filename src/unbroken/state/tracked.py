@@ -21,7 +21,7 @@ from unbroken.store.payload import RESERVED
 
 _log = logging.getLogger("unbroken")
 
-_OVERHEAD = 1 << 20  # names, histories, records' padding
+_OVERHEAD = 128 << 10  # names, histories, random streams, records' padding
 
 
 class Tracked:
