@@ -4,16 +4,19 @@ import os
 import signal
 import stat
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any, Self
 
 from unbroken.audit.moments import Interruption
 from unbroken.audit.trace import Moment, Tail, Trace
 from unbroken.errors import UsageError
 from unbroken.loop import trace
 
+_ENDING = [getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)]
 _LOOK_EVERY = 0.005
 _QUIET = 0.02
 _LONGEST_SETTLING = 1.0
@@ -66,7 +69,7 @@ def run(start: Start, interruption: Interruption | None, look: Callable[[Moment 
     environment = {**start.environment, trace.FILE: str(start.trace), trace.ROOT: str(start.folder)}
     if interruption is not None and interruption.hold and interruption.place is not None:
         environment[trace.HOLD] = str(interruption.place)
-    with start.log.open("wb") as log:
+    with start.log.open("wb") as log, _HeldBack() as signals:
         try:
             process = subprocess.Popen(
                 start.command,
@@ -79,20 +82,49 @@ def run(start: Start, interruption: Interruption | None, look: Callable[[Moment 
             )
         except OSError as error:
             raise UsageError("audit_no_command", command=start.command[0], reason=error.strerror) from error
-    watch = _Watch(process.pid, start, interruption)
-    try:
-        while not _has_ended(process.pid):
-            look(watch.see())
-            time.sleep(_LOOK_EVERY)
-    finally:
-        # Before it is reaped: until then no stranger can have got its number.
-        _signal(process.pid, signal.SIGKILL)
-        code = process.wait()
-        watch.see()
-        watch.close()
+        watch = _Watch(process.pid, start, interruption)
+        try:
+            signals.let_go()
+            while not _has_ended(process.pid):
+                look(watch.see())
+                time.sleep(_LOOK_EVERY)
+        finally:
+            # Before it is reaped: until then no stranger can have got its number.
+            _signal(process.pid, signal.SIGKILL)
+            code = process.wait()
+            watch.see()
+            watch.close()
     attempt = watch.attempt
     attempt.code, attempt.seconds, attempt.said = code, watch.now(), _said(start.log)
     return attempt
+
+
+class _HeldBack:
+    """Puts off the signals that end this process: one that comes while a script is started would leave it running.
+
+    Not by a mask, which the script would be born with.
+    """
+
+    def __init__(self) -> None:
+        self._before: dict[int, Any] = {}
+        self._came: list[int] = []
+
+    def __enter__(self) -> Self:
+        if threading.current_thread() is threading.main_thread():
+            for number in _ENDING:
+                self._before[number] = signal.signal(number, lambda came, _frame: self._came.append(came))
+        return self
+
+    def let_go(self) -> None:
+        """From here on they do what they did; those that came do it now."""
+        while self._before:
+            number, handler = self._before.popitem()
+            signal.signal(number, signal.SIG_DFL if handler is None else handler)
+        while self._came:
+            signal.raise_signal(self._came.pop())
+
+    def __exit__(self, *_: object) -> None:
+        self.let_go()
 
 
 class _Watch:

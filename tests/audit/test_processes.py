@@ -1,0 +1,49 @@
+"""No script outlives the audit that has started it."""
+
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from unbroken.audit.processes import Start, run
+
+# Ends its parent at the first sight of another child of it: while that is being started.
+_ENDS_AT_FIRST_SIGHT = """
+import os, signal, sys
+from pathlib import Path
+children = Path(f"/proc/{os.getppid()}/task/{os.getppid()}/children")
+print("looking", flush=True)
+while children.read_text().split() in ([], [str(os.getpid())]):
+    pass
+os.kill(os.getppid(), signal.SIGTERM)
+"""
+
+
+def test_a_signal_while_the_script_is_started_ends_the_script_too(tmp_path: Path) -> None:
+    start = Start(
+        command=[sys.executable, "-c", "while True: pass"],
+        folder=tmp_path,
+        environment=dict(os.environ),
+        trace=tmp_path / "trace",
+        log=tmp_path / "log",
+        checkpoints=None,
+        limit=60,
+    )
+
+    def end(number: int, _frame: object) -> None:
+        raise SystemExit(number)
+
+    before = signal.signal(signal.SIGTERM, end)
+    try:
+        for _ in range(10):
+            killer = subprocess.Popen([sys.executable, "-c", _ENDS_AT_FIRST_SIGHT], stdout=subprocess.PIPE, text=True)
+            assert killer.stdout is not None and killer.stdout.readline() == "looking\n"
+            with pytest.raises(SystemExit):
+                run(start, None, lambda _: None)
+            killer.communicate(timeout=20)
+            assert Path(f"/proc/self/task/{os.getpid()}/children").read_text() == ""
+    finally:
+        signal.signal(signal.SIGTERM, before)
