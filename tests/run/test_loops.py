@@ -51,21 +51,17 @@ def by_steps(make: Callable[[], DataLoader[Any]]) -> Body:
     return body
 
 
-def zipped(run: unbroken.Run, train: Callable[..., None]) -> None:
-    a = DataLoader(data(), batch_size=4, shuffle=True)
-    b = DataLoader(data(40), batch_size=4, shuffle=True)
-    for _ in run.epochs(3):
-        for (x, _), (y, _) in zip(run.batches(a), run.batches(b), strict=False):
-            train(x, y)
+def zipped(**order: Any) -> Body:
+    """With a second loader of this order, which on a resume is compared with its own."""
 
+    def body(run: unbroken.Run, train: Callable[..., None]) -> None:
+        a = DataLoader(data(), batch_size=4, shuffle=True)
+        b = DataLoader(data(40), batch_size=4, **order)
+        for _ in run.epochs(3):
+            for (x, _), (y, _) in zip(run.batches(a), run.batches(b), strict=False):
+                train(x, y)
 
-def zipped_with_weights(run: unbroken.Run, train: Callable[..., None]) -> None:
-    """The order of the second one is compared on a resume too: with its own."""
-    a = DataLoader(data(), batch_size=4, shuffle=True)
-    b = DataLoader(data(40), batch_size=4, sampler=WeightedRandomSampler(range(1, 41), 40))
-    for _ in run.epochs(2):
-        for (x, _), (y, _) in zip(run.batches(a), run.batches(b), strict=False):
-            train(x, y)
+    return body
 
 
 def second_loader_by_next(run: unbroken.Run, train: Callable[..., None]) -> None:
@@ -192,8 +188,8 @@ BODIES: dict[str, Body] = {
     "steps_workers": by_steps(lambda: DataLoader(data(), batch_size=4, shuffle=True, num_workers=1)),
     "steps_endless_iterable": by_steps(lambda: DataLoader(Endless(), batch_size=4)),
     "steps_endless_sampler": by_steps(lambda: DataLoader(data(), batch_size=4, sampler=EndlessSampler())),
-    "zipped": zipped,
-    "zipped_with_weights": zipped_with_weights,
+    "zipped": zipped(shuffle=True),
+    "zipped_with_weights": zipped(sampler=WeightedRandomSampler(range(1, 41), 40)),
     "second_loader_by_next": second_loader_by_next,
     "second_loader_in_circles": second_loader_in_circles,
     "second_loader_begun_again_where_it_has_no_more": second_loader_begun_again_where_it_has_no_more,

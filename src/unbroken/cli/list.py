@@ -14,7 +14,6 @@ from unbroken.cli.checkpoints import (
 )
 from unbroken.cli.nothing import command, nothing_found
 from unbroken.cli.output import Column, Row, print_json, print_table, say
-from unbroken.errors import UsageError
 from unbroken.messages import text
 from unbroken.store.folder import CheckpointFolder
 
@@ -24,10 +23,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(arguments: argparse.Namespace) -> int:
-    """Raises NothingToResumeError if there is none, UsageError for a file."""
+    """Raises NothingToResumeError if there is none."""
     folder = CheckpointFolder(arguments.folder)
-    if folder.path.is_file():
-        raise UsageError("cli_list_file", path=folder.path, command=command("show", folder.path))
     entries = look_into(folder)
     if not entries:
         raise nothing_found(folder)

@@ -317,10 +317,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "cli_ask_delete": ("Delete these {count} file(s), {size}? [y/N]", "删除这 {count} 个文件（{size}）？[y/N]"),
     "cli_nothing_deleted": ("Nothing was deleted.", "没有删除任何文件。"),
-    "cli_list_file": (
-        "{path} is a file, and list takes a folder of checkpoints. To look into it, run: {command}",
-        "{path} 是文件，而 list 需要检查点文件夹。要查看其内容，请运行：{command}",
-    ),
     "cli_space_not_reached": (
         "{size} of checkpoints stay, more than {limit}: never deleted are the newest, the one before it, the best, those marked "
         "by 'unbroken keep', and those a branch began from.",

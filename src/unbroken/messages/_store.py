@@ -148,6 +148,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "the right folder, or start training first.",
         "没有可恢复的检查点：{path} 不存在，文件夹 {folder} 也不存在。请确认所在目录是否正确，或先开始训练。",
     ),
+    "store_not_a_folder": (
+        "{path} is a file, not a folder of checkpoints. Give the folder; to look into a checkpoint: unbroken show FILE",
+        "{path} 是文件，不是检查点文件夹。请给出文件夹；要查看单个检查点：unbroken show FILE",
+    ),
     "store_refused": (
         "{path} was not loaded: the system gives this process no more memory or open files ({reason}). The file is not at "
         "fault; raise the limits (ulimit -v, ulimit -n, the job's memory) and run the same command again.",

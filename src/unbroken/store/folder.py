@@ -204,7 +204,7 @@ def _regular_files(folder: Path) -> list[Path]:
     except FileNotFoundError:
         return []
     except NotADirectoryError as error:
-        raise UsageError("disk_not_a_folder", path=folder) from error
+        raise UsageError("store_not_a_folder", path=folder) from error
     except OSError as error:
         raise DiskError("store_folder_unreadable", path=folder, reason=error.strerror) from error
     return [folder / name for name in sorted(names)]

@@ -212,11 +212,13 @@ def _open(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     with os.fdopen(descriptor, "rb") as file:
         try:
             yield file, status.st_size
-        except (MemoryError, OSError, RuntimeError) as error:
+        except (MemoryError, RuntimeError) as error:
             if is_refusal(error):
                 raise _refused(path, error) from error
-            if not isinstance(error, OSError):
-                raise
+            raise
+        except OSError as error:
+            if is_refusal(error):
+                raise _refused(path, error) from error
             # EIO: the disk has lost some of it
             raise CheckpointDamagedError("store_read_error", path=path, reason=error.strerror) from error
 
