@@ -39,6 +39,10 @@ class Phase(Enum):
     OUTSIDE = auto()  # the user's code between epochs and batches, or after them: stop now
 
 
+# Up to Python 3.11 a member is looked up by a function; five times a batch that shows.
+LIBRARY, STEP, WAITING, OUTSIDE = Phase
+
+
 class _WaitBrokenOffError(BaseException):
     """Raised by the signal handler to leave the wait for a worker."""
 
@@ -54,7 +58,7 @@ class Loop:
         origin: Origin,
         seed: int,
     ) -> None:
-        self.phase = Phase.OUTSIDE
+        self.phase = OUTSIDE
         self.in_epoch = False
         self.stop_reason: str | None = None
         self.saver: Saver | None = None
@@ -113,7 +117,7 @@ class Loop:
                 self._open_epoch()
                 self._goal = goal
                 yield from self.iterate(loader)
-                self.phase = Phase.LIBRARY
+                self.phase = LIBRARY
                 if self._cursor.step >= goal:
                     break
                 if self._cursor.step == before and self._cursor.batch == 0:
@@ -131,7 +135,7 @@ class Loop:
     def iterate(self, loader: ResumableLoader) -> Iterator[Any]:
         """The batches of one loop over ``loader`` in the epoch in hand."""
         saver = self.require_epoch()
-        before, self.phase = self.phase, Phase.LIBRARY
+        before, self.phase = self.phase, LIBRARY
         opened, batches = self._open_pass(loader)
         # One of unknown length had given its last batch, and the loop in its place is the one that was begun after it.
         while opened.reopened and loader.length is None and not batches.has_more():
@@ -140,7 +144,7 @@ class Loop:
         self._under_way.add(batches)
         given_out = self._pass(saver, opened, loader, batches)
         self._given_out.add(given_out)
-        if before is Phase.OUTSIDE:
+        if before is OUTSIDE:
             self._enter_user_code()
         self.phase = before
         return given_out
@@ -254,7 +258,7 @@ class Loop:
         # An iterator kept by the user has a batch in hand that is done, and must not go on in the next epoch.
         for given_out in list(self._given_out):
             given_out.close()
-        self.phase = Phase.LIBRARY
+        self.phase = LIBRARY
         if self._proof is not None:
             self._proof.epoch_done()
         self.in_epoch = False
@@ -314,7 +318,7 @@ class Loop:
             opened.exhausted = True  # also one left by a break: nobody goes on with it
 
     def _lead(self, saver: Saver, opened: OpenPass, loader: ResumableLoader) -> None:
-        self.phase = Phase.LIBRARY
+        self.phase = LIBRARY
         self._passes.take_lead(opened)
         if self._mid_epoch is not None:
             payload, self._mid_epoch = self._mid_epoch, None
@@ -332,8 +336,9 @@ class Loop:
     def _leading_pass(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Iterator[Any]:
         self._cursor.order = batches.order
         while self._goal is None or self._cursor.step < self._goal:
-            self._require_open()
-            self.phase = Phase.LIBRARY
+            if self._closed:
+                raise UsageError("run_is_closed")
+            self.phase = LIBRARY
             try:
                 batch = self._fetch(saver, loader, batches)
             except StopIteration:
@@ -345,15 +350,16 @@ class Loop:
             self._at_boundary(saver)
             if self._observer is not None and self._passes.lead is not None:
                 self._observer.given(self._passes.lead.index, batch)
-            self._parts.history.take_given()  # what the code between the batches gave is no part of the step
-            self.phase = Phase.STEP
+            if self._parts.history.given:
+                self._parts.history.take_given()  # what the code between the batches gave is no part of the step
+            self.phase = STEP
             step_done = False
             try:
                 yield batch
                 step_done = True
             finally:
                 # Also when the loop is left by a break: the batch was in hand, and the epoch is at its end.
-                self.phase = Phase.LIBRARY
+                self.phase = LIBRARY
                 self._cursor.finish_batch(batches.order)
                 self._parts.gradients.note_boundary()
                 if step_done:
@@ -369,13 +375,13 @@ class Loop:
         one_more = loader.length is not None and self._cursor.batch < loader.length
         try:
             if one_more and loader.workers:
-                self.phase = Phase.WAITING
+                self.phase = WAITING
             if one_more and self._signals.received:
                 raise _WaitBrokenOffError
             try:
                 return next(batches)
             finally:
-                self.phase = Phase.LIBRARY
+                self.phase = LIBRARY
         except StopIteration:
             raise
         except _WaitBrokenOffError:
@@ -390,12 +396,13 @@ class Loop:
     def _at_boundary(self, saver: Saver) -> None:
         if self._signals.received:
             self._stop_now(saver, self._snapshot("signal"))
-        if self._budget_is_spent():
+        if self._budget is not None and self._budget_is_spent():
             self._stop_now(saver, self._snapshot("budget"))
-        if not saver.busy:
-            reason = self._triggers.due(self._cursor.step - saver.saved_step, saver.seconds_since_save)
-            if reason is not None:
-                saver.save(self._snapshot(reason), saver.folder.latest)
+        if saver.writer.reported:
+            saver.report()
+        reason = self._triggers.due(self._cursor.step - saver.saved_step, time.monotonic() - saver.saved_at)
+        if reason is not None and not saver.writer.busy:
+            saver.save(self._snapshot(reason), saver.folder.latest)
 
     def _snapshot(self, reason: str, passes: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
         assert self.saver is not None
@@ -415,25 +422,25 @@ class Loop:
     def _leave_loop(self) -> None:
         self._under_loop = False
         self._signals.remove()
-        self.phase = Phase.OUTSIDE
+        self.phase = OUTSIDE
 
     def _enter_user_code(self) -> None:
-        self.phase = Phase.OUTSIDE
+        self.phase = OUTSIDE
         if self._signals.received:
             self._on_signal()
 
     def _on_signal(self) -> None:
-        if self.phase is Phase.WAITING:
-            self.phase = Phase.LIBRARY
+        if self.phase is WAITING:
+            self.phase = LIBRARY
             raise _WaitBrokenOffError
-        if self.phase is not Phase.OUTSIDE or self.saver is None:
+        if self.phase is not OUTSIDE or self.saver is None:
             return
         # Before its batches an epoch starts from the state saved last; after them, from the copy kept then.
         # A loop left by a break has no such copy: its end of epoch is near, and saves.
         if self._kept is not None or self._passes.lead is None:
             # The code interrupted here may hold a lock that logging needs: a progress bar's, a stream's. So nothing
             # is said before its locks are given back, which the exception does; ``close`` says it.
-            self.phase = Phase.LIBRARY
+            self.phase = LIBRARY
             self._save_last(self.saver, self._kept)
             self._unsaid = True
             raise Stopped(_exit_code(self.saver))
@@ -467,7 +474,7 @@ class Loop:
         return self._budget is not None and time.monotonic() - self._started >= self._budget
 
     def _finish(self, saver: Saver, ended: str) -> None:
-        self.phase = Phase.LIBRARY
+        self.phase = LIBRARY
         if self._proof is not None:
             self._proof.report()
         if self._observer is not None:

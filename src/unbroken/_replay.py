@@ -7,7 +7,8 @@ from typing import Any
 
 from unbroken import messages
 from unbroken._saving import Parts, Saver
-from unbroken.loop.journal import Journal, Replay, Weights, bits_of, chosen, sample_of, witness
+from unbroken.loop.journal import Journal, Replay, Weights, chosen, digest, results_of, sample_of
+from unbroken.loop.mersenne import StreamsWitness
 
 _log = logging.getLogger("unbroken")
 
@@ -25,6 +26,7 @@ class ReplayProof:
         self._saver = saver
         self._parts = parts
         self._journal = _opened(saver)
+        self._streams = StreamsWitness()
         self._replay = Replay(after=parts.cursor.step) if resumed_from and self._journal is not None else None
         self._record: dict[str, Any] | None = None
         self._sample: list[Weights] = []
@@ -43,7 +45,7 @@ class ReplayProof:
         names, self._names = self._names, None
         self._saver.facts["witnessed"] = chosen(parameters) if names is None else names
         self._sample = sample_of(self._parts.tracked.places(), self._saver.facts["witnessed"])
-        self._weights = bits_of(self._sample)
+        self._weights = results_of(b"", self._sample)
         self._witnessed = self._parts.cursor.step
 
     def epoch_done(self) -> None:
@@ -56,9 +58,12 @@ class ReplayProof:
         if self._journal is None:
             return
         step = self._witnessed = self._parts.cursor.step
-        given, weights = self._parts.history.take_given(), bits_of(self._sample)
-        now = witness(self._parts.cursor.order, given + weights)
+        history = self._parts.history
+        given = history.take_given() if history.given else b""
+        results = results_of(given, self._sample)
+        now = (self._parts.cursor.order, digest(results), *self._streams.take())
         if self._replay is not None:
+            weights = results[len(given) :]
             # What never changes would be the same after a step that went another way.
             self._given = [*self._given, given][-2:] if given else self._given
             self._replay.of_results |= weights != self._weights or len(set(self._given)) == 2

@@ -13,7 +13,7 @@ from typing import Any, Literal, Self
 import torch
 from torch.utils.data import DataLoader
 
-from unbroken._loop import Loop, Phase
+from unbroken._loop import STEP, Loop
 from unbroken._resuming import Origin
 from unbroken._saving import Parts
 from unbroken.errors import UsageError
@@ -154,12 +154,12 @@ class Run:
     @property
     def batch(self) -> int:
         """The batch in hand within its epoch, from 1; between batches the last one done."""
-        return self._parts.cursor.batch + (1 if self._loop.phase is Phase.STEP else 0)
+        return self._parts.cursor.batch + (1 if self._loop.phase is STEP else 0)
 
     @property
     def step(self) -> int:
         """The batch in hand counted over the whole run, from 1; between batches the last one done."""
-        return self._parts.cursor.step + (1 if self._loop.phase is Phase.STEP else 0)
+        return self._parts.cursor.step + (1 if self._loop.phase is STEP else 0)
 
     @property
     def state(self) -> MutableMapping[str, Any]:

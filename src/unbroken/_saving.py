@@ -62,9 +62,9 @@ class Saver:
     ) -> None:
         self.folder = folder
         self.saved_step = parts.cursor.step
-        self._saved_at = time.monotonic()
+        self.saved_at = time.monotonic()
         self._lock = lock
-        self._writer = Writer(folder)
+        self.writer = Writer(folder)
         self._policy = policy
         self._protected = protected
         self._not_copied: DiskError | None = None
@@ -73,19 +73,9 @@ class Saver:
         self.observer: Observer | None = None
 
     @property
-    def seconds_since_save(self) -> float:
-        return time.monotonic() - self._saved_at
-
-    @property
-    def busy(self) -> bool:
-        """Whether a save is still being written; also tells the log how the finished ones went."""
-        self._report()
-        return self._writer.busy
-
-    @property
     def failure(self) -> DiskError | None:
         """Why the newest state is not safe on disk; None if it is."""
-        return self._not_copied or self._writer.failure
+        return self._not_copied or self.writer.failure
 
     def snapshot(
         self,
@@ -150,10 +140,10 @@ class Saver:
         None, a snapshot that failed, counts as a save: so that it is not tried again at every batch.
         """
         self.saved_step = self._parts.cursor.step if payload is None else payload[keys.OWN]["step"]
-        self._saved_at = time.monotonic()
+        self.saved_at = time.monotonic()
         if payload is not None:
             self._lock.renew()
-            self._writer.submit(SaveJob(payload, names, self._policy, self._protected))
+            self.writer.submit(SaveJob(payload, names, self._policy, self._protected))
             if self.observer is not None:
                 self.observer.saving(self.saved_step, payload[keys.OWN]["reason"])
 
@@ -201,12 +191,12 @@ class Saver:
 
     def settle(self) -> None:
         """Until all that was handed over is on disk, or has failed; without a word."""
-        self._writer.wait()
+        self.writer.wait()
 
     def wait(self) -> None:
         """As ``settle``; then says how it went."""
         self.settle()
-        self._report()
+        self.report()
 
     def finish(self) -> None:
         """As ``wait``; raises the error if the last state is not safe on disk."""
@@ -215,12 +205,13 @@ class Saver:
             raise self.failure
 
     def close(self) -> None:
-        self._writer.close()
-        self._report()
+        self.writer.close()
+        self.report()
         self._lock.release()
 
-    def _report(self) -> None:
-        for report in self._writer.take_reports():
+    def report(self) -> None:
+        """Tell the log how the saves finished since the last call went."""
+        for report in self.writer.take_reports():
             names, missing = (", ".join(path.name for path in paths) for paths in (report.names, report.missing))
             if report.made_again:
                 _log.warning(messages.text("folder_made_again", folder=self.folder.path))

@@ -1,6 +1,5 @@
 """Order and loading randomness are functions of position, whoever loads, and training's own streams are untouched."""
 
-import ctypes
 import gc
 import logging
 import multiprocessing
@@ -8,7 +7,7 @@ import random
 import signal
 import struct
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +30,6 @@ from tests.loop.datasets import AtOnce, Curriculum, Noisy, OwnStreams, shaking_c
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop import mersenne
 from unbroken.loop.batches import PositionedLoader
-from unbroken.loop.journal import witness
 from unbroken.loop.loaders import Loaders, resumable
 from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.state.snapshot import equal_bits
@@ -335,18 +333,53 @@ def test_loaders_made_anew_in_every_epoch_are_not_kept_for_ever() -> None:
 def test_what_is_looked_up_in_the_generators_memory_is_what_they_say() -> None:
     """A library laid out in another way is only slower; one laid out as expected must not be misread."""
     assert None not in (mersenne._CACHED_NORMAL, mersenne._PYTHON_WORDS, mersenne._TORCH_WORDS, mersenne._scratch_words)
+    streams = mersenne.StreamsWitness()
     for _ in range(700):
         random.random(), torch.rand(1), np.random.standard_normal()
         assert mersenne.may_hold_a_normal() == bool(np.random.get_state(legacy=False)["has_gauss"])
-    words, _ = mersenne.python_witness()
-    assert words.tolist() == [random.getstate()[1][-1], *random.getstate()[1][: len(words) - 1]]
-    key, position = mersenne.numpy_witness()
-    numpy = np.random.get_state()
-    assert (key.tolist(), position) == (numpy[1][: len(key)].tolist(), numpy[2])
-    engine, drawn = mersenne.torch_witness()
-    state = torch.default_generator.get_state().numpy().tobytes()
-    assert engine.tolist() == np.frombuffer(state, "<u8", len(engine), offset=24).tolist()
-    assert drawn == struct.unpack_from("<Q", state, 16)[0]
+        numpy, state = np.random.get_state(), torch.default_generator.get_state().numpy().tobytes()
+        python = random.getstate()[1]
+        words, position, drawn = numpy[1].tolist(), numpy[2], struct.unpack_from("<Q", state, 16)[0]
+        engine = np.frombuffer(state, "<u8", 3, offset=24).tolist()
+        if not mersenne.may_hold_a_normal():
+            assert streams.take() == (
+                _xored([python[-1], *python[:3]]),
+                _xored([*words[-3:], position]),
+                _xored([drawn, *engine]),
+            )
+
+
+def _xored(words: Sequence[int]) -> int:
+    first, second = struct.unpack("<QQ", struct.pack("<4I", *words))
+    return int(first ^ second)
+
+
+@pytest.mark.parametrize("found", [True, False])
+@pytest.mark.parametrize(
+    ("stream", "draw"),
+    [
+        (0, random.random),
+        (0, lambda: random.gauss(0, 1)),
+        (1, np.random.rand),
+        (1, np.random.standard_normal),
+        (2, lambda: torch.rand(1)),
+    ],
+)
+def test_what_is_drawn_shows_in_the_witness_of_its_stream(
+    stream: int, draw: Callable[[], object], found: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not found:
+        monkeypatch.setattr(mersenne, "_python_head", None)
+        monkeypatch.setattr(mersenne, "_torch_head", None)
+        monkeypatch.setattr(mersenne, "_holds_a_normal", [1])
+    streams = mersenne.StreamsWitness()
+    seen = [streams.take()]
+    for _ in range(1_300):
+        draw()
+        seen.append(streams.take())
+    assert [len({one[index] for one in seen}) for index in range(3)] == [
+        len(seen) if index == stream else 1 for index in range(3)
+    ]
 
 
 @given(st.binary(min_size=16, max_size=16))
@@ -377,14 +410,8 @@ def test_where_nothing_is_found_in_the_generators_memory_the_batches_are_the_sam
     expected = batches(loader)
     for name in ("_python_words", "_python_head", "_torch_head", "_scratch_words"):
         monkeypatch.setattr(mersenne, name, None)
-    monkeypatch.setattr(mersenne, "_holds_a_normal", ctypes.c_int(1))
+    monkeypatch.setattr(mersenne, "_holds_a_normal", [1])
     np.random.standard_normal()
     before = capture_streams()
-    seen = witness(0, b"")
     assert same(batches(loader), expected)
     assert equal_bits(capture_streams(), before) is None
-    assert witness(0, b"") == seen
-    for draw in (random.random, np.random.random, lambda: torch.rand(1)):
-        draw()
-        assert witness(0, b"") != seen
-        seen = witness(0, b"")

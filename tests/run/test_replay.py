@@ -15,7 +15,7 @@ from torch.utils.data import DataLoader, Sampler
 import unbroken
 from tests.run.loop import BrokenOffError, Lines, data
 from unbroken.cli.contents import Replayed, open_contents
-from unbroken.loop.journal import witness
+from unbroken.loop.mersenne import StreamsWitness
 
 SAMPLES, BATCH_SIZE = 20, 4  # five steps an epoch
 
@@ -161,10 +161,11 @@ def test_steps_of_a_course_that_was_left_are_not_compared(tmp_path: Path, log: L
 def test_numpys_second_normal_is_part_of_the_witness() -> None:
     np.random.seed(1)
     np.random.standard_normal()
-    with_one = witness(0, b"")
+    streams = StreamsWitness()
+    with_one = streams.take()
     state: Any = np.random.get_state(legacy=False)
     np.random.set_state({**state, "has_gauss": 0, "gauss": 0.0})
-    assert witness(0, b"") != with_one
+    assert streams.take() != with_one
 
 
 @pytest.mark.parametrize("forgotten", ["model", "optimizer", "all", "nothing"])

@@ -139,7 +139,8 @@ class _KeyedDataset(Dataset[Any]):
         return len(self.dataset)  # type: ignore[arg-type]
 
     def __getitem__(self, tag: Tag) -> Any:
-        position, indices = tag
+        fields, indices = tag
+        position = Position(*fields)
         # A persistent worker has a copy of the dataset that the user's own set_epoch call never reaches.
         if position.epoch != self._epoch:
             self._epoch = position.epoch

@@ -12,51 +12,30 @@ import os
 import struct
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
+from functools import reduce
+from operator import xor
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import torch
 import xxhash
 
-from unbroken.loop.mersenne import numpy_witness, python_witness, torch_witness
-
 _MAGIC = b"unbroken-journal"
 _HEADER = struct.Struct("<16sI44x")
-_FIELDS = struct.Struct("<QQQQQQQ")  # step, key of the run, five witnesses
-_CHECKSUM = struct.Struct("<Q")
-_RECORD = struct.Struct(f"<{_FIELDS.size}sQ")
-_VERSION = 4
+_RECORD = struct.Struct("<QQQQQQQQ")  # step, key of the run, five witnesses, and all of these xored
+_VERSION = 5
 _MOST_SAMPLED = 8
 _PIECE = 512  # bytes
 
 Place = Callable[[], torch.Tensor | None]
 
-_digest = xxhash.xxh3_64_intdigest
+digest = xxhash.xxh3_64_intdigest
 
 
-class Witness(NamedTuple):
-    """64-bit digests of what a step was made of, and what it left behind."""
-
-    order: int  # the indices of all batches of the epoch so far
-    average: int  # the bits of what ``average`` was given in this step, and of some weights behind it
-    python: int
-    numpy: int
-    torch: int
-
-
-def witness(order: int, averaged: bytes) -> Witness:
-    """The witness of the step just done, from this process's streams as they are now; a few microseconds."""
-    words, cached_normal = python_witness()
-    key, position = numpy_witness()
-    engine, drawn = torch_witness()
-    return Witness(
-        order,
-        _digest(averaged),
-        _digest(words, 0 if cached_normal is None else hash(cached_normal) % 2**64),
-        _digest(key, position),
-        _digest(engine, drawn),
-    )
+# 64 bits each: the indices of all batches of the epoch so far; the bits of what ``average`` was given in a step, and of
+# some weights behind it; the three streams.
+WITNESSES = ("order", "average", "python", "numpy", "torch")
+Witness = tuple[int, int, int, int, int]
 
 
 class Weights:
@@ -66,26 +45,30 @@ class Weights:
     """
 
     def __init__(self, place: Place) -> None:
-        self._place = place
-        self._parameter: torch.Tensor | None = None
-        self._address = 0
-        self._view: memoryview | bytes = b""
+        self.place = place
+        self.look_at(place())
 
-    def bits(self) -> memoryview | bytes:
-        now = self._place()
-        if now is None:
-            return b""
-        if now is not self._parameter or now.data_ptr() != self._address:
-            self._look_at(now)
-        return self._view
-
-    def _look_at(self, parameter: torch.Tensor) -> None:
-        self._parameter, self._address = parameter, parameter.data_ptr()
-        self._view = b""
-        if _can_be_looked_at(parameter):
+    def look_at(self, parameter: torch.Tensor | None) -> None:
+        """Take it from ``parameter`` from now on."""
+        self.parameter, self.address = None, 0
+        self.view: memoryview | bytes = b""
+        if parameter is not None and _can_be_looked_at(parameter):
+            self.parameter, self.address = parameter, parameter.data_ptr()
             size = min(parameter.nbytes, _PIECE)
             start = (parameter.nbytes - size) // 2
-            self._view = memoryview((ctypes.c_char * size).from_address(self._address + start))
+            self.view = memoryview((ctypes.c_char * size).from_address(self.address + start))
+
+
+def results_of(given: bytes, sample: list[Weights]) -> bytes:
+    """What a step has come to: ``given``, and the bytes of the weights of a sample as they are now."""
+    pieces: list[memoryview | bytes] = [given]
+    # One loop, and no call that can be spared: behind the fetching of a batch each runs from cold caches.
+    for weights in sample:
+        now = weights.place()
+        if now is None or now is not weights.parameter or now.data_ptr() != weights.address:
+            weights.look_at(now)
+        pieces.append(weights.view)
+    return b"".join(pieces)
 
 
 def chosen(parameters: Mapping[str, torch.Tensor]) -> list[str]:
@@ -102,7 +85,8 @@ def sample_of(places: Mapping[str, Place], names: Collection[str]) -> list[Weigh
 
 
 def _can_be_looked_at(weights: torch.Tensor) -> bool:
-    return weights.is_cpu and weights.layout == torch.strided and weights.is_contiguous() and weights.nbytes > 0
+    in_hand = weights.is_cpu and weights.layout == torch.strided and weights.is_contiguous() and weights.nbytes > 0
+    return in_hand and weights.data_ptr() != 0  # a storage may be emptied, and filled when it is needed
 
 
 def _fill(descriptor: int, size: int) -> None:
@@ -116,11 +100,6 @@ def _fill(descriptor: int, size: int) -> None:
         raise
 
 
-def bits_of(sample: list[Weights]) -> bytes:
-    """The bytes of the weights of a sample, as they are now."""
-    return b"".join([weights.bits() for weights in sample])
-
-
 class Journal:
     """The ring file of one folder. ``key`` tells the run, branch and settings apart whose steps may be compared.
 
@@ -130,13 +109,13 @@ class Journal:
     capacity = 16_384
 
     def __init__(self, path: Path, key: str) -> None:
-        self._key = _digest(key.encode())
+        self._key = digest(key.encode())
         size = _HEADER.size + self.capacity * _RECORD.size
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
             if os.fstat(descriptor).st_size != size:
                 _fill(descriptor, size)
-            self._map = mmap.mmap(descriptor, size)
+            self._map = memoryview(mmap.mmap(descriptor, size))
         finally:
             os.close(descriptor)
         header = _HEADER.pack(_MAGIC, _VERSION)
@@ -146,17 +125,17 @@ class Journal:
 
     def read(self, step: int) -> Witness | None:
         """The witness of ``step`` of this very run, if the ring still has it whole."""
-        offset = self._offset(step)
-        fields, checksum = _RECORD.unpack_from(self._map, offset)
-        of_step, key, *seen = _FIELDS.unpack(fields)
-        if (of_step, key) != (step, self._key) or checksum != _digest(fields):
+        of_step, key, *seen, checksum = _RECORD.unpack_from(self._map, self._offset(step))
+        if (of_step, key) != (step, self._key) or checksum != reduce(xor, seen, of_step ^ key):
             return None
-        return Witness(*seen)
+        order, average, python, numpy, torch = seen
+        return order, average, python, numpy, torch
 
     def write(self, step: int, seen: Witness) -> None:
-        fields = _FIELDS.pack(step, self._key, *seen)
-        offset = self._offset(step)
-        self._map[offset : offset + _RECORD.size] = fields + _CHECKSUM.pack(_digest(fields))
+        key, (order, average, python, numpy, torch) = self._key, seen
+        checksum = step ^ key ^ order ^ average ^ python ^ numpy ^ torch
+        offset = _HEADER.size + step % self.capacity * _RECORD.size
+        _RECORD.pack_into(self._map, offset, step, key, order, average, python, numpy, torch, checksum)
 
     def forget_after(self, step: int) -> None:
         """Make the records of later steps unreadable, whosever they are."""
@@ -164,7 +143,7 @@ class Journal:
         steps[steps > step] = 0
 
     def close(self) -> None:
-        self._map.close()
+        self._map.release()
 
     @classmethod
     def _offset(cls, step: int) -> int:
@@ -189,6 +168,6 @@ class Replay:
         self.steps += 1
         if self.difference is not None or before == now:
             return False
-        differing = tuple(name for name in Witness._fields if getattr(before, name) != getattr(now, name))
+        differing = tuple(name for name, old, new in zip(WITNESSES, before, now, strict=True) if old != new)
         self.difference = (step, differing)
         return True

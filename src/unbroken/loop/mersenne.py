@@ -6,6 +6,7 @@ not assumed, and tried; where that finds nothing, their own functions are used.
 """
 
 import ctypes
+import math
 import random
 import struct
 from functools import lru_cache
@@ -13,20 +14,27 @@ from typing import Any
 
 import numpy as np
 import torch
+import xxhash
 
 # Public in NumPy's documentation, but not re-exported in the type stubs of its package.
 from numpy.random.mtrand import get_bit_generator
 
 _WORDS = 624
-_WITNESSED = 64  # words; those of two states that a program comes to differ all over, or in the position
 _INT = ctypes.sizeof(ctypes.c_int)
 
 PythonState = tuple[Any, float | None]
+
+_digest = xxhash.xxh3_64_intdigest
 
 
 def _view(address: int, words: int = _WORDS + 1) -> memoryview:
     """Unsigned 32-bit integers, writable."""
     return memoryview((ctypes.c_uint32 * words).from_address(address)).cast("B").cast("I")
+
+
+def _witnessed(address: int) -> memoryview:
+    """The position and three of the words: those of two states that a program comes to differ all over, or in it."""
+    return _view(address, 4).cast("B").cast("Q")
 
 
 def _offset_of_words() -> int | None:
@@ -47,7 +55,9 @@ _python_words = (
     if _PYTHON_WORDS is not None and isinstance(_python_global, random.Random)
     else None
 )
-_python_head = None if _python_words is None else _python_words[: _WITNESSED + 1]
+_python_head = (
+    None if _PYTHON_WORDS is None or _python_words is None else _witnessed(id(_python_global) + _PYTHON_WORDS)
+)
 
 
 def python_state() -> PythonState:
@@ -66,40 +76,53 @@ def set_python_state(state: PythonState) -> None:
         _python_global.gauss_next = cached_normal
 
 
-def python_witness() -> tuple[Any, float | None]:
-    """Bytes that tell two states of Python's global generator apart, and the second normal deviate in hand."""
-    if _python_head is None:
-        _, words, cached_normal = random.getstate()
-        return struct.pack("<625I", *words), cached_normal
-    return _python_head, _python_global.gauss_next
+class StreamsWitness:
+    """Tells two states of the global generators apart, by 64 bits each."""
+
+    def __init__(self) -> None:
+        self._numpy: object = None
+        self._numpy_tail: memoryview | None = None
+
+    def take(self) -> tuple[int, int, int]:
+        """Of Python's, NumPy's and torch's for the CPU, the second normal deviates that are in hand included.
+
+        No call that can be spared: behind the fetching of a batch each runs from cold caches.
+        """
+        numpy = get_bit_generator()
+        if numpy is not self._numpy:
+            self._numpy = numpy
+            # Words and position lie in one C struct, whose address NumPy tells.
+            address = numpy.ctypes.state_address if isinstance(numpy, np.random.MT19937) else None
+            self._numpy_tail = None if address is None else _witnessed(address + (_WORDS - 3) * _INT)
+        python, numpys, torchs = _python_head, self._numpy_tail, _torch_head
+        return (
+            _python_digest() if python is None or _python_global.gauss_next is not None else python[0] ^ python[1],
+            _numpy_digest() if numpys is None or _holds_a_normal[0] else numpys[0] ^ numpys[1],
+            _torch_digest() if torchs is None else torchs[0] ^ torchs[1],
+        )
+
+
+def _python_digest() -> int:
+    _, words, cached_normal = random.getstate()
+    return _digest(struct.pack("<625Id", *words, math.nan if cached_normal is None else cached_normal))
+
+
+def _numpy_digest() -> int:
+    state = np.random.get_state(legacy=False)
+    if state["bit_generator"] != "MT19937":
+        return _digest(repr(state).encode())
+    words, position = state["state"]["key"], state["state"]["pos"]
+    return _digest(struct.pack("<624II?d", *words.tolist(), position, bool(state["has_gauss"]), state["gauss"]))
+
+
+def _torch_digest() -> int:
+    return _digest(torch.default_generator.get_state().numpy().tobytes())
 
 
 @lru_cache(maxsize=8)
 def _numpy_words(generator: np.random.MT19937) -> memoryview:
     # Words and position lie in one C struct, whose address NumPy tells.
     return _view(generator.ctypes.state_address)
-
-
-def numpy_witness() -> tuple[Any, int]:
-    """Bytes that tell two states of NumPy's global generator apart, and the position among them."""
-    generator = get_bit_generator()
-    seen: Any
-    if isinstance(generator, np.random.MT19937):
-        words = _numpy_words(generator)
-        seen, position = words[:_WITNESSED], words[_WORDS]
-    else:
-        seen, position = repr(generator.state).encode(), 0
-    if may_hold_a_normal():
-        whole: Any = np.random.get_state(legacy=False)
-        seen = bytes(seen) + struct.pack("<?d", bool(whole["has_gauss"]), whole["gauss"])
-    return seen, position
-
-
-def torch_witness() -> tuple[Any, int]:
-    """Bytes that tell two states of torch's global CPU generator apart, and the position among them."""
-    if _torch_head is None:
-        return torch.default_generator.get_state().numpy(), 0
-    return _torch_head[1:], _torch_head[0]
 
 
 def _offset_of_torchs_words() -> int | None:
@@ -122,9 +145,7 @@ def _offset_of_torchs_words() -> int | None:
 
 
 _TORCH_WORDS = _offset_of_torchs_words()
-_torch_head = (
-    _view(getattr(torch.default_generator, "_cdata", 0) + _TORCH_WORDS, _WITNESSED + 1) if _TORCH_WORDS else None
-)
+_torch_head = _witnessed(getattr(torch.default_generator, "_cdata", 0) + _TORCH_WORDS) if _TORCH_WORDS else None
 
 
 def seed_numpy(key: bytes) -> None:
@@ -174,13 +195,11 @@ def _offset_of_cached_normal() -> int | None:
 
 _CACHED_NORMAL = _offset_of_cached_normal()
 _numpy_global: Any = getattr(np.random.standard_normal, "__self__", None)
-_holds_a_normal = (
-    ctypes.c_int(1)
-    if _CACHED_NORMAL is None or _numpy_global is None
-    else ctypes.c_int.from_address(id(_numpy_global) + _CACHED_NORMAL)
+_holds_a_normal: "memoryview | list[int]" = (
+    [1] if _CACHED_NORMAL is None or _numpy_global is None else _view(id(_numpy_global) + _CACHED_NORMAL, 1)
 )
 
 
 def may_hold_a_normal() -> bool:
     """Whether NumPy's global generator has a second normal deviate in hand; True also where that can't be told."""
-    return bool(_holds_a_normal.value)
+    return bool(_holds_a_normal[0])

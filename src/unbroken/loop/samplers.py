@@ -20,7 +20,7 @@ _TRIED_BATCHES = 4_096
 
 _FIXED = (SequentialSampler, RandomSampler, BatchSampler, range)
 
-Tag = tuple[Position, Any]
+Tag = tuple[tuple[int, int, int, int], Any]  # the fields of a position, and indices: plain, for each goes to a worker
 
 
 class Order(Enum):
@@ -37,7 +37,7 @@ def digest_of(indices: object, before: int = 0) -> int:
 
 
 class PositionedSampler:
-    """Yields ``(position, indices)`` from the batch set by ``seek`` on; its draws touch no training stream.
+    """Yields each batch's position and indices from the batch set by ``seek`` on; its draws touch no training stream.
 
     ``digests`` has one entry per batch yielded and not yet taken from it: the order, for those who compare it.
     """
@@ -68,13 +68,19 @@ class PositionedSampler:
         return self._tags(self._position, self._expected, self.digests)
 
     def _tags(self, position: Position, expected: int | None, digests: deque[int]) -> Iterator[Tag]:
+        seed, epoch, loop, batch, _ = position
         digest = 0 if expected is None else expected
-        for batch, indices in enumerate(self._index_batches(position, expected), position.batch):
-            digest = digest_of(indices, digest)
-            digests.append(digest)
-            yield position._replace(batch=batch), indices
+        for drawn in self._drawn(position, expected):
+            ready = []
+            for indices in drawn:
+                digest = digest_of(indices, digest)
+                ready.append((digest, ((seed, epoch, loop, batch), indices)))
+                batch += 1
+            for digest, tag in ready:
+                digests.append(digest)
+                yield tag
 
-    def _index_batches(self, position: Position, expected: int | None) -> Iterator[Any]:
+    def _drawn(self, position: Position, expected: int | None) -> Iterator[list[Any]]:
         own = OwnGenerators(find_generators(self._source))
         held = own.states()
         with self._aside.running():
@@ -86,7 +92,7 @@ class PositionedSampler:
             streams, own_states = self._aside.capture(), own.states()
             own.set_states(held)
         while ahead:
-            yield from ahead
+            yield ahead
             held = own.states()
             with self._aside.running(resume_from=streams):
                 own.set_states(own_states)

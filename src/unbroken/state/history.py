@@ -34,7 +34,8 @@ class History:
     """Every metric's value per completed epoch; a metric not given in an epoch has NaN there.
 
     ``metric`` is the one that decides about the best, the greatest or (``mode="min"``) the smallest. A NaN is never
-    the best; of equals the first is.
+    the best; of equals the first is. ``given`` is all that ``average`` was given since ``take_given``, but for what
+    lies on an accelerator.
     """
 
     def __init__(self, metric: str | None = None, mode: Mode = "max") -> None:
@@ -49,7 +50,7 @@ class History:
         self.columns: dict[str, list[float]] = {}
         self._sums: dict[str, _Sum] = {}
         self._recorded: dict[str, float] = {}
-        self._given: list[float] = []
+        self.given: list[float] = []
 
     def average(self, values: Mapping[str, object], weight: float = 1.0) -> None:
         """Add to the epoch's weighted means. Sums are in float64, in the order given, and survive a resume exactly."""
@@ -64,13 +65,11 @@ class History:
         for name, value in taken.items():
             self._sums.setdefault(name, _Sum()).add(value, float(weight))
             if isinstance(value, float):
-                self._given.append(value)
+                self.given.append(value)
 
     def take_given(self) -> bytes:
-        """The bits of all that ``average`` was given since the last call, but for what lies on an accelerator."""
-        if not self._given:
-            return b""
-        given, self._given = self._given, []
+        """The bits of what is in ``given``, which is empty after it."""
+        given, self.given = self.given, []
         return struct.pack(f"<{len(given)}d", *given)
 
     def record(self, values: Mapping[str, object]) -> None:

@@ -18,11 +18,13 @@ _NICE = 5  # below training's; at the lowest it starves, and a save under way fo
 class Writer:
     """Saves jobs one after the other in one background thread that no failure ends. Needs the folder's lock held.
 
-    Nothing is called back: the owner asks (``busy``, ``failure``, ``take_reports``) when it suits it.
+    Nothing is called back: the owner asks (``busy``, ``failure``, ``take_reports``) when it suits it. ``busy``: whether
+    a job is being saved. ``reported``: whether one is done of which no report was taken.
     """
 
     def __init__(self, folder: CheckpointFolder) -> None:
         self.folder = folder
+        self.busy = self.reported = False
         self.failure: DiskError | None = None
         self._retired: set[Branch] = set()
         self._changed = threading.Condition()
@@ -32,18 +34,13 @@ class Writer:
         self._thread = threading.Thread(target=self._work, name="unbroken-writer", daemon=True)
         self._thread.start()
 
-    @property
-    def busy(self) -> bool:
-        """Whether a job is being saved."""
-        return self._job is not None
-
     def submit(self, job: SaveJob) -> None:
         """Hand ``job`` over; waits until the writer is free, not until the job is done."""
         with self._changed:
             if self._closed:
                 raise RuntimeError("the writer is closed")
             self._changed.wait_for(lambda: self._job is None)
-            self._job = job
+            self._job, self.busy = job, True
             self._changed.notify_all()
 
     def wait(self) -> None:
@@ -60,10 +57,8 @@ class Writer:
 
     def take_reports(self) -> list[SaveReport]:
         """The reports of the saves finished since the last call, in order."""
-        if not self._reports:
-            return []
         with self._changed:
-            reports, self._reports = self._reports, []
+            reports, self._reports, self.reported = self._reports, [], False
             return reports
 
     def _work(self) -> None:
@@ -80,7 +75,8 @@ class Writer:
             with self._changed:
                 self.failure = None if report.safe else report.error
                 self._reports.append(report)
-                self._job = job = None
+                self.reported = True
+                self._job, self.busy, job = None, False, None
                 self._changed.notify_all()
 
 
