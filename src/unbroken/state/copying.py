@@ -64,20 +64,20 @@ def _share(pieces: "deque[Piece | None]", owners: object) -> None:
 
     wanted = min(_THREADS, _cores(), len(pieces))
     pieces.extend([None] * wanted)
-    for _ in range(wanted - 1):
-        helper = threading.Thread(target=help_out, name="unbroken-copy", daemon=True)
-        try:
-            helper.start()
-        except RuntimeError:  # the interpreter is ending and starts no threads any more, or the system has none
-            break
-        helpers.append(helper)
     try:
+        for _ in range(wanted - 1):
+            helpers.append(threading.Thread(target=help_out, name="unbroken-copy", daemon=True))
+            try:
+                helpers[-1].start()
+            except RuntimeError:  # the interpreter is ending and starts no threads any more, or the system has none
+                break
         if wanted:
             work()
-    finally:  # also where a signal's handler has raised something
+    finally:  # also where a signal's handler has raised something: in the start of a helper, too, which finds a None
         pieces.extendleft([None] * len(helpers))
         for helper in helpers:
-            helper.join()
+            if helper.is_alive():
+                helper.join()
     if failures:
         raise failures[0]
 
