@@ -84,7 +84,7 @@ def test_what_a_signal_s_handler_raises_in_a_copy_comes_out_and_nothing_is_copie
                 while True:
                     copy_all([(target, source)])
             target[-PIECE:] = 0
-            while threading.active_count() > 1 and any(t.name == "unbroken-copy" for t in threading.enumerate()):
+            while threading.active_count() > 1 and any(t.name == "unbroken-share" for t in threading.enumerate()):
                 time.sleep(0.001)
             assert not target[-PIECE:].any()
     finally:

@@ -9,18 +9,21 @@ from typing import Any
 import numpy as np
 import torch
 
-from unbroken.disk.digest import bytes_digest
+from unbroken.state.comparing import first_difference
 from unbroken.state.copying import copy_all
 from unbroken.state.encoding import child_path as child_path
 from unbroken.state.encoding import decode as decode
 from unbroken.state.encoding import encode as encode
 from unbroken.state.encoding import encode_with
 from unbroken.state.memory import SnapshotMemory, place, room_for
+from unbroken.state.sharing import is_large
 
 _LEASED = 1 << 20  # below it, memory of its own costs less than it saves
 _PLACED = 4 << 10  # the same of a single tensor
 
 _memory = SnapshotMemory()
+
+_Pair = tuple[str, tuple[torch.Tensor, torch.Tensor]]  # of dense tensors, and the path of what they are part of
 
 
 def copy_to_host(value: object, path: str = "") -> Any:
@@ -60,7 +63,16 @@ def own_copy(value: object, path: str = "") -> Any:
     """A deep copy of a decoded value, for a ``load_state_dict`` that keeps the very tensors it is given."""
     unique: dict[object, torch.Tensor] = {}
     encoded = encode_with(value, path, lambda tensor: unique.setdefault(_identity(tensor), tensor))
-    return decode(_replaced(encoded, {id(tensor): _copy(tensor) for tensor in unique.values()}), path)
+    copies: dict[int, torch.Tensor] = {}
+    large = []
+    for tensor in unique.values():
+        if is_large(tensor):
+            copies[id(tensor)] = torch.empty_like(tensor)
+            large.append((copies[id(tensor)], tensor))
+        else:
+            copies[id(tensor)] = _copy(tensor)
+    copy_all(large)
+    return decode(_replaced(encoded, copies), path)
 
 
 def bytes_of(tensor: torch.Tensor) -> int:
@@ -108,21 +120,33 @@ def equal_bits(a: object, b: object, path: str = "") -> str | None:
     NaNs with the same bits are equal, 0.0 and -0.0 are not, 1 and 1.0 and True are not. Parameters count as tensors,
     devices and the order of a dict's keys do not count. A difference at the root is ``"."``.
     """
+    seen: list[_Pair] = []
+    found = _first_difference(a, b, path, seen)
+    index = first_difference([pair for _, pair in seen])
+    return found if index is None else seen[index][0]
+
+
+def _first_difference(a: object, b: object, path: str, seen: list[_Pair]) -> str | None:
+    """The first difference but those in values of tensors, which are added to ``seen`` up to there."""
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
-        return None if _equal_tensors(a, b) else path or "."
+        pairs = _dense_pairs(a, b)
+        if pairs is None:
+            return path or "."
+        seen.extend((path or ".", pair) for pair in pairs)
+        return None
     if type(a) is not type(b):
         return path or "."
     if isinstance(a, dict) and isinstance(b, dict):
         for key in a:
             if key not in b:
                 return child_path(path, key)
-            found = equal_bits(a[key], b[key], child_path(path, key))
+            found = _first_difference(a[key], b[key], child_path(path, key), seen)
             if found is not None:
                 return found
         return next((child_path(path, key) for key in b if key not in a), None)
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
         for i, (x, y) in enumerate(zip(a, b, strict=False)):
-            found = equal_bits(x, y, f"{path}[{i}]")
+            found = _first_difference(x, y, f"{path}[{i}]", seen)
             if found is not None:
                 return found
         return None if len(a) == len(b) else f"{path}[{min(len(a), len(b))}]"
@@ -143,13 +167,12 @@ def _equal_leaves(a: Any, b: Any) -> bool:
     return bool(a == b)
 
 
-def _equal_tensors(a: torch.Tensor, b: torch.Tensor) -> bool:
+def _dense_pairs(a: torch.Tensor, b: torch.Tensor) -> list[tuple[torch.Tensor, torch.Tensor]] | None:
+    """What two tensors consist of, side by side; None where they differ in more than the values of that."""
     if a.dtype != b.dtype or a.layout != b.layout or a.shape != b.shape:
-        return False
-    return all(
-        x.dtype == y.dtype and x.shape == y.shape and _equal_dense(x, y)
-        for x, y in zip(_dense_parts(a.detach()), _dense_parts(b.detach()), strict=True)
-    )
+        return None
+    pairs = list(zip(_dense_parts(a.detach()), _dense_parts(b.detach()), strict=True))
+    return pairs if all(x.dtype == y.dtype and x.shape == y.shape for x, y in pairs) else None
 
 
 def _dense_parts(tensor: torch.Tensor) -> list[torch.Tensor]:
@@ -161,15 +184,3 @@ def _dense_parts(tensor: torch.Tensor) -> list[torch.Tensor]:
     if tensor.layout in (torch.sparse_csc, torch.sparse_bsc):
         return [tensor.ccol_indices(), tensor.row_indices(), tensor.values()]
     return [tensor]
-
-
-def _equal_dense(a: torch.Tensor, b: torch.Tensor) -> bool:
-    # By 128-bit digests, at several times the speed of torch.equal. Of bytes: NaNs are equal to themselves, and 0.0
-    # is not -0.0.
-    return a.numel() == 0 or bytes_digest(_bytes_of(a)) == bytes_digest(_bytes_of(b))
-
-
-def _bytes_of(tensor: torch.Tensor) -> memoryview:
-    plain = tensor.cpu().resolve_conj().resolve_neg().contiguous()
-    # Not reshape: of a single element it keeps any stride, and then it is no row of bytes.
-    return plain.as_strided((plain.numel(),), (1,)).view(torch.uint8).numpy().data
