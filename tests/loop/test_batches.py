@@ -32,6 +32,7 @@ from unbroken.loop import mersenne
 from unbroken.loop.batches import PositionedLoader
 from unbroken.loop.loaders import Loaders, resumable
 from unbroken.loop.randomness import capture_streams, restore_streams
+from unbroken.loop.samplers import _skip
 from unbroken.state.snapshot import equal_bits
 
 SEED = 1234
@@ -380,6 +381,34 @@ def test_what_is_drawn_shows_in_the_witness_of_its_stream(
     assert [len({one[index] for one in seen}) for index in range(3)] == [
         len(seen) if index == stream else 1 for index in range(3)
     ]
+
+
+def in_parts(parts: list[list[int] | int]) -> Iterator[int]:
+    for part in parts:
+        if isinstance(part, int):
+            yield part
+        else:
+            yield from part
+
+
+PARTS = st.lists(st.one_of(st.integers(), st.lists(st.integers(), max_size=5)), max_size=6)
+
+
+@given(PARTS, st.integers(0, 40))
+def test_samples_are_skipped_one_by_one_or_in_lists(parts: list[list[int] | int], count: int) -> None:
+    for made in (in_parts, lambda parts: (yield from in_parts(parts)), lambda parts: iter(list(in_parts(parts)))):
+        samples: Iterator[int] = made(parts)
+        _skip(samples, count)
+        assert list(samples) == list(in_parts(parts))[count:]
+
+
+@pytest.mark.parametrize("batch", [0, 1, 5, 13])
+@pytest.mark.parametrize("how", [{}, {"num_samples": 100}, {"num_samples": 100, "replacement": True}])
+def test_any_batch_of_a_random_sampler_is_that_of_the_whole_pass(how: dict[str, Any], batch: int) -> None:
+    dataset: Any = list(range(42))
+    loader = DataLoader(dataset, batch_size=3, sampler=RandomSampler(dataset, **how))
+    whole = list(resumable(loader, SEED).iterate(epoch=1, loop=0, start=0))
+    assert same(list(resumable(loader, SEED).iterate(epoch=1, loop=0, start=batch)), whole[batch:])
 
 
 @given(st.binary(min_size=16, max_size=16))

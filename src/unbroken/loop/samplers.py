@@ -5,6 +5,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from enum import Enum
 from itertools import islice
+from operator import length_hint
 from typing import Any
 
 import xxhash
@@ -18,6 +19,7 @@ from unbroken.loop.randomness import SAMPLER_BATCH, Aside, Position, seed_stream
 _DRAWN_AHEAD = 64
 _TRIED_BATCHES = 4_096
 
+_LISTS = type(iter([0]))  # of iterators over lists
 _FIXED = (SequentialSampler, RandomSampler, BatchSampler, range)
 
 Tag = tuple[tuple[int, int, int, int], Any]  # the fields of a position, and indices: plain, for each goes to a worker
@@ -118,8 +120,7 @@ class PositionedSampler:
         if self._order is Order.KNOWN and type(self._source) is BatchSampler:
             # Samples are skipped in half the time that it takes to make batches of them first.
             size, samples = self._source.batch_size, iter(self._source.sampler)
-            skipped = position.batch * size
-            next(islice(samples, skipped, skipped), None)  # itself skips, which spares handing each over
+            _skip(samples, position.batch * size)
             return iter(BatchSampler(samples, size, self._source.drop_last))
         batches = iter(self._source)
         skipped = islice(batches, position.batch)
@@ -134,6 +135,17 @@ class PositionedSampler:
             name = type(inner if _is_torchs(self._source) else self._source).__qualname__
             raise LoaderRefusedError("order_changed", sampler=name, epoch=position.epoch, batch=position.batch)
         return batches
+
+
+def _skip(samples: Iterator[Any], count: int) -> None:
+    """Advance ``samples``; a generator in the midst of yielding from a list is spared handing over each item."""
+    while count > 0 and next(samples, samples) is not samples:
+        source, more = samples, count - 1
+        inner: Any = getattr(samples, "gi_yieldfrom", None)
+        if type(inner) is _LISTS:
+            source, more = inner, min(more, length_hint(inner))
+        next(islice(source, more, more), None)
+        count -= 1 + more
 
 
 def order_of(loader: DataLoader[Any]) -> Order:
