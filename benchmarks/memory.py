@@ -11,6 +11,7 @@ from benchmarks.state import training
 from benchmarks.table import Table
 
 COLUMN = "most extra memory / state"
+_PATIENCE = 120  # seconds
 
 
 def table(megabytes: float, folder: Path) -> Table:
@@ -23,7 +24,11 @@ def table(megabytes: float, folder: Path) -> Table:
     for kind in SAVERS:
         name: str = kind.name  # type: ignore[attr-defined]
         command = [sys.executable, "-m", "benchmarks.memory", name, str(megabytes), str(folder)]
-        done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+        try:
+            done = subprocess.run(command, capture_output=True, text=True, timeout=_PATIENCE)
+        except subprocess.TimeoutExpired:
+            shown.missing[name] = f"not at its end after {_PATIENCE} s"
+            continue
         if done.returncode == 0:
             shown.add(name, **{COLUMN: float(done.stdout.split()[-1])})
         else:
