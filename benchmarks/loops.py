@@ -74,13 +74,20 @@ def _asked_in_turn(*iterators: Iterator[object]) -> list[np.ndarray]:
 def journal(rounds: int, folder: Path) -> Table:
     from unbroken.loop.journal import Journal, digest
     from unbroken.loop.mersenne import StreamsWitness
+    from unbroken.loop.weights import Weights, chosen
+    from unbroken.state.tracked import Tracked
 
-    shown = Table("The journal", [STEP], digits=1)
+    shown = Table("The journal", [STEP], note="Of a transformer of six layers.", digits=1)
+    layer = torch.nn.TransformerEncoderLayer(64, 4, 128, batch_first=True)
+    tracked = Tracked()
+    tracked.add("model", torch.nn.TransformerEncoder(layer, 6))
+    places = tracked.places()
     for _ in range(rounds):
         journal, streams = Journal(folder / "journal", "benchmark"), StreamsWitness()
+        weights = Weights([places[name] for name in chosen(tracked.parameters())])
         start = time.perf_counter()
         for step in range(5000):
-            journal.write(step, (step, digest(b"12345678"), *streams.take()))
+            journal.write(step, (step, digest(b"12345678" + weights.bits()), *streams.take()))
         shown.add("witness and record of a step", **{STEP: (time.perf_counter() - start) / 5000 * 1e6})
         journal.close()
     return shown

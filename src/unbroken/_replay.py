@@ -7,8 +7,9 @@ from typing import Any
 
 from unbroken import messages
 from unbroken._saving import Parts, Saver
-from unbroken.loop.journal import Journal, Replay, Weights, chosen, digest, results_of, sample_of
+from unbroken.loop.journal import Journal, Replay, digest
 from unbroken.loop.mersenne import StreamsWitness
+from unbroken.loop.weights import Weights, chosen
 
 _log = logging.getLogger("unbroken")
 
@@ -29,8 +30,8 @@ class ReplayProof:
         self._streams = StreamsWitness()
         self._replay = Replay(after=parts.cursor.step) if resumed_from and self._journal is not None else None
         self._record: dict[str, Any] | None = None
-        self._sample: list[Weights] = []
-        self._weights = b""
+        self._weights = Weights([])
+        self._bits = b""
         self._given: list[bytes] = []
         self._witnessed = parts.cursor.step
         self._names: list[str] | None = None
@@ -44,8 +45,9 @@ class ReplayProof:
         # Those chosen at the epoch's beginning, also when it is resumed inside: by then others may be frozen.
         names, self._names = self._names, None
         self._saver.facts["witnessed"] = chosen(parameters) if names is None else names
-        self._sample = sample_of(self._parts.tracked.places(), self._saver.facts["witnessed"])
-        self._weights = results_of(b"", self._sample)
+        places = self._parts.tracked.places()
+        self._weights = Weights([places[name] for name in self._saver.facts["witnessed"] if name in places])
+        self._bits = self._weights.bits()
         self._witnessed = self._parts.cursor.step
 
     def epoch_done(self) -> None:
@@ -60,14 +62,13 @@ class ReplayProof:
         step = self._witnessed = self._parts.cursor.step
         history = self._parts.history
         given = history.take_given() if history.given else b""
-        results = results_of(given, self._sample)
-        now = (self._parts.cursor.order, digest(results), *self._streams.take())
+        bits = self._weights.bits()
+        now = (self._parts.cursor.order, digest(given + bits), *self._streams.take())
         if self._replay is not None:
-            weights = results[len(given) :]
             # What never changes would be the same after a step that went another way.
             self._given = [*self._given, given][-2:] if given else self._given
-            self._replay.of_results |= weights != self._weights or len(set(self._given)) == 2
-            self._weights = weights
+            self._replay.of_results |= bits != self._bits or len(set(self._given)) == 2
+            self._bits = bits
             before = self._journal.read(step)
             if before is not None and self._replay.compare(step, before, now):
                 self._say_difference(self._replay)

@@ -5,29 +5,22 @@ step, nothing is ever synced, and what was written survives the death of the pro
 record has a checksum; one that does not fit is as good as absent.
 """
 
-import ctypes
 import errno
 import mmap
 import os
 import struct
-from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from functools import reduce
 from operator import xor
 from pathlib import Path
 
 import numpy as np
-import torch
 import xxhash
 
 _MAGIC = b"unbroken-journal"
 _HEADER = struct.Struct("<16sI44x")
 _RECORD = struct.Struct("<QQQQQQQQ")  # step, key of the run, five witnesses, and all of these xored
 _VERSION = 5
-_MOST_SAMPLED = 8
-_PIECE = 512  # bytes
-
-Place = Callable[[], torch.Tensor | None]
 
 digest = xxhash.xxh3_64_intdigest
 
@@ -36,57 +29,6 @@ digest = xxhash.xxh3_64_intdigest
 # some weights behind it; the three streams.
 WITNESSES = ("order", "average", "python", "numpy", "torch")
 Witness = tuple[int, int, int, int, int]
-
-
-class Weights:
-    """A piece of one parameter, looked at in every step: through one view, as long as it lies where it lay.
-
-    ``place`` finds it: another one may have come there.
-    """
-
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.look_at(place())
-
-    def look_at(self, parameter: torch.Tensor | None) -> None:
-        """Take it from ``parameter`` from now on."""
-        self.parameter, self.address = None, 0
-        self.view: memoryview | bytes = b""
-        if parameter is not None and _can_be_looked_at(parameter):
-            self.parameter, self.address = parameter, parameter.data_ptr()
-            size = min(parameter.nbytes, _PIECE)
-            start = (parameter.nbytes - size) // 2
-            self.view = memoryview((ctypes.c_char * size).from_address(self.address + start))
-
-
-def results_of(given: bytes, sample: list[Weights]) -> bytes:
-    """What a step has come to: ``given``, and the bytes of the weights of a sample as they are now."""
-    pieces: list[memoryview | bytes] = [given]
-    # One loop, and no call that can be spared: behind the fetching of a batch each runs from cold caches.
-    for weights in sample:
-        now = weights.place()
-        if now is None or now is not weights.parameter or now.data_ptr() != weights.address:
-            weights.look_at(now)
-        pieces.append(weights.view)
-    return b"".join(pieces)
-
-
-def chosen(parameters: Mapping[str, torch.Tensor]) -> list[str]:
-    """The names of some trained weights that lie in the CPU's memory, spread from the first to the last: a step that
-    went another way shows in them, and one of them that is never used hides nothing."""
-    names = [name for name, weights in parameters.items() if weights.requires_grad and _can_be_looked_at(weights)]
-    most = min(_MOST_SAMPLED, len(names))
-    return [names[number * (len(names) - 1) // max(1, most - 1)] for number in range(most)]
-
-
-def sample_of(places: Mapping[str, Place], names: Collection[str]) -> list[Weights]:
-    """A piece of each of the parameters of these names."""
-    return [Weights(places[name]) for name in names if name in places]
-
-
-def _can_be_looked_at(weights: torch.Tensor) -> bool:
-    in_hand = weights.is_cpu and weights.layout == torch.strided and weights.is_contiguous() and weights.nbytes > 0
-    return in_hand and weights.data_ptr() != 0  # a storage may be emptied, and filled when it is needed
 
 
 def _fill(descriptor: int, size: int) -> None:

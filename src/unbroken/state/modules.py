@@ -3,7 +3,7 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import nn
@@ -19,6 +19,18 @@ from unbroken.state.snapshot import equal_bits, own_copy
 _log = logging.getLogger("unbroken")
 
 _EXTRA_STATE = "_extra_state"
+
+
+class Place(NamedTuple):
+    """Where a parameter is found, also when another one has come there: ``key`` of the module that ``path`` leads to.
+
+    ``of_nobody``: one that belongs to no module, and is always itself.
+    """
+
+    root: nn.Module | None = None
+    path: tuple[str, ...] = ()
+    key: str = ""
+    of_nobody: torch.Tensor | None = None
 
 
 class ModuleState:
@@ -82,12 +94,13 @@ class ModuleState:
         for key, parameter in self._module.named_parameters(remove_duplicate=False):
             yield f"{self.name}.{bare(key)}", parameter
 
-    def places(self) -> Iterator[tuple[str, Callable[[], nn.Parameter | None]]]:
-        """How to find each parameter, under each of its full names, also when another one has come into its place."""
+    def places(self) -> "Iterator[tuple[str, Place]]":
+        """Where each parameter is found, under each of its full names."""
         bare = self._bare_names()
         for path, module in self._module.named_modules(remove_duplicate=False):
             for key in module._parameters:
-                yield f"{self.name}.{bare(f'{path}.{key}' if path else key)}", _way(self._module, path, key)
+                children = tuple(path.split(".")) if path else ()
+                yield f"{self.name}.{bare(f'{path}.{key}' if path else key)}", Place(self._module, children, key)
 
     def fit(self, saved: Mapping[str, object]) -> dict[str, object]:
         """``saved`` under this module's bare names, decoded. A plain script may have saved a wrapped module."""
@@ -223,18 +236,6 @@ def _wrapped_child(module: nn.Module) -> str | None:
     if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
         return "module"
     return None
-
-
-def _way(root: nn.Module, path: str, key: str) -> Callable[[], nn.Parameter | None]:
-    children = path.split(".") if path else []
-
-    def find() -> nn.Parameter | None:
-        module: nn.Module | None = root
-        for child in children:
-            module = module._modules.get(child) if module is not None else None
-        return module._parameters.get(key) if module is not None else None
-
-    return find
 
 
 def _is_compiled(module: nn.Module) -> bool:

@@ -1,8 +1,7 @@
 """What is tracked: everything whose state a checkpoint holds, and how all of it comes back."""
 
 import logging
-from collections.abc import Callable, Mapping
-from functools import partial
+from collections.abc import Mapping
 from typing import Any
 
 import torch
@@ -14,7 +13,7 @@ from unbroken.errors import ArchitectureChangedError, UsageError
 from unbroken.state import functions
 from unbroken.state.adapters import GENERATORS, ObjectState, adapt, check_same_shape
 from unbroken.state.encoding import decode, encode
-from unbroken.state.modules import ModuleState, architecture_of, compare_architectures
+from unbroken.state.modules import ModuleState, Place, architecture_of, compare_architectures
 from unbroken.state.optimizers import Names, OptimizerState, Plan
 from unbroken.state.snapshot import bytes_of
 from unbroken.store.payload import RESERVED
@@ -148,11 +147,9 @@ class Tracked:
             named.update(adapter.strangers(known))
         return named
 
-    def places(self) -> dict[str, Callable[[], torch.Tensor | None]]:
-        """How to find each of these by its full name, also when another one has come into its place."""
-        places: dict[str, Callable[[], torch.Tensor | None]] = {}
-        for name, tensor in self.parameters().items():
-            places[name] = partial(_itself, tensor)
+    def places(self) -> dict[str, Place]:
+        """Where each of these is found, by its full name."""
+        places = {name: Place(of_nobody=tensor) for name, tensor in self.parameters().items()}
         for adapter in self._modules.values():
             places.update(adapter.places())
         return places
@@ -302,7 +299,3 @@ def _bytes_in(value: object) -> int:
     if isinstance(value, Mapping):
         return sum(map(_bytes_in, value.values()))
     return sum(map(_bytes_in, value)) if isinstance(value, (list, tuple)) else 0
-
-
-def _itself(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor
