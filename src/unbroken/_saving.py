@@ -15,6 +15,7 @@ from unbroken.errors import (
     CheckpointDamagedError,
     DiskError,
     NothingToResumeError,
+    ResourcesError,
     UnsavableStateError,
     is_refusal,
 )
@@ -166,6 +167,7 @@ class Saver:
 
         Raises:
             ArchitectureChangedError: an object can't take the state saved for it.
+            ResourcesError: there is too little memory for it.
         """
         restore_parts(self._parts, payload)
 
@@ -233,6 +235,16 @@ def restore_parts(parts: Parts, payload: Mapping[str, Any], *, prologue_follows:
 
     ``prologue_follows``: the code at an epoch's start runs next, and then the state is restored once more.
     """
+    try:
+        _restore(parts, payload, prologue_follows=prologue_follows)
+    except (MemoryError, OSError, RuntimeError) as error:
+        if not is_refusal(error):
+            raise
+        reason = str(error).partition("\n")[0][:200] or type(error).__name__
+        raise ResourcesError("state_no_room", reason=reason) from error
+
+
+def _restore(parts: Parts, payload: Mapping[str, Any], *, prologue_follows: bool) -> None:
     own = keys.own_of(payload)
     histories = keys.histories_of(payload)
     best = own.get("best")

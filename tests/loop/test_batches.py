@@ -334,6 +334,7 @@ def test_loaders_made_anew_in_every_epoch_are_not_kept_for_ever() -> None:
 def test_what_is_looked_up_in_the_generators_memory_is_what_they_say() -> None:
     """A library laid out in another way is only slower; one laid out as expected must not be misread."""
     assert None not in (mersenne._CACHED_NORMAL, mersenne._PYTHON_WORDS, mersenne._TORCH_WORDS, mersenne._scratch_words)
+    assert mersenne._TORCH_FLAG is not None
     streams = mersenne.StreamsWitness()
     for _ in range(700):
         random.random(), torch.rand(1), np.random.standard_normal()
@@ -364,6 +365,7 @@ def _xored(words: Sequence[int]) -> int:
         (1, np.random.rand),
         (1, np.random.standard_normal),
         (2, lambda: torch.rand(1)),
+        (2, lambda: torch.randn(1)),
     ],
 )
 def test_what_is_drawn_shows_in_the_witness_of_its_stream(
@@ -373,6 +375,7 @@ def test_what_is_drawn_shows_in_the_witness_of_its_stream(
         monkeypatch.setattr(mersenne, "_python_head", None)
         monkeypatch.setattr(mersenne, "_torch_head", None)
         monkeypatch.setattr(mersenne, "_holds_a_normal", [1])
+        monkeypatch.setattr(mersenne, "_torch_holds_a_normal", [1])
     streams = mersenne.StreamsWitness()
     seen = [streams.take()]
     for _ in range(1_300):
@@ -381,6 +384,28 @@ def test_what_is_drawn_shows_in_the_witness_of_its_stream(
     assert [len({one[index] for one in seen}) for index in range(3)] == [
         len(seen) if index == stream else 1 for index in range(3)
     ]
+
+
+class OneList(Sampler[list[int]]):
+    """Fills one and the same list for every batch, as ``make`` does."""
+
+    def __init__(self, make: Callable[[list[int]], Any]) -> None:
+        self.batch: Any = make([0, 0])
+
+    def __iter__(self) -> Iterator[Any]:
+        for number in range(4):
+            self.batch[0], self.batch[1] = 2 * number, 2 * number + 1
+            yield self.batch
+
+    def __len__(self) -> int:
+        return 4
+
+
+@pytest.mark.parametrize("make", [list, np.array, torch.tensor])
+def test_a_sampler_may_give_one_list_again_and_again(make: Callable[[list[int]], Any]) -> None:
+    dataset: Any = list(range(8))
+    given = [batch.tolist() for batch in batches(DataLoader(dataset, batch_sampler=OneList(make)))]
+    assert given == [[0, 1], [2, 3], [4, 5], [6, 7]]
 
 
 def in_parts(parts: list[list[int] | int]) -> Iterator[int]:

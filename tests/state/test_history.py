@@ -216,3 +216,12 @@ def test_a_plain_scripts_columns_are_brought_to_the_length_of_the_run(caplog: py
 def test_a_mode_is_max_or_min() -> None:
     with pytest.raises(UsageError, match="best_mode"):
         History("aucs", "most")  # type: ignore[arg-type]
+
+
+def test_what_was_given_is_not_kept_beyond_its_epoch() -> None:
+    history = History()
+    for _ in range(3):
+        for _ in range(100):
+            history.average({"loss": 1.0})
+        history.finish_epoch()
+    assert history.given == []

@@ -98,7 +98,7 @@ class StreamsWitness:
         return (
             _python_digest() if python is None or _python_global.gauss_next is not None else python[0] ^ python[1],
             _numpy_digest() if numpys is None or _holds_a_normal[0] else numpys[0] ^ numpys[1],
-            _torch_digest() if torchs is None else torchs[0] ^ torchs[1],
+            _torch_digest() if torchs is None or _torch_holds_a_normal[0] else torchs[0] ^ torchs[1],
         )
 
 
@@ -145,7 +145,32 @@ def _offset_of_torchs_words() -> int | None:
 
 
 _TORCH_WORDS = _offset_of_torchs_words()
-_torch_head = _witnessed(getattr(torch.default_generator, "_cdata", 0) + _TORCH_WORDS) if _TORCH_WORDS else None
+
+
+def _offset_of_torchs_flag() -> int | None:
+    """Where a ``torch.Generator`` has, behind the second normal deviate in hand, whether there is one."""
+    generator: Any = torch.Generator()
+    generator.manual_seed(1)
+    if _TORCH_WORDS is None:
+        return None
+    behind_words = _TORCH_WORDS + (_WORDS + 1) * _INT
+    torch.randn(1, generator=generator, dtype=torch.float64)
+    with_one = ctypes.string_at(generator._cdata + behind_words, 32)
+    deviate = torch.randn(1, generator=generator, dtype=torch.float64).numpy().tobytes()
+    without = ctypes.string_at(generator._cdata + behind_words, 32)
+    offset = with_one.find(deviate) + len(deviate)
+    found = deviate in with_one[:-1] and (with_one[offset], without[offset]) == (1, 0)
+    return behind_words + offset if found else None
+
+
+_TORCH_FLAG = _offset_of_torchs_flag()
+_torch_global: Any = torch.default_generator
+_torch_head = None if _TORCH_WORDS is None or _TORCH_FLAG is None else _witnessed(_torch_global._cdata + _TORCH_WORDS)
+_torch_holds_a_normal: "memoryview | list[int]" = (
+    [1]
+    if _TORCH_FLAG is None
+    else memoryview((ctypes.c_char * 1).from_address(_torch_global._cdata + _TORCH_FLAG)).cast("B")
+)
 
 
 def seed_numpy(key: bytes) -> None:

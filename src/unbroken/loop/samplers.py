@@ -89,7 +89,7 @@ class PositionedSampler:
             if self._order is Order.COUNTING:
                 self._catch_up(position, own)
             self._seed_pass(position, own)
-            batches = self._from(position, expected)
+            batches = map(_as_drawn, self._from(position, expected))
             ahead = list(islice(batches, _DRAWN_AHEAD))
             streams, own_states = self._aside.capture(), own.states()
             own.set_states(held)
@@ -171,6 +171,13 @@ def order_of(loader: DataLoader[Any]) -> Order:
     if (_tried(other), _tried(other)) != (first, second):
         raise LoaderRefusedError("sampler_not_repeatable", sampler=name)
     return Order.POSITIONAL if first == second else Order.COUNTING
+
+
+def _as_drawn(indices: Any) -> Any:
+    """``indices`` as they are now: a sampler may fill one and the same list for every batch."""
+    if type(indices) is list and (not indices or isinstance(indices[0], int)):
+        return indices[:]
+    return indices if isinstance(indices, int | str) else copy.deepcopy(indices)
 
 
 def _is_torchs(sampler: object) -> bool:

@@ -41,15 +41,16 @@ class Weights:
         for module, key, parameter in self._held:
             if module._parameters.get(key) is not parameter:
                 return True
-        for weights, address in self._addresses:  # noqa: SIM110  # a generator would take longer than all the rest
-            if weights.data_ptr() != address:
+        for weights, address, size, strides in self._seen:  # a generator would take longer than all else
+            # What was freed may have made room for something smaller at the very same address.
+            if weights.data_ptr() != address or weights.nbytes != size or weights.stride() != strides:
                 return True
         return False
 
     def _look(self) -> None:
         children: dict[tuple[int, str], tuple[nn.Module, str, nn.Module | None]] = {}
         self._held: list[tuple[nn.Module, str, nn.Parameter | None]] = []
-        self._addresses: list[tuple[torch.Tensor, int]] = []
+        self._seen: list[tuple[torch.Tensor, int, int, tuple[int, ...]]] = []
         self._views: list[memoryview] = []
         for place in self._places:
             weights = place.of_nobody
@@ -63,7 +64,7 @@ class Weights:
                 weights = module._parameters.get(place.key)
                 self._held.append((module, place.key, weights))
             if weights is not None and weights.layout == torch.strided:
-                self._addresses.append((weights, weights.data_ptr()))
+                self._seen.append((weights, weights.data_ptr(), weights.nbytes, weights.stride()))
                 if _can_be_looked_at(weights):
                     self._views.append(_view(weights))
         self._children = list(children.values())
@@ -76,5 +77,8 @@ def _view(weights: torch.Tensor) -> memoryview:
 
 
 def _can_be_looked_at(weights: torch.Tensor) -> bool:
-    in_hand = weights.is_cpu and weights.layout == torch.strided and weights.is_contiguous() and weights.nbytes > 0
-    return in_hand and weights.data_ptr() != 0  # a storage may be emptied, and filled when it is needed
+    if not weights.is_cpu or weights.layout != torch.strided or not weights.is_contiguous() or weights.nbytes == 0:
+        return False
+    # A storage may be emptied, or have less than the shape says, until it is needed.
+    needed = weights.storage_offset() * weights.itemsize + weights.nbytes
+    return weights.data_ptr() != 0 and weights.untyped_storage().nbytes() >= needed

@@ -1,13 +1,14 @@
 """Adapters: how each kind of object is saved and restored that is neither a module nor an optimizer."""
 
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 
-from unbroken.errors import ArchitectureChangedError, UnsavableStateError, UsageError
+from unbroken.errors import ArchitectureChangedError, UnsavableStateError, UsageError, is_refusal
 from unbroken.state.encoding import encode
 from unbroken.state.functions import fingerprints
 from unbroken.state.snapshot import equal_bits, own_copy
@@ -45,12 +46,8 @@ class ObjectState:
 
     def restore(self, saved: Any) -> None:
         """Set the (decoded) state, and make sure that it reads back as it was saved, bit for bit."""
-        try:
+        with refusals_told(self.name):
             self._put(own_copy(saved, self.name))
-        except ArchitectureChangedError:
-            raise
-        except Exception as error:
-            raise ArchitectureChangedError("state_load_failed", name=self.name, detail=one_line(error)) from error
         found = equal_bits(encode(saved, self.name), encode(self._get(), self.name), self.name)
         if found is not None:
             raise ArchitectureChangedError("state_not_restored", path=found)
@@ -78,6 +75,22 @@ def adapt(name: str, obj: object) -> ObjectState:
     if isinstance(obj, Stateful) and not isinstance(obj, type):
         return ObjectState(name, obj, obj.state_dict, obj.load_state_dict)
     raise UsageError("state_not_trackable", name=name, type=type(obj).__name__)
+
+
+@contextmanager
+def refusals_told(name: str) -> Iterator[None]:
+    """Within it an object takes a state: what it raises then is an ArchitectureChangedError that names it.
+
+    That the system has no memory to give is no refusal of the object's, and is left as it is.
+    """
+    try:
+        yield
+    except ArchitectureChangedError:
+        raise
+    except Exception as error:
+        if is_refusal(error):
+            raise
+        raise ArchitectureChangedError("state_load_failed", name=name, detail=one_line(error)) from error
 
 
 def one_line(error: Exception) -> str:

@@ -89,7 +89,7 @@ class History:
             self.columns.setdefault(name, [math.nan] * (self.epoch - 1))
         for name, column in self.columns.items():
             column.append(given.get(name, math.nan))
-        self._sums, self._recorded = {}, {}
+        self._sums, self._recorded, self.given = {}, {}, []
         if self.metric in self.columns:
             self.best = _better(self.best, self.columns[self.metric][-1], self.epoch, self.mode)
         return self.best.epoch == self.epoch

@@ -51,7 +51,10 @@ class SnapshotMemory:
         return thread
 
     def _prepare(self, size: int) -> None:
-        block = _new_block(size)
+        try:
+            block = _new_block(size)
+        except (OSError, MemoryError):  # the first snapshot will say so, if there is no room for it by then
+            return
         for start in range(0, size, _TOUCHED_AT_ONCE):
             piece = ctypes.c_char.from_buffer(block, start)
             ctypes.memset(ctypes.addressof(piece), 0, min(_TOUCHED_AT_ONCE, size - start))

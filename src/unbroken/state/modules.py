@@ -11,7 +11,7 @@ from torch.optim.swa_utils import AveragedModel
 
 from unbroken import messages
 from unbroken.errors import ArchitectureChangedError
-from unbroken.state.adapters import describe, one_line
+from unbroken.state.adapters import describe, refusals_told
 from unbroken.state.encoding import decode, encode
 from unbroken.state.functions import fingerprint
 from unbroken.state.snapshot import equal_bits, own_copy
@@ -128,10 +128,8 @@ class ModuleState:
                 path: dict(metadata.get(names(path), {}))
                 for path, _ in self._module.named_modules(remove_duplicate=False)
             }
-        try:
+        with refusals_told(self.name):
             self._module.load_state_dict(state)
-        except Exception as error:
-            raise ArchitectureChangedError("state_load_failed", name=self.name, detail=one_line(error)) from error
         self._put_back(wanted)
 
     def restore_extras(self, extras: Mapping[str, Any]) -> None:

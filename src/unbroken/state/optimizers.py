@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 
 from unbroken import messages
 from unbroken.errors import ArchitectureChangedError, CheckpointDamagedError
-from unbroken.state.adapters import one_line
+from unbroken.state.adapters import refusals_told
 from unbroken.state.encoding import child_path, encode
 from unbroken.state.snapshot import equal_bits, own_copy
 
@@ -115,10 +115,8 @@ class OptimizerState:
             saved = _without_groups(saved, plan.late.keys())
             names = [group for i, group in enumerate(names) if i not in plan.late]
         self._reorder(match_groups(self.name, names, live))
-        try:
+        with refusals_told(self.name):
             self.optimizer.load_state_dict(own_copy(saved, self.name))
-        except Exception as error:
-            raise ArchitectureChangedError("state_load_failed", name=self.name, detail=one_line(error)) from error
         self._put_back(saved)
 
     def _add_late(self, saved: Mapping[str, Any], plan: Plan) -> None:
