@@ -103,6 +103,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "SAVING FAILED for {names}: {error} Training goes on; the next save tries again.",
         "保存失败：{names}：{error} 训练继续，下次保存时会重试。",
     ),
+    "state_no_room": (
+        "The saved state was not restored: the system gives this process no more memory ({reason}). No file is at "
+        "fault or was changed; raise the limit (ulimit -v, the job's memory) and run the same command again.",
+        "未恢复所保存的状态：系统不再给本进程更多内存（{reason}）。文件没有问题，也未被改动；请放宽限制（ulimit -v、作业内存）"
+        "后重新运行同一命令。",
+    ),
     "state_not_copied": (
         "The state could not be copied: {reason}",
         "无法复制训练状态：{reason}",

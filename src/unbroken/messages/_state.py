@@ -121,12 +121,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "resume from another checkpoint.",
         "检查点中优化器“{name}”的状态不完整；请从其他检查点恢复。",
     ),
-    "state_no_room": (
-        "The saved state was not restored: the system gives this process no more memory ({reason}). No file is at "
-        "fault or was changed; raise the limit (ulimit -v, the job's memory) and run the same command again.",
-        "未恢复所保存的状态：系统不再给本进程更多内存（{reason}）。文件没有问题，也未被改动；请放宽限制（ulimit -v、作业内存）"
-        "后重新运行同一命令。",
-    ),
     "state_load_failed": (
         "'{name}' refused the state that was saved for it: {detail}. Build it as it was then, "
         'or start a new run with resume="never".',
