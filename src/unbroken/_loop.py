@@ -335,6 +335,7 @@ class Loop:
 
     def _leading_pass(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Iterator[Any]:
         self._cursor.order = batches.order
+        # No call that can be spared in here: beside workers each runs from cold caches, and takes microseconds.
         while self._goal is None or self._cursor.step < self._goal:
             if self._closed:
                 raise UsageError("run_is_closed")
@@ -398,7 +399,7 @@ class Loop:
             self._stop_now(saver, self._snapshot("signal"))
         if self._budget is not None and self._budget_is_spent():
             self._stop_now(saver, self._snapshot("budget"))
-        if saver.writer.reported:
+        if saver.writer.reports:
             saver.report()
         reason = self._triggers.due(self._cursor.step - saver.saved_step, time.monotonic() - saver.saved_at)
         if reason is not None and not saver.writer.busy:

@@ -18,6 +18,7 @@ from unbroken.errors import (
     ResourcesError,
     UnsavableStateError,
     is_refusal,
+    reason_of,
 )
 from unbroken.loop.cursor import Cursor
 from unbroken.loop.observed import Observer
@@ -240,8 +241,7 @@ def restore_parts(parts: Parts, payload: Mapping[str, Any], *, prologue_follows:
     except (MemoryError, OSError, RuntimeError) as error:
         if not is_refusal(error):
             raise
-        reason = str(error).partition("\n")[0][:200] or type(error).__name__
-        raise ResourcesError("state_no_room", reason=reason) from error
+        raise ResourcesError("state_no_room", reason=reason_of(error)) from error
 
 
 def _restore(parts: Parts, payload: Mapping[str, Any], *, prologue_follows: bool) -> None:

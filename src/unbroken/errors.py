@@ -95,3 +95,8 @@ def is_refusal(error: BaseException) -> bool:
     if isinstance(error, RuntimeError):
         return any(text in str(error) for text in _TORCHS_REFUSALS)
     return isinstance(error, MemoryError)
+
+
+def reason_of(error: BaseException) -> str:
+    """What a refusal says, in one line."""
+    return str(error).partition("\n")[0][:200] or type(error).__name__

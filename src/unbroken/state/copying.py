@@ -11,8 +11,8 @@ from unbroken.state.sharing import LARGE, pieces, share
 def copy_all(pairs: Sequence[tuple[torch.Tensor, torch.Tensor]]) -> None:
     """Copy into each first tensor the second, of the same shape and dtype; the first ones do not overlap.
 
-    torch gives each of its threads an equal part instead, and on a busy machine the last to be done makes the copy
-    several times as long as one thread alone would.
+    Several threads share the large ones, piece by piece. torch gives each of its own an equal part instead, and on a
+    busy machine the last to be done makes the copy several times as long as one thread alone would.
     """
     shared = []
     for target, source in pairs:

@@ -121,12 +121,12 @@ def equal_bits(a: object, b: object, path: str = "") -> str | None:
     devices and the order of a dict's keys do not count. A difference at the root is ``"."``.
     """
     seen: list[_Pair] = []
-    found = _first_difference(a, b, path, seen)
+    found = _compared(a, b, path, seen)
     index = first_difference([pair for _, pair in seen])
     return found if index is None else seen[index][0]
 
 
-def _first_difference(a: object, b: object, path: str, seen: list[_Pair]) -> str | None:
+def _compared(a: object, b: object, path: str, seen: list[_Pair]) -> str | None:
     """The first difference but those in values of tensors, which are added to ``seen`` up to there."""
     if isinstance(a, torch.Tensor) and isinstance(b, torch.Tensor):
         pairs = _dense_pairs(a, b)
@@ -140,13 +140,13 @@ def _first_difference(a: object, b: object, path: str, seen: list[_Pair]) -> str
         for key in a:
             if key not in b:
                 return child_path(path, key)
-            found = _first_difference(a[key], b[key], child_path(path, key), seen)
+            found = _compared(a[key], b[key], child_path(path, key), seen)
             if found is not None:
                 return found
         return next((child_path(path, key) for key in b if key not in a), None)
     if isinstance(a, (list, tuple)) and isinstance(b, (list, tuple)):
         for i, (x, y) in enumerate(zip(a, b, strict=False)):
-            found = _first_difference(x, y, f"{path}[{i}]", seen)
+            found = _compared(x, y, f"{path}[{i}]", seen)
             if found is not None:
                 return found
         return None if len(a) == len(b) else f"{path}[{min(len(a), len(b))}]"

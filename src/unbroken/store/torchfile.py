@@ -24,6 +24,7 @@ from unbroken.errors import (
     UnsavableStateError,
     UsageError,
     is_refusal,
+    reason_of,
 )
 from unbroken.store import inert
 from unbroken.store.archive import Archive, check_sums, read_archive
@@ -93,8 +94,7 @@ def read(path: Path, digest: str = "", *, mapped: bool = True) -> dict[str, Any]
         except Exception as error:
             if is_refusal(error):
                 raise
-            reason = str(error).partition("\n")[0][:200]
-            raise CheckpointDamagedError("store_torch_refused", path=path, reason=reason) from error
+            raise CheckpointDamagedError("store_torch_refused", path=path, reason=reason_of(error)) from error
     return _as_payload(payload, path)
 
 
@@ -224,8 +224,7 @@ def _open(path: Path) -> Iterator[tuple[BinaryIO, int]]:
 
 
 def _refused(path: Path, error: BaseException) -> ResourcesError:
-    reason = str(error).partition("\n")[0][:200] or type(error).__name__
-    return ResourcesError("store_refused", path=path, reason=reason)
+    return ResourcesError("store_refused", path=path, reason=reason_of(error))
 
 
 def _inside(path: Path) -> Path:

@@ -18,21 +18,25 @@ _NICE = 5  # below training's; at the lowest it starves, and a save under way fo
 class Writer:
     """Saves jobs one after the other in one background thread that no failure ends. Needs the folder's lock held.
 
-    Nothing is called back: the owner asks (``busy``, ``failure``, ``take_reports``) when it suits it. ``busy``: whether
-    a job is being saved. ``reported``: whether one is done of which no report was taken.
+    Nothing is called back: the owner asks (``busy``, ``failure``, ``take_reports``) when it suits it.
+    ``reports`` are of the saves finished of which none was taken.
     """
 
     def __init__(self, folder: CheckpointFolder) -> None:
         self.folder = folder
-        self.busy = self.reported = False
         self.failure: DiskError | None = None
         self._retired: set[Branch] = set()
         self._changed = threading.Condition()
         self._job: SaveJob | None = None
         self._closed = False
-        self._reports: list[SaveReport] = []
+        self.reports: list[SaveReport] = []
         self._thread = threading.Thread(target=self._work, name="unbroken-writer", daemon=True)
         self._thread.start()
+
+    @property
+    def busy(self) -> bool:
+        """Whether a job is being saved."""
+        return self._job is not None
 
     def submit(self, job: SaveJob) -> None:
         """Hand ``job`` over; waits until the writer is free, not until the job is done."""
@@ -40,7 +44,7 @@ class Writer:
             if self._closed:
                 raise RuntimeError("the writer is closed")
             self._changed.wait_for(lambda: self._job is None)
-            self._job, self.busy = job, True
+            self._job = job
             self._changed.notify_all()
 
     def wait(self) -> None:
@@ -58,7 +62,7 @@ class Writer:
     def take_reports(self) -> list[SaveReport]:
         """The reports of the saves finished since the last call, in order."""
         with self._changed:
-            reports, self._reports, self.reported = self._reports, [], False
+            reports, self.reports = self.reports, []
             return reports
 
     def _work(self) -> None:
@@ -74,9 +78,8 @@ class Writer:
             report = save(self.folder, job, self._retired)
             with self._changed:
                 self.failure = None if report.safe else report.error
-                self._reports.append(report)
-                self.reported = True
-                self._job, self.busy, job = None, False, None
+                self.reports.append(report)
+                self._job = job = None
                 self._changed.notify_all()
 
 
