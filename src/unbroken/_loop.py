@@ -13,10 +13,11 @@ from unbroken import messages
 from unbroken._replay import ReplayProof
 from unbroken._resuming import Beginning, Origin, begin_run
 from unbroken._saving import Parts, Saver
+from unbroken._stopping import LONGEST_STEP, Stopping
 from unbroken.disk.space import parse_size
-from unbroken.errors import EXIT_STOPPED, DiskError, Stopped, UsageError
+from unbroken.errors import EXIT_STOPPED, DiskError, LoaderRefusedError, Stopped, UsageError
 from unbroken.loop.batches import Pass
-from unbroken.loop.loaders import ResumableLoader
+from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.observed import Observer
 from unbroken.loop.passes import EpochPasses, OpenPass
 from unbroken.loop.randomness import capture_streams, restore_streams
@@ -57,6 +58,7 @@ class Loop:
         budget: float | None,
         origin: Origin,
         seed: int,
+        loaders: Loaders,
     ) -> None:
         self.phase = OUTSIDE
         self.in_epoch = False
@@ -69,6 +71,9 @@ class Loop:
         self._process = os.getpid()
         self._under_loop = False
         self._unsaid = False
+        self._stopping: Stopping | None = None
+        self._step_seconds: float | None = None
+        self._loaders = loaders
         self._parts = parts
         self._cursor = parts.cursor
         self._triggers = triggers
@@ -81,11 +86,16 @@ class Loop:
         self._given_out: WeakSet[Generator[Any, None, None]] = WeakSet()
         self._mid_epoch: Mapping[str, Any] | None = None
         self._kept: dict[str, Any] | None = None
+        self._next_batch: Mapping[str, Any] | None = None
+        self._generators: Mapping[str, Any] = {}
+        self._epoch_before: Mapping[str, Any] | None = None
+        self._resumed_inside = False
         self._epoch_start: Mapping[str, Any] = {}
         self._goal: int | None = None
         self._proof: ReplayProof | None = None
         self._trace: TraceFile | None = None
         self._observer: Observer | None = None
+        self._awaited: Pass
 
     def epochs(self, count: int) -> Iterator[int]:
         """The numbers of the epochs still to be trained."""
@@ -98,7 +108,7 @@ class Loop:
                 self._open_epoch()
                 self._enter_user_code()
                 yield self._cursor.epoch + 1
-                self._close_epoch(saver)
+                self._close_epoch(saver, more=self._cursor.epoch + 1 < count)
             self._finish(saver, messages.text("ended", epoch=self._cursor.epoch, count=count))
         finally:
             self._leave_loop()
@@ -122,7 +132,9 @@ class Loop:
                     break
                 if self._cursor.step == before and self._cursor.batch == 0:
                     raise UsageError("loader_gives_nothing")
-                self._close_epoch(saver)
+                self._close_epoch(saver, more=True)
+            if self._stopping is not None:
+                self._end_stop(saver)
             if self.in_epoch:
                 saver.wait()
                 saver.save(self._snapshot("end"), saver.folder.latest)
@@ -153,7 +165,9 @@ class Loop:
         opened = self._passes.open(loader.facts)
         order = opened.order if opened.given else None
         epoch = self._cursor.epoch + 1
-        return opened, loader.iterate(epoch=epoch, loop=opened.index, start=opened.given, order=order)
+        batches = loader.iterate(epoch=epoch, loop=opened.index, start=opened.given, order=order, ahead=opened.ahead)
+        opened.remaining = batches.remaining
+        return opened, batches
 
     def begin_steps(self) -> None:
         """Begin, so that the number of steps still to be done is known."""
@@ -161,6 +175,13 @@ class Loop:
             raise UsageError("steps_inside_epochs")
         self._require_between_epochs()
         self._begin(None)
+
+    @property
+    def loading(self) -> int:
+        """The version of how positions become batches, which a run keeps to its end."""
+        assert self.saver is not None
+        version: int = self.saver.facts["loading"]
+        return version
 
     def require_epoch(self) -> Saver:
         """Raises UsageError outside a loop over the epochs."""
@@ -190,7 +211,10 @@ class Loop:
         proof, self._proof = self._proof, None
         if proof is not None:
             proof.report()
-        if self._unsaid:
+        if self._stopping is not None:
+            self._stopping.end()
+        if self._unsaid or (self._stopping is not None and not self._stopped):
+            self._stopped = True
             self._say_stopped(saver)
         saver.close()
         if proof is not None:
@@ -224,6 +248,7 @@ class Loop:
             own = beginning.payload[OWN]
             streams = decode(own["streams"])
             self._passes = EpochPasses(own["passes"], same_epoch=own["in_epoch"])
+            self._epoch_before = own.get("epoch_before")
             if own["in_epoch"]:
                 self._mid_epoch = beginning.payload
                 self._epoch_start = streams["epoch_start"]
@@ -233,7 +258,8 @@ class Loop:
         space = self._origin.keep_space
         keeping = Plan(self._triggers.every_epochs, self._origin.keep, None if space is None else parse_size(space))
         self.saver.say_forecast(keeping, planned_epochs)
-        self._proof = ReplayProof(beginning.saver, self._parts, beginning.payload and beginning.payload[OWN])
+        resumed_from = beginning.payload and beginning.payload[OWN]
+        self._proof = ReplayProof(beginning.saver, self._parts, resumed_from, beginning.changed)
         if self._trace is not None:
             self._observe(self._trace, beginning)
         return self.saver
@@ -252,8 +278,9 @@ class Loop:
                 "state": user_state.copied(),
             }
         self.in_epoch = True
+        self._resumed_inside = self._mid_epoch is not None
 
-    def _close_epoch(self, saver: Saver) -> None:
+    def _close_epoch(self, saver: Saver, *, more: bool) -> None:
         self._require_open()
         # An iterator kept by the user has a batch in hand that is done, and must not go on in the next epoch.
         for given_out in list(self._given_out):
@@ -261,6 +288,9 @@ class Loop:
         self.phase = LIBRARY
         if self._proof is not None:
             self._proof.epoch_done()
+        if self._stopping is not None and self._stopping.has_trained(self._cursor.step):
+            self._end_stop(saver)
+        self._compare_length()
         self.in_epoch = False
         self._kept = None
         self._mid_epoch = None
@@ -273,7 +303,30 @@ class Loop:
         saver.wait()
         saver.save(self._snapshot("epoch", passes), saver.folder.latest, *self._further_names(saver))
         if self._signals.received or self._budget_is_spent():
-            self._stop_now(saver)
+            self._begin_stop(saver, None, may_train_on=more and self.stop_reason is None)
+
+    def _compare_length(self) -> None:
+        """Say so if an epoch resumed inside, or the one behind it, took another number of batches than the others: a
+        loop that counts for itself begins again at a resume."""
+        lead, batches, before = self._passes.lead, self._cursor.batch, self._epoch_before
+        if lead is None:
+            return
+        length = lead.facts.get("length")
+        cut = length is not None and batches < length
+        steady = before is None or (before["steady"] and before["batches"] == batches)
+        resumed = self._resumed_inside or (before is not None and before["resumed"])
+        if before is not None and resumed and batches != before["batches"] and (cut or before["cut"]):
+            said = {"epoch": self._cursor.epoch + 1, "batches": batches, "others": before["batches"]}
+            _log.warning(messages.text("epoch_of_other_length", **said))
+        self._epoch_before = {"batches": batches, "cut": cut, "steady": steady, "resumed": self._resumed_inside}
+
+    def _most_batches(self, loader: ResumableLoader) -> int | None:
+        """Where an epoch that was resumed inside ends: where all before it did, if they were cut off there."""
+        before = self._epoch_before
+        if not self._resumed_inside or before is None or not before["cut"] or not before["steady"]:
+            return None
+        most: int = before["batches"]
+        return most if most > self._cursor.batch else None
 
     def _say_if_best_is_missing(self) -> None:
         history = self._parts.history
@@ -309,10 +362,14 @@ class Loop:
                 yield from self._leading_pass(saver, loader, batches)
                 return
             for batch in batches:
+                if opened.given == 0:
+                    self._loaders.say_promise(loader)
                 opened.given += 1
                 opened.order = batches.order
                 if self._observer is not None:
                     self._observer.given(opened.index, batch)
+                if self._proof is not None:
+                    self._proof.given(batch)
                 yield batch
         finally:
             opened.exhausted = True  # also one left by a break: nobody goes on with it
@@ -323,6 +380,7 @@ class Loop:
         if self._mid_epoch is not None:
             payload, self._mid_epoch = self._mid_epoch, None
             self._take_up(saver, payload)
+            self._next_batch = payload[OWN].get("next_batch")
         self._cursor.batches = loader.length
         if self._proof is not None:
             self._proof.begin_pass()
@@ -335,32 +393,51 @@ class Loop:
 
     def _leading_pass(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Iterator[Any]:
         self._cursor.order = batches.order
+        most = self._most_batches(loader)
+        # A dataset that is loaded from in this process may draw from a generator that is tracked.
+        draws = loader.workers == 0 and self._parts.tracked.has_generators
+        first = True
         # No call that can be spared in here: beside workers each runs from cold caches, and takes microseconds.
         while self._goal is None or self._cursor.step < self._goal:
             if self._closed:
                 raise UsageError("run_is_closed")
             self.phase = LIBRARY
+            if self._stopping is not None and self._stopping.is_over(self._cursor.step):
+                self._end_stop(saver)
+            if most is not None and self._cursor.batch >= most:
+                said = {"epoch": self._cursor.epoch + 1, "batches": most, "length": loader.length}
+                _log.warning(messages.text("epoch_ends_as_before", **said))
+                break
+            if draws:
+                self._generators = self._parts.tracked.generators()
             try:
                 batch = self._fetch(saver, loader, batches)
             except StopIteration:
                 break
-            if self._goal is None and self._cursor.batch + 1 == loader.length:
+            if first:
+                first = False
+                self._loaders.say_promise(loader)
+                self._check_next(batches, batch)
+            if self._goal is None and self._cursor.batch + 1 == loader.length and self._stopping is None:
                 # For a stop after the batches. Not the state after the last one: a resume from there would give
                 # the loop no batch at all, and code behind a loop reads the variables that its body sets.
-                self._kept = self._snapshot("signal")
-            self._at_boundary(saver)
+                self._kept = self._snapshot("signal", batch=batch, order=batches.order)
+            self._at_boundary(saver, batches, batch)
             if self._observer is not None and self._passes.lead is not None:
                 self._observer.given(self._passes.lead.index, batch)
             if self._parts.history.given:
                 self._parts.history.take_given()  # what the code between the batches gave is no part of the step
+            if self._proof is not None:
+                self._proof.given(batch)
             self.phase = STEP
-            step_done = False
+            step_done, began = False, time.monotonic()
             try:
                 yield batch
                 step_done = True
             finally:
                 # Also when the loop is left by a break: the batch was in hand, and the epoch is at its end.
                 self.phase = LIBRARY
+                self._step_seconds = time.monotonic() - began
                 self._cursor.finish_batch(batches.order)
                 self._parts.gradients.note_boundary()
                 if step_done:
@@ -368,7 +445,19 @@ class Loop:
                         self._proof.step_done()
                     if self._observer is not None:
                         self._observer.trained()
+        if self._stopping is not None and self._stopping.has_trained(self._cursor.step):
+            self._end_stop(saver)
         self._enter_user_code()
+
+    def _check_next(self, batches: Pass, batch: Any) -> None:
+        """Hold the first batch after a resume inside the epoch against the one that was in hand at the save."""
+        expected, self._next_batch = self._next_batch, None
+        if expected is None:
+            return
+        if batches.order != expected["order"]:
+            raise LoaderRefusedError("next_order_changed", epoch=self._cursor.epoch + 1, batch=self._cursor.batch + 1)
+        if self._proof is not None:
+            self._proof.compare_next(expected, batch)
 
     def _fetch(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Any:
         """The next batch; while it is loaded the state is whole, so a failure here still saves it."""
@@ -376,9 +465,12 @@ class Loop:
         one_more = loader.length is not None and self._cursor.batch < loader.length
         try:
             if one_more and loader.workers:
+                self._awaited = batches
                 self.phase = WAITING
-            if one_more and self._signals.received:
-                raise _WaitBrokenOffError
+                if self._signals.received and self._stopping is None:
+                    self._on_signal()
+                if self._stopping is not None and self._stopping.expired:
+                    raise _WaitBrokenOffError
             try:
                 return next(batches)
             finally:
@@ -386,33 +478,43 @@ class Loop:
         except StopIteration:
             raise
         except _WaitBrokenOffError:
-            self._stop_now(saver, self._snapshot("signal"))
+            self._break_off(saver)
         except Exception:
             if self._signals.received:  # it may be the signal that killed a worker
-                self._stop_now(saver, self._snapshot("signal"))
+                self._break_off(saver)
             saver.save(self._snapshot("loader_error"), saver.folder.latest)
             saver.wait()
             raise
 
-    def _at_boundary(self, saver: Saver) -> None:
-        if self._signals.received:
-            self._stop_now(saver, self._snapshot("signal"))
-        if self._budget is not None and self._budget_is_spent():
-            self._stop_now(saver, self._snapshot("budget"))
+    def _at_boundary(self, saver: Saver, batches: Pass, batch: Any) -> None:
+        if self._stopping is not None:
+            return
+        cause = "signal" if self._signals.received else None
+        if cause is None and self._budget is not None and self._budget_is_spent():
+            cause = "budget"
+        if cause is not None:
+            self._begin_stop(saver, self._snapshot(cause, batch=batch, order=batches.order))
+            return
         if saver.writer.reports:
             saver.report()
         reason = self._triggers.due(self._cursor.step - saver.saved_step, time.monotonic() - saver.saved_at)
         if reason is not None and not saver.writer.busy:
-            saver.save(self._snapshot(reason), saver.folder.latest)
+            saver.save(self._snapshot(reason, batch=batch, order=batches.order), saver.folder.latest)
 
-    def _snapshot(self, reason: str, passes: Mapping[str, Any] | None = None) -> dict[str, Any] | None:
+    def _snapshot(
+        self, reason: str, passes: Mapping[str, Any] | None = None, *, batch: object = None, order: int | None = None
+    ) -> dict[str, Any] | None:
+        """Of the state as it is; ``batch`` is the one in hand behind it, ``order`` the digest with its indices."""
         assert self.saver is not None
+        next_batch = None if order is None or self._proof is None else self._proof.next_batch(batch, order)
         return self.saver.snapshot(
             reason,
             streams={"now": capture_streams(), "epoch_start": self._epoch_start if self.in_epoch else None},
             in_epoch=self.in_epoch,
             passes=self._passes.record(self._cursor.batch, self._cursor.order) if passes is None else passes,
             stop_requested=self.stop_reason,
+            generators=self._generators if order is not None else {},
+            further={"next_batch": next_batch, "epoch_before": self._epoch_before},
         )
 
     def _enter_loop(self) -> None:
@@ -427,31 +529,82 @@ class Loop:
 
     def _enter_user_code(self) -> None:
         self.phase = OUTSIDE
-        if self._signals.received:
+        if self._stopping is not None and self._stopping.expired:
+            self._stop_at_once()
+        if self._signals.received and self._stopping is None:
             self._on_signal()
 
     def _on_signal(self) -> None:
+        saver = self.saver
+        if saver is None or self.phase is LIBRARY:
+            return
+        if self._stopping is not None:
+            self._stop_at_once()
+        elif self.phase is WAITING:
+            if self._awaited.is_drawing:
+                return  # the wait is over: a boundary comes next
+            if not self._awaited.leaves_streams:
+                self.phase = LIBRARY
+                raise _WaitBrokenOffError
+            self.phase = LIBRARY
+            self._begin_stop_silently(saver, self._snapshot("signal"))
+            self.phase = WAITING
+        # Before its batches an epoch starts from the state saved last; after them, from the copy kept then.
+        # A loop left by a break has no such copy: its end of epoch is near, and saves.
+        elif self.phase is OUTSIDE and self._passes.lead is None:
+            self._begin_stop_silently(saver, None)
+        elif self.phase is OUTSIDE and self._kept is not None:
+            self.phase = LIBRARY
+            self._save_last(saver, self._kept)
+            self._raise_stopped(saver)
+
+    def _stop_at_once(self) -> None:
+        """A second signal, or the end of the time that training may go on; the state is with the writer."""
         if self.phase is WAITING:
             self.phase = LIBRARY
             raise _WaitBrokenOffError
-        if self.phase is not OUTSIDE or self.saver is None:
-            return
-        # Before its batches an epoch starts from the state saved last; after them, from the copy kept then.
-        # A loop left by a break has no such copy: its end of epoch is near, and saves.
-        if self._kept is not None or self._passes.lead is None:
-            # The code interrupted here may hold a lock that logging needs: a progress bar's, a stream's. So nothing
-            # is said before its locks are given back, which the exception does; ``close`` says it.
-            self.phase = LIBRARY
-            self._save_last(self.saver, self._kept)
-            self._unsaid = True
-            raise Stopped(_exit_code(self.saver))
+        assert self.saver is not None
+        self._raise_stopped(self.saver)
 
-    def _stop_now(self, saver: Saver, state: dict[str, Any] | None = None) -> NoReturn:
-        self._save_last(saver, state)
+    def _raise_stopped(self, saver: Saver) -> NoReturn:
+        # The code interrupted here may hold a lock that logging needs: a progress bar's, a stream's. So nothing
+        # is said before its locks are released, which the exception does; ``close`` says it.
+        self.phase = LIBRARY
+        self._stopped = self._unsaid = True
+        saver.settle()
+        raise Stopped(_exit_code(saver))
+
+    def _begin_stop(self, saver: Saver, state: dict[str, Any] | None, *, may_train_on: bool = True) -> None:
+        """Save ``state``, if there is one not saved yet, and stop: now, or after some more steps."""
+        if not may_train_on or (self._step_seconds or 0) > LONGEST_STEP:
+            self._save_last(saver, state)
+            self._say_stopped(saver)
+            raise Stopped(_exit_code(saver))
+        self._begin_stop_silently(saver, state)
+
+    def _begin_stop_silently(self, saver: Saver, state: dict[str, Any] | None) -> None:
+        if state is not None:
+            saver.save(state, saver.folder.latest)
+        self._stopping = Stopping(self._cursor.step, saver.writer, by_signal=self._signals.installed)
+        self._signals.state_is_kept = True
+        if self._proof is not None:
+            self._proof.stopping = True
+
+    def _end_stop(self, saver: Saver) -> NoReturn:
+        self.phase = LIBRARY
+        self._save_last(saver, None)
+        self._say_stopped(saver)
+        raise Stopped(_exit_code(saver))
+
+    def _break_off(self, saver: Saver) -> NoReturn:
+        self.phase = LIBRARY
+        self._save_last(saver, self._snapshot("signal") if self._stopping is None else None)
         self._say_stopped(saver)
         raise Stopped(_exit_code(saver))
 
     def _save_last(self, saver: Saver, state: dict[str, Any] | None) -> None:
+        if self._stopping is not None:
+            self._stopping.end()
         if state is not None:
             saver.save(state, saver.folder.latest)
         saver.settle()

@@ -2,53 +2,93 @@
 
 import json
 import logging
-from collections.abc import Mapping
+import time
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from unbroken import messages
 from unbroken._saving import Parts, Saver
-from unbroken.loop.journal import Journal, Replay, digest
-from unbroken.loop.mersenne import StreamsWitness
-from unbroken.loop.weights import Weights, chosen
+from unbroken.loop.content import SAMPLED, WHOLE, content_digest
+from unbroken.loop.journal import BITS, THOROUGH, Journal, Past, Replay, Witness, digest
+from unbroken.loop.witness import StateWitness, numpy_stream, python_stream, torch_stream
 
 _log = logging.getLogger("unbroken")
 
 _REPLAYS_KEPT = 20
+_PYTHON_EVERY, _NUMPY_EVERY = 4, 8  # steps; reading these streams takes 10 and 45 microseconds
+_SLOW = 0.02  # seconds of a step, of which reading all streams is no part that shows
+
+_WHAT = {
+    "order": "replay_what_order",
+    "batch": "replay_what_batch",
+    "python": "replay_what_python",
+    "numpy": "replay_what_numpy",
+    "torch": "replay_what_torch",
+    "average": "replay_what_average",
+    "state": "replay_what_state",
+}
 
 
 class ReplayProof:
     """The proof of one run in this process; what it finds is told in the log and kept in the lineage.
 
     ``resumed_from``: what the checkpoint that the run goes on from has of our own; steps may have been trained behind
-    it before.
+    it before. ``changed``: settings and surroundings that are not what they were then: they explain a difference.
     """
 
-    def __init__(self, saver: Saver, parts: Parts, resumed_from: Mapping[str, Any] | None) -> None:
+    def __init__(
+        self, saver: Saver, parts: Parts, resumed_from: Mapping[str, Any] | None, changed: Sequence[str] = ()
+    ) -> None:
+        self.stopping = False  # the state of a stop is being written: its steps are the ones that will be compared
         self._saver = saver
         self._parts = parts
+        self._changed = changed
         self._journal = _opened(saver)
-        self._streams = StreamsWitness()
-        self._replay = Replay(after=parts.cursor.step) if resumed_from and self._journal is not None else None
+        self._state = StateWitness(parts.tracked)
+        self._replay = Replay(after=parts.cursor.step) if resumed_from else None
         self._record: dict[str, Any] | None = None
-        self._weights = Weights([])
-        self._bits = b""
-        self._given: list[bytes] = []
+        self._content = 0
+        self._averages: set[int] = set()
+        self._state_before: int | None = None
+        self._state_changed = False
         self._witnessed = parts.cursor.step
-        self._names: list[str] | None = None
-        if resumed_from is not None and resumed_from["in_epoch"]:
-            saved = resumed_from.get("witnessed")
-            self._names = [name for name in saved if isinstance(name, str)] if isinstance(saved, list) else None
+        self._given_at = 0.0
 
     def begin_pass(self) -> None:
-        """The batches of an epoch begin, or go on; the modules are what they will be."""
-        parameters = self._parts.tracked.parameters()
-        # Those chosen at the epoch's beginning, also when it is resumed inside: by then others may be frozen.
-        names, self._names = self._names, None
-        self._saver.facts["witnessed"] = chosen(parameters) if names is None else names
-        places = self._parts.tracked.places()
-        self._weights = Weights([places[name] for name in self._saver.facts["witnessed"] if name in places])
-        self._bits = self._weights.bits()
+        """The batches of an epoch begin, or go on."""
         self._witnessed = self._parts.cursor.step
+        replay = self._replay
+        if replay is None or replay.steps:
+            return
+        if self._journal is None or self._journal.read(replay.after + 1) is None:
+            self._replay = None
+            past = Past.NOTHING if self._journal is None else self._journal.past
+            key = {Past.OLDER: "replay_journal_older", Past.NOTHING: "replay_no_journal"}.get(past, "replay_nothing")
+            _log.info(messages.text(key, after=replay.after))
+        elif self._state_before is None:
+            self._state_before = self._state.take(0, thorough=True)
+
+    def given(self, batch: object) -> None:
+        """A batch is about to be handed to the user, who may change it."""
+        if self._journal is not None:
+            turn = self._parts.cursor.step
+            self._content = content_digest(batch, SAMPLED, turn=turn, seed=self._content)
+            self._given_at = time.monotonic()
+
+    def next_batch(self, batch: object, order: int) -> dict[str, int]:
+        """What a checkpoint keeps of the batch in hand, for ``compare_next``; ``order`` includes it."""
+        return {"order": order, "content": content_digest(batch, WHOLE)}
+
+    def compare_next(self, expected: Mapping[str, Any], batch: object) -> None:
+        """Hold the first batch after a resume against the one that followed the save; says so if it is another."""
+        if content_digest(batch, WHOLE) == expected["content"]:
+            return
+        step = self._parts.cursor.step + 1
+        if self._changed:
+            _log.warning(messages.text("next_batch_changed", step=step, changes=", ".join(self._changed)))
+        else:
+            _log.error(messages.text("next_batch_differs", step=step))
+        self._keep_in_lineage({"after": step - 1, "steps": 0, "difference": (step, ("batch",))})
 
     def epoch_done(self) -> None:
         """Witness the last step too if its loop was left by a break."""
@@ -56,65 +96,105 @@ class ReplayProof:
             self.step_done()
 
     def step_done(self) -> None:
-        """Witness the step just done; a few microseconds."""
+        """Witness the step just done; some tens of microseconds."""
+        step = self._witnessed = self._parts.cursor.step
         if self._journal is None:
             return
-        step = self._witnessed = self._parts.cursor.step
-        history = self._parts.history
-        given = history.take_given() if history.given else b""
-        bits = self._weights.bits()
-        now = (self._parts.cursor.order, digest(given + bits), *self._streams.take())
+        before = None if self._replay is None else self._journal.read(step)
+        now = self._witness_of(step, before)
         if self._replay is not None:
-            # What never changes would be the same after a step that went another way.
-            self._given = [*self._given, given][-2:] if given else self._given
-            self._replay.of_results |= bits != self._bits or len(set(self._given)) == 2
-            self._bits = bits
-            before = self._journal.read(step)
-            if before is not None and self._replay.compare(step, before, now):
-                self._say_difference(self._replay)
-            # With the last of them, not with the step after it: there may be none, and a last save yet to come.
-            if before is None or self._replay.difference or self._journal.read(step + 1) is None:
-                self.report()
-                self._journal.forget_after(step)  # another course, that this run has left
+            self._compare(self._replay, step, before, now)
         if step - self._saver.saved_step <= self._journal.capacity:  # the first steps after a save are compared first
             self._journal.write(step, now)
+
+    def _witness_of(self, step: int, before: Witness | None) -> Witness:
+        history = self._parts.history
+        since = step - self._saver.saved_step
+        everything = before is not None or self.stopping or since <= 2 or time.monotonic() - self._given_at > _SLOW
+        # Pieces are compared with the same pieces.
+        thorough = bool(before.looked & THOROUGH) if before is not None else self.stopping or since == 1
+        looked = BITS["order"] | BITS["batch"] | BITS["torch"] | (THOROUGH if thorough else 0)
+        average = python = numpy = 0
+        if history.given:
+            looked, average = looked | BITS["average"], digest(history.take_given())
+        if everything or step % _PYTHON_EVERY == 0:
+            looked, python = looked | BITS["python"], python_stream()
+        if everything or step % _NUMPY_EVERY == 0:
+            looked, numpy = looked | BITS["numpy"], numpy_stream()
+        state = self._state.take(step, thorough=thorough)
+        if self._state.names:
+            looked |= BITS["state"]
+        batch, self._content = self._content, 0
+        order, names = self._parts.cursor.order, self._state.names
+        return Witness(looked, order, batch, average, python, numpy, torch_stream(), names, state)
+
+    def _compare(self, replay: Replay, step: int, before: Witness | None, now: Witness) -> None:
+        assert self._journal is not None
+        if before is not None:
+            # What never changes would be the same after a step that went another way.
+            if not self._state_changed and self._state.names:
+                self._state_changed = self._state.take(0, thorough=True) != self._state_before
+            if now.looked & BITS["average"]:
+                self._averages.add(now.average)
+            if replay.compare(step, before, now):
+                self._say_difference(replay)
+        # With the last of them, not with the step after it: there may be none, and a last save yet to come.
+        if before is None or replay.difference or self._journal.read(step + 1) is None:
+            self.report()
+            self._journal.forget_after(step)  # another course, that this run has left
 
     def report(self) -> None:
         """Once per resume, when the steps that were trained before the interruption have all been trained again."""
         replay, self._replay = self._replay, None
         if replay is None or replay.steps == 0:
             return
-        if replay.difference is None and (replay.of_results or len(self._given) == 1):
-            _log.info(f"已重放 {replay.steps} 步，与中断前逐位一致")
-            _log.info(messages.text("replay_exact", steps=replay.steps, after=replay.after))
-        elif replay.difference is None:
-            _log.warning(messages.text("replay_of_streams", steps=replay.steps, after=replay.after))
-        self._keep_in_lineage(replay)
+        if replay.difference is None:
+            what = messages.listed(messages.text(_WHAT[name]) for name, steps in replay.compared.items() if steps)
+            computed = (replay.compared["state"] and self._state_changed) or (
+                replay.compared["average"] and (len(self._averages) > 1 or replay.steps == 1)
+            )
+            said = {"steps": replay.steps, "after": replay.after, "what": what}
+            if computed:
+                _log.info(f"已重放 {replay.steps} 步，与中断前逐位一致")
+                _log.info(messages.text("replay_exact", **said))
+            else:
+                _log.warning(messages.text("replay_of_streams", **said))
+        self._keep_in_lineage(_told(replay))
 
     def close(self) -> None:
-        """Give the journal free."""
+        """Release the journal."""
         if self._journal is not None:
             self._journal.close()
 
     def _say_difference(self, replay: Replay) -> None:
         assert replay.difference is not None
         # At once: killed again before the replay is at its end, the run must not forget that it has differed.
-        self._keep_in_lineage(replay)
-        step, streams = replay.difference
-        _log.error(f"重放在第 {step} 步与中断前不一致：{', '.join(streams)}")
-        _log.error(messages.text("replay_differs", step=step, streams=", ".join(streams)))
+        self._keep_in_lineage(_told(replay))
+        step, differing = replay.difference
+        streams = ", ".join(differing)
+        if self._changed:
+            changes = ", ".join(self._changed)
+            _log.warning(messages.text("replay_differs_changed", step=step, streams=streams, changes=changes))
+            return
+        _log.error(f"重放在第 {step} 步与中断前不一致：{streams}")
+        _log.error(messages.text("replay_differs", step=step, streams=streams))
 
-    def _keep_in_lineage(self, replay: Replay) -> None:
+    def _keep_in_lineage(self, found: dict[str, Any]) -> None:
         facts = self._saver.facts
         earlier = [record for record in facts["replays"] if record is not self._record]
-        self._record = {"after": replay.after, "steps": replay.steps, "difference": replay.difference}
-        facts["replays"] = [*earlier, self._record][-_REPLAYS_KEPT:]
+        self._record = found
+        facts["replays"] = [*earlier, found][-_REPLAYS_KEPT:]
+
+
+def _told(replay: Replay) -> dict[str, Any]:
+    compared = [name for name, steps in replay.compared.items() if steps]
+    return {"after": replay.after, "steps": replay.steps, "difference": replay.difference, "compared": compared}
 
 
 def _opened(saver: Saver) -> Journal | None:
-    key = [saver.facts[name] for name in ("run_id", "branch", "seed", "config", "environment", "data")]
+    key = [saver.facts[name] for name in ("run_id", "branch", "seed")]
     try:
-        return Journal(saver.folder.journal, json.dumps(key, sort_keys=True, default=str))
+        return Journal(saver.folder.journal, json.dumps(key))
     except OSError as error:
         _log.warning(messages.text("no_journal", error=error))
         return None

@@ -16,6 +16,7 @@ from unbroken._saving import Parts, Saver, restore_parts
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import parse_size, require_space
 from unbroken.errors import CheckpointDamagedError, DataChangedError, UsageError
+from unbroken.loop.batches import FIRST_VERSION, VERSION
 from unbroken.loop.randomness import capture_streams
 from unbroken.loop.triggers import whole_number
 from unbroken.state import guards
@@ -85,6 +86,7 @@ class Beginning:
     payload: dict[str, Any] | None
     resumed_from: Path | None
     stop_requested: str | None
+    changed: tuple[str, ...] = ()  # settings and surroundings that are not what they were
 
 
 def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | None) -> Beginning:
@@ -127,7 +129,9 @@ class _Beginner:
             "architecture": parts.tracked.architecture(),
             "planned_epochs": planned_epochs,
             "replays": [],
+            "loading": VERSION,
         }
+        self._changed: list[str] = []
 
     def begin(self) -> Beginning:
         point = self._find()
@@ -196,6 +200,8 @@ class _Beginner:
             _log.warning(messages.text("plain_checkpoint", path=point.path))
         restore_parts(self._parts, payload, prologue_follows=own is not None and own["in_epoch"])
         self._facts["replays"] = [] if own is None else own["replays"]
+        if own is not None:
+            self._facts["loading"] = own.get("loading", FIRST_VERSION)
         explicit = os.fspath(self._origin.resume) not in ("auto", "never")
         seed = self._seed if own is None else own["seed"]
         if own is None or (explicit and not self._is_newest(point)):
@@ -211,6 +217,7 @@ class _Beginner:
             payload=None if own is None else payload,
             resumed_from=point.path,
             stop_requested=None if own is None or explicit else own["stop_requested"],
+            changed=tuple(self._changed),
         )
 
     def _is_newest(self, point: ResumePoint) -> bool:
@@ -269,12 +276,15 @@ class _Beginner:
         except DataChangedError as changed:
             if not self._origin.allow_changed_data:
                 raise
+            self._changed.append("data")
             _log.warning(messages.text("data_change_allowed", change=changed))
 
     def _show_changes(self, own: Mapping[str, Any]) -> None:
         for kind in ("config", "environment"):
             for change in guards.differences(own[kind], self._facts[kind]):
                 _log.warning(messages.text(f"{kind}_changed", change=change))
+                if _may_matter(change.key):
+                    self._changed.append(str(change))
 
     def _say_where(self, point: ResumePoint) -> None:
         """The contract's lines, Chinese in every language; what else there is to say stands after them."""
@@ -313,6 +323,12 @@ def _is_mere_word(resume: str | os.PathLike[str]) -> bool:
     """Whether somebody has guessed at a word, as ``"latest"``, that is none of ours and no file."""
     word = os.fspath(resume)
     return word not in ("auto", "never") and word.isidentifier() and not Path(word).exists()
+
+
+def _may_matter(setting: str) -> bool:
+    """Whether a change of this setting can change what is computed; not that of a package that nobody imports."""
+    package = setting.removeprefix("package ")
+    return package == setting or package.replace("-", "_") in {name.partition(".")[0].lower() for name in sys.modules}
 
 
 def _is_positive(count: str | None) -> bool:

@@ -75,8 +75,9 @@ class Run:
         origin = Origin(folder, resume, {} if config is None else config, data, allow_changed_data, keep, keep_space)
         tracked = Tracked()
         self._parts = Parts(tracked, History(best, best_mode), UserState(), Gradients(tracked), Cursor())
-        self._loop = Loop(self._parts, triggers, budget, origin, torch.initial_seed() if seed is None else _seed(seed))
         self._loaders = Loaders()
+        first_seed = torch.initial_seed() if seed is None else _seed(seed)
+        self._loop = Loop(self._parts, triggers, budget, origin, first_seed, self._loaders)
         _give_log_a_console()
         # Also when nobody holds the run any more, as in a notebook whose cell is run again, and at the end of Python.
         self._close = weakref.finalize(self, self._loop.close)
@@ -127,11 +128,11 @@ class Run:
         """
         if steps is None:
             self._loop.require_epoch()
-            known = self._loaders.known(loader, self.seed, compiled=self._parts.tracked.compiled)
+            known = self._known(loader)
             return Batches(known.length, lambda: self._loop.iterate(known))
         goal = whole_number(steps, "steps")
         self._loop.begin_steps()
-        known = self._loaders.known(loader, self.seed, compiled=self._parts.tracked.compiled)
+        known = self._known(loader)
         return Batches(max(goal - self._parts.cursor.step, 0), lambda: self._steps(known, goal))
 
     def average(self, weight: float = 1.0, /, **values: Any) -> None:
@@ -199,6 +200,10 @@ class Run:
         if error is not None:
             self._loop.left_by(error)
         self.close()
+
+    def _known(self, loader: DataLoader[Any]) -> ResumableLoader:
+        compiled = self._parts.tracked.compiled
+        return self._loaders.known(loader, self.seed, self._loop.loading, compiled=compiled)
 
     def _epochs(self, count: int) -> Iterator[int]:
         yield from self._loop.epochs(count)  # a generator of this run's: it must not be closed in the meantime

@@ -87,14 +87,19 @@ class Saver:
         in_epoch: bool,
         passes: Mapping[str, Any],
         stop_requested: str | None,
+        generators: Mapping[str, Any] | None = None,
+        further: Mapping[str, Any] | None = None,
     ) -> dict[str, Any] | None:
         """A whole copy of the state at this moment, in host memory, independent of the live objects.
 
-        None, and an error in the log, where it can't be copied: training goes on, and the next save tries again.
+        ``generators`` are states of tracked ones that count instead of those they are in now: loading the next batch
+        may have drawn from them. None, and an error in the log, where it can't be copied: training goes on, and the
+        next save tries again.
         """
         parts = self._parts
         own = {
             **self.facts,
+            **(further or {}),
             "library_version": __version__,
             "reason": reason,
             "batch": parts.cursor.batch,
@@ -117,7 +122,7 @@ class Saver:
         }
         payload = keys.build(
             epoch=parts.cursor.epoch,
-            states=parts.tracked.state(),
+            states={**parts.tracked.state(), **(generators or {})},
             histories={metric: list(values) for metric, values in parts.history.columns.items()},
             best_corr=parts.history.best.value,
             best_epoch=parts.history.best.epoch,

@@ -1,8 +1,10 @@
 """Finds the random generators that a dataset or sampler holds for itself, and sets them by position."""
 
 import random
-from collections.abc import Callable
-from types import FunctionType, MethodType, ModuleType
+import sys
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from types import BuiltinMethodType, CodeType, FunctionType, MethodType, ModuleType
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,10 +15,16 @@ from unbroken.loop.randomness import Position, seeds_at
 
 Generator = random.Random | np.random.Generator | np.random.RandomState | torch.Generator
 
-# Large enough for nested Subset, ConcatDataset and Compose; small enough to cost nothing on a list of samples.
+_OPAQUE = (str, bytes, int, float, complex, bool, type(None), ModuleType, torch.Tensor, np.ndarray, torch.dtype)
+
+# How far the first search goes. The places of what it finds are part of the key that its seeds are made from, so it
+# stays what it was in the first version; what only the second search finds comes behind.
 _MOST_OBJECTS = 2_000
 _MOST_ITEMS = 64
-_OPAQUE = (str, bytes, int, float, complex, bool, type(None), type, ModuleType, torch.Tensor, np.ndarray)
+
+_FURTHER_OBJECTS = 20_000
+_FLAT_ITEMS = 200_000  # of a container, looked at only to see that there is nothing in them to look into
+_LIBRARIES = sys.stdlib_module_names | {"torch", "numpy", "torchdata", "unbroken"}
 
 
 class Search(NamedTuple):
@@ -32,26 +40,42 @@ def find_generators(*roots: object) -> list[Generator]:
 
 
 def search_generators(*roots: object) -> Search:
-    """The generators reachable from ``roots`` through attributes, lists, tuples, dicts and closures.
+    """The generators reachable from ``roots``: held by objects and their classes, in containers, closures and defaults,
+    by bound methods, and as globals that their functions name; not the process's own three.
 
     The search is bounded; its order is a function of the objects' structure alone, so the same script finds
     the same generators in the same order in every process.
     """
+    found, _ = _search(roots, _children, _MOST_OBJECTS, opaque=(*_OPAQUE, type))
+    known = {id(generator) for generator in (*found, *_global_generators())}
+    more, whole = _search(roots, _further_children, _FURTHER_OBJECTS, opaque=_OPAQUE)
+    return Search(found + [generator for generator in more if id(generator) not in known], whole)
+
+
+def _search(
+    roots: Iterable[object], children: Callable[[object], Iterable[object]], most: int, opaque: tuple[type, ...]
+) -> tuple[list[Generator], bool]:
     found: list[Generator] = []
-    seen: set[int] = set()
-    queue: list[object] = list(roots)
-    while queue and len(seen) < _MOST_OBJECTS:
-        value = queue.pop(0)
-        if isinstance(value, _OPAQUE) or id(value) in seen:
+    seen: dict[int, object] = {}  # the objects too: one made for the search must not give its address to the next
+    queue = deque(roots)
+    while queue and len(seen) < most:
+        value = queue.popleft()
+        if isinstance(value, opaque) or id(value) in seen:
             continue
-        seen.add(id(value))
+        seen[id(value)] = value
         if isinstance(value, random.SystemRandom):
             continue  # has no state: what it gives can be repeated by nobody
         if isinstance(value, Generator):
             found.append(value)
         else:
-            queue.extend(_children(value))
-    return Search(found, whole=not queue)
+            queue.extend(children(value))
+    return found, not queue
+
+
+def _global_generators() -> list[object]:
+    """Those that are set by position anyway."""
+    bound = (random.random, np.random.standard_normal)
+    return [*(getattr(method, "__self__", None) for method in bound), torch.default_generator]
 
 
 def _children(value: object) -> list[object]:
@@ -63,6 +87,10 @@ def _children(value: object) -> list[object]:
         return [value.__self__]
     if isinstance(value, FunctionType):
         return _cell_contents(value) + list(value.__defaults__ or ())
+    return _attributes(value)
+
+
+def _attributes(value: object) -> list[object]:
     children = list(getattr(value, "__dict__", {}).values())
     for owner in type(value).__mro__:
         slots = owner.__dict__.get("__slots__", ())
@@ -74,6 +102,62 @@ def _children(value: object) -> list[object]:
     if wrapped is not None:
         children.extend([wrapped, getattr(value, "args", ()), getattr(value, "keywords", {})])
     return children
+
+
+def _further_children(value: object) -> Iterable[object]:
+    if isinstance(value, dict):
+        return [child for part in (value.keys(), value.values()) for child in _to_look_into(part)]
+    if isinstance(value, list | tuple | deque | set | frozenset):
+        return _to_look_into(value)
+    if isinstance(value, MethodType):
+        return [value.__self__, value.__func__]
+    if isinstance(value, BuiltinMethodType):
+        return [value.__self__]
+    if isinstance(value, property | staticmethod | classmethod):
+        return _to_look_into([getattr(value, "fget", None), getattr(value, "__func__", None)])
+    if isinstance(value, FunctionType):
+        defaults = [*(value.__defaults__ or ()), *(value.__kwdefaults__ or {}).values()]
+        own = [] if _is_of_a_library(value) else list(_globals_named_in(value.__code__, value.__globals__))
+        return [*_cell_contents(value), *defaults, *own, *vars(value).values()]
+    if isinstance(value, type):
+        classes = [owner for owner in value.__mro__ if not _is_of_a_library(owner)]
+        return [child for owner in classes for child in _to_look_into(list(vars(owner).values()))]
+    return [*_attributes(value), type(value)]
+
+
+def _to_look_into(items: "Iterable[Any]") -> list[object]:
+    """Those items of a container in which there may be something; numbers, texts and tuples of them are not."""
+    kept: list[object] = []
+    for number, item in enumerate(items):
+        if number >= _FLAT_ITEMS and not kept:
+            break  # a long list of plain samples
+        if isinstance(item, _OPAQUE) or (type(item) is tuple and all(isinstance(part, _OPAQUE) for part in item)):
+            continue
+        kept.append(item)
+        if len(kept) > _FURTHER_OBJECTS:
+            break  # the search will say that it was cut off
+    return kept
+
+
+def _globals_named_in(code: CodeType, scope: dict[str, Any]) -> Iterator[object]:
+    """What a function's code, and that of functions made in it, refers to by a global name, or as a module's."""
+    named = [scope[name] for name in code.co_names if name in scope]
+    for value in named:
+        if not isinstance(value, ModuleType):
+            yield value
+        elif not _is_library(value.__name__):
+            yield from (vars(value)[name] for name in code.co_names if name in vars(value))
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield from _globals_named_in(constant, scope)
+
+
+def _is_of_a_library(value: Any) -> bool:
+    return _is_library(getattr(value, "__module__", None) or "")
+
+
+def _is_library(module: str) -> bool:
+    return module != "__main__" and module.partition(".")[0] in _LIBRARIES
 
 
 def _cell_contents(function: FunctionType) -> list[object]:

@@ -1,6 +1,6 @@
 """The journal: a tiny witness of every step, kept so that the steps trained again after a kill can be compared.
 
-One file of fixed size, a ring of records of 64 bytes, written through a shared memory map: no system call per
+One file of fixed size, a ring of records of 96 bytes, written through a shared memory map: no system call per
 step, nothing is ever synced, and what was written survives the death of the process (not of the machine). Each
 record has a checksum; one that does not fit is as good as absent.
 """
@@ -10,25 +10,55 @@ import mmap
 import os
 import struct
 from dataclasses import dataclass
+from enum import Enum
 from functools import reduce
 from operator import xor
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import xxhash
 
 _MAGIC = b"unbroken-journal"
-_HEADER = struct.Struct("<16sI44x")
-_RECORD = struct.Struct("<QQQQQQQQ")  # step, key of the run, five witnesses, and all of these xored
-_VERSION = 5
+_HEADER = struct.Struct("<16sI76x")
+_RECORD = struct.Struct("<QQQQQQQQQQQQ")  # step, key of the run, nine of the witness, all of these xored
+_VERSION = 6
 
 digest = xxhash.xxh3_64_intdigest
 
 
-# 64 bits each: the indices of all batches of the epoch so far; the bits of what ``average`` was given in a step, and of
-# some weights behind it; the three streams.
-WITNESSES = ("order", "average", "python", "numpy", "torch")
-Witness = tuple[int, int, int, int, int]
+class Witness(NamedTuple):
+    """64 bits each of what a step was made of and came to; ``looked`` has a bit for each of them that was looked at.
+
+    ``order``: the indices of all batches of the epoch so far. ``batch``: what the step's batches held. ``average``:
+    what ``run.average`` was given in the step. ``python``, ``numpy``, ``torch``: the streams behind it. ``state``: what
+    is tracked, behind it; ``names``: a digest of which tensors that is.
+    """
+
+    looked: int
+    order: int
+    batch: int
+    average: int
+    python: int
+    numpy: int
+    torch: int
+    names: int
+    state: int
+
+
+# Those that are compared, in the order in which one may be the cause of the next; each has the bit of its place.
+COMPARED = ("order", "batch", "python", "numpy", "torch", "average", "state")
+BITS = {name: 1 << place for place, name in enumerate(COMPARED)}
+THOROUGH = 1 << len(COMPARED)
+"""In ``looked``: every small tensor was looked at, and pieces of most large ones."""
+
+
+class Past(Enum):
+    """What was in a journal's place when it was opened."""
+
+    NOTHING = "nothing"
+    OLDER = "older"  # a journal of another version, which can't be compared with
+    KEPT = "kept"
 
 
 def _fill(descriptor: int, size: int) -> None:
@@ -43,9 +73,9 @@ def _fill(descriptor: int, size: int) -> None:
 
 
 class Journal:
-    """The ring file of one folder. ``key`` tells the run, branch and settings apart whose steps may be compared.
+    """The ring file of one folder. ``key`` tells the run and branch apart whose steps may be compared.
 
-    ``capacity`` is how many steps it holds.
+    ``capacity`` is how many steps it holds; ``past`` what was there before.
     """
 
     capacity = 16_384
@@ -53,14 +83,17 @@ class Journal:
     def __init__(self, path: Path, key: str) -> None:
         self._key = digest(key.encode())
         size = _HEADER.size + self.capacity * _RECORD.size
+        header = _HEADER.pack(_MAGIC, _VERSION)
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o666)
         try:
+            found = os.pread(descriptor, _HEADER.size, 0)
+            ours = found[: len(_MAGIC)] == _MAGIC
+            self.past = Past.KEPT if found == header else Past.OLDER if ours else Past.NOTHING
             if os.fstat(descriptor).st_size != size:
                 _fill(descriptor, size)
             self._map = memoryview(mmap.mmap(descriptor, size))
         finally:
             os.close(descriptor)
-        header = _HEADER.pack(_MAGIC, _VERSION)
         if self._map[: _HEADER.size] != header:
             self._map[:] = bytes(size)
             self._map[: _HEADER.size] = header
@@ -70,14 +103,11 @@ class Journal:
         of_step, key, *seen, checksum = _RECORD.unpack_from(self._map, self._offset(step))
         if (of_step, key) != (step, self._key) or checksum != reduce(xor, seen, of_step ^ key):
             return None
-        order, average, python, numpy, torch = seen
-        return order, average, python, numpy, torch
+        return Witness(*seen)
 
     def write(self, step: int, seen: Witness) -> None:
-        key, (order, average, python, numpy, torch) = self._key, seen
-        checksum = step ^ key ^ order ^ average ^ python ^ numpy ^ torch
-        offset = _HEADER.size + step % self.capacity * _RECORD.size
-        _RECORD.pack_into(self._map, offset, step, key, order, average, python, numpy, torch, checksum)
+        checksum = reduce(xor, seen, step ^ self._key)
+        _RECORD.pack_into(self._map, self._offset(step), step, self._key, *seen, checksum)
 
     def forget_after(self, step: int) -> None:
         """Make the records of later steps unreadable, whosever they are."""
@@ -96,20 +126,28 @@ class Journal:
 class Replay:
     """The steps trained again since a resume, compared with how they went before the interruption.
 
-    ``difference`` is the first step that went another way, and the witnesses that differ there. ``of_results``: not
-    only the streams were compared, but something that was computed with them, and changed as it was.
+    ``difference`` is the first step that went another way, and the witnesses that differ there. ``compared`` has, by
+    name, in how many steps each was looked at both times.
     """
 
     after: int
     steps: int = 0
     difference: tuple[int, tuple[str, ...]] | None = None
-    of_results: bool = False
+
+    def __post_init__(self) -> None:
+        self.compared = dict.fromkeys(COMPARED, 0)
 
     def compare(self, step: int, before: Witness, now: Witness) -> bool:
         """Count the step; whether it is the first that differs."""
         self.steps += 1
-        if self.difference is not None or before == now:
+        both = before.looked & now.looked
+        if before.names != now.names or (before.looked ^ now.looked) & THOROUGH:
+            both &= ~BITS["state"]
+        looked = [name for name, bit in BITS.items() if both & bit]
+        for name in looked:
+            self.compared[name] += 1
+        differing = tuple(name for name in looked if getattr(before, name) != getattr(now, name))
+        if self.difference is not None or not differing:
             return False
-        differing = tuple(name for name, old, new in zip(WITNESSES, before, now, strict=True) if old != new)
         self.difference = (step, differing)
         return True

@@ -2,13 +2,14 @@
 
 import logging
 from collections import OrderedDict
+from collections.abc import Mapping
 from typing import Any, Protocol
 
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
 from unbroken import messages
 from unbroken.errors import LoaderRefusedError
-from unbroken.loop.batches import Pass, PositionedLoader, length_of
+from unbroken.loop.batches import VERSION, Pass, PositionedLoader, length_of
 from unbroken.loop.generators import search_generators
 from unbroken.loop.replayed import ReplayedIterable, ReplayedLoader
 
@@ -18,16 +19,26 @@ _STATEFUL = "torchdata.stateful_dataloader"
 
 
 class ResumableLoader(Protocol):
-    """A loader that can start a pass at any batch. ``promise`` is the key of the sentence that says at what cost."""
+    """A loader that can start a pass at any batch. ``promise`` is the key of the sentence that says at what cost.
+
+    ``repeatable``: whether its first batches, loaded twice, were the same; None before that is known.
+    """
 
     promise: str
-    workers: int
-    length: int | None
+    repeatable: bool | None
+
+    @property
+    def workers(self) -> int: ...
+
+    @property
+    def length(self) -> int | None: ...
 
     @property
     def facts(self) -> dict[str, Any]: ...
 
-    def iterate(self, *, epoch: int, loop: int, start: int, order: int | None = None) -> Pass: ...
+    def iterate(
+        self, *, epoch: int, loop: int, start: int, order: int | None = None, ahead: Mapping[str, Any] | None = None
+    ) -> Pass: ...
 
 
 class Loaders:
@@ -42,17 +53,16 @@ class Loaders:
         self._known: OrderedDict[int, tuple[Any, ResumableLoader]] = OrderedDict()
         self._said: set[str] = set()
 
-    def known(self, loader: Any, seed: int, *, compiled: bool = False) -> ResumableLoader:
+    def known(self, loader: Any, seed: int, version: int, *, compiled: bool = False) -> ResumableLoader:
         """The resumable form of ``loader``; ``compiled`` if a model may take its batches that is compiled.
+
+        ``version`` is that of how positions become batches in this run.
 
         Raises:
             LoaderRefusedError: as ``resumable``.
         """
         if id(loader) not in self._known:
-            made = resumable(loader, seed)
-            self._say(messages.text(made.promise, batches=made.length or "?", workers=made.workers))
-            if not search_generators(loader.dataset, loader.collate_fn).whole:
-                self._say(messages.text("generators_not_all_searched", dataset=type(loader.dataset).__qualname__))
+            made = resumable(loader, seed, version)
             if compiled and _last_batch_is_smaller(loader):
                 self._say(messages.text("compiled_for_two_shapes"))
             self._known[id(loader)] = (loader, made)
@@ -61,13 +71,27 @@ class Loaders:
         self._known.move_to_end(id(loader))
         return self._known[id(loader)][1]
 
-    def _say(self, sentence: str) -> None:
+    def say_promise(self, made: ResumableLoader) -> None:
+        """What can be promised for a loader, when its first batches have been loaded twice; once for each kind."""
+        loader = next((loader for loader, known in self._known.values() if known is made), None)
+        if loader is None or made.repeatable is None:
+            return
+        facts = {"batches": made.length or "?", "workers": made.workers}
+        dataset = type(loader.dataset).__qualname__
+        if made.repeatable:
+            self._say(messages.text(made.promise, **facts))
+        else:
+            self._say(messages.text("loader_not_repeatable", dataset=dataset), logging.WARNING)
+        if not search_generators(loader.dataset, loader.collate_fn).whole:
+            self._say(messages.text("generators_not_all_searched", dataset=dataset))
+
+    def _say(self, sentence: str, level: int = logging.INFO) -> None:
         if sentence not in self._said:
             self._said.add(sentence)
-            _log.info(sentence)
+            _log.log(level, sentence)
 
 
-def resumable(loader: Any, seed: int) -> ResumableLoader:
+def resumable(loader: Any, seed: int, version: int = VERSION) -> ResumableLoader:
     """The way to resume this loader exactly.
 
     Raises:
@@ -80,10 +104,10 @@ def resumable(loader: Any, seed: int) -> ResumableLoader:
     if not getattr(loader, "in_order", True):
         raise LoaderRefusedError("loader_out_of_order")
     if not stateful and _iterates_its_own_way(type(loader)):
-        return ReplayedLoader(loader, seed)
+        return ReplayedLoader(loader, seed, version)
     if isinstance(loader.dataset, IterableDataset):
-        return ReplayedIterable(loader, seed)
-    return PositionedLoader(loader, seed)
+        return ReplayedIterable(loader, seed, version)
+    return PositionedLoader(loader, seed, version)
 
 
 def _last_batch_is_smaller(loader: DataLoader[Any]) -> bool:

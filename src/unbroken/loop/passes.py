@@ -5,7 +5,7 @@ it, as in ``zip(run.batches(a), run.batches(b))`` or with ``next`` on an iterato
 leading one each has given a number of batches, and starts from there on a resume.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ class OpenPass:
 
     ``order``: the digest of the indices of all that it has given, where that is known.
 
-    ``reopened``: on a resume, asked for where before the interruption it was in hand already.
+    ``reopened``: on a resume, asked for where before the interruption it was in hand already. ``ahead``: the indices
+    from there on, where they could not be drawn again; ``remaining`` gives those from a batch on, for a save.
     """
 
     index: int
@@ -27,6 +28,8 @@ class OpenPass:
     order: int | None = None
     exhausted: bool = False
     reopened: bool = False
+    ahead: Mapping[str, Any] | None = None
+    remaining: Callable[[int], dict[str, Any] | None] | None = None
 
 
 class EpochPasses:
@@ -56,14 +59,15 @@ class EpochPasses:
         else:
             index = self._next_index
             self._next_index += 1
-        given, order, exhausted = 0, None, False
+        given, order, exhausted, ahead = 0, None, False, None
         if index < len(self._saved):
             before = self._saved[index]
             if self._same_epoch or index == self._saved_lead:
                 _compare(before["facts"], facts, same_epoch=self._same_epoch)
             if self._same_epoch:
                 given, order, exhausted = before["given"], before.get("order"), before["exhausted"]
-        opened = OpenPass(index, facts, given, order, exhausted, reopened)
+                ahead = before.get("ahead")
+        opened = OpenPass(index, facts, given, order, exhausted, reopened, ahead)
         self._opened.append(opened)
         return opened
 
@@ -94,6 +98,9 @@ class EpochPasses:
             else:
                 given, digest = (batch, order) if one is self.lead else (one.given, one.order)
                 record = {"facts": dict(one.facts), "given": given, "order": digest, "exhausted": one.exhausted}
+                ahead = None if one.remaining is None or one.exhausted else one.remaining(given)
+                if ahead is not None:
+                    record["ahead"] = ahead
             # One that has given all is left when its iterator is thrown away, or, resumed, is not opened at all.
             opened.append({**record, "exhausted": _at_its_end(record)})
         return {"lead": None if self.lead is None else self.lead.index, "opened": opened}
@@ -110,3 +117,5 @@ def _compare(before: Mapping[str, Any], now: Mapping[str, Any], *, same_epoch: b
         raise LoaderRefusedError("workers_changed", old=before.get("workers"), new=now.get("workers"))
     if same_epoch and before.get("length") != now.get("length"):
         raise LoaderRefusedError("epoch_length_changed", old=before.get("length"), new=now.get("length"))
+    if same_epoch and "samples" in before and before["samples"] != now.get("samples"):
+        raise LoaderRefusedError("samples_changed", old=before["samples"], new=now.get("samples"))

@@ -12,8 +12,6 @@ import torch
 # Public in NumPy's documentation, but not re-exported in the type stubs of its package.
 from numpy.random.mtrand import get_bit_generator, set_bit_generator
 
-from unbroken.loop.mersenne import PythonState, may_hold_a_normal, python_state, seed_numpy, set_python_state
-
 # Names the way a position becomes a seed; another way gets another name, and old checkpoints keep theirs.
 KEY_VERSION = 1
 
@@ -30,6 +28,12 @@ class Position(NamedTuple):
     batch: int
     slot: int = -1
 
+
+# A checkpoint names its kind; nothing is looked up by a name from a file but in this table.
+_BIT_GENERATORS = {
+    kind.__name__: kind
+    for kind in (np.random.MT19937, np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.SFC64)
+}
 
 # The position of what is drawn once per pass over a loader: the sample order.
 SAMPLER_BATCH = -1
@@ -63,12 +67,12 @@ def seed_streams(position: Position) -> None:
     torch.default_generator.manual_seed(seeds.torch)
     if not isinstance(get_bit_generator(), np.random.MT19937):
         set_bit_generator(np.random.MT19937())
-    seed_numpy(seeds.numpy_key)
+    np.random.seed(seeds.numpy)
 
 
 @dataclass(frozen=True)
 class _CpuStreams:
-    python: PythonState
+    python: tuple[Any, ...]
     torch: torch.Tensor
     bit_generator: np.random.BitGenerator
     numpy_with_cached_normal: dict[str, Any] | None
@@ -96,8 +100,9 @@ class Aside:
 
     def put_aside(self) -> _CpuStreams:
         generator = get_bit_generator()
-        state: Any = np.random.get_state(legacy=False) if may_hold_a_normal() else None
-        aside = _CpuStreams(python_state(), torch.default_generator.get_state(), generator, state)
+        state: Any = np.random.get_state(legacy=False)
+        cached = state if state["has_gauss"] else None
+        aside = _CpuStreams(random.getstate(), torch.default_generator.get_state(), generator, cached)
         set_bit_generator(self._spare)
         return aside
 
@@ -123,7 +128,7 @@ class _Running:
 
 
 def _put_back(aside: _CpuStreams) -> None:
-    set_python_state(aside.python)
+    random.setstate(aside.python)
     torch.default_generator.set_state(aside.torch)
     set_bit_generator(aside.bit_generator)
     if aside.numpy_with_cached_normal is not None:
@@ -149,7 +154,7 @@ def restore_streams(streams: Mapping[str, Any]) -> None:
     random.setstate((python["version"], tuple(python["words"].tolist()), python["cached_normal"]))
     numpy = streams["numpy"]
     if get_bit_generator().__class__.__name__ != numpy["bit_generator"]:
-        set_bit_generator(getattr(np.random, numpy["bit_generator"])())
+        set_bit_generator(_BIT_GENERATORS[numpy["bit_generator"]]())
     np.random.set_state(numpy)
     torch.default_generator.set_state(streams["torch"])
     if "cuda" in streams and torch.cuda.is_available():

@@ -1,14 +1,23 @@
 """Loaders whose position can be reached only by loading again what was loaded before it, from the same streams."""
 
-from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 from unbroken.errors import LoaderRefusedError
-from unbroken.loop.batches import Pass, length_of, rebuild, tell_epoch, worker_seed
+from unbroken.loop.batches import (
+    FIRST_VERSION,
+    VERSION,
+    Pass,
+    length_of,
+    rebuild,
+    settings_of,
+    tell_epoch,
+    worker_seed,
+)
+from unbroken.loop.content import WHOLE, content_digest
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import SAMPLER_BATCH, Aside, Position, seed_streams
 from unbroken.loop.signals import stop_signals_held_back
@@ -23,14 +32,60 @@ class ReplayedIterable:
 
     promise = "loader_replayed_iterable"
 
-    def __init__(self, loader: DataLoader[Any], seed: int) -> None:
+    def __init__(self, loader: DataLoader[Any], seed: int, version: int = VERSION) -> None:
         self._seed = seed
-        self.workers = loader.num_workers
+        self._loader = loader
+        self._version = version
         self._epoch = torch.zeros(4, dtype=torch.int64)
-        if self.workers:
+        if loader.num_workers:
             self._epoch.share_memory_()  # type: ignore[no-untyped-call]  # persistent workers outlive the epoch they were started in
-        self._dataset = _KeyedIterable(loader.dataset, self._epoch)
+        self._dataset = _KeyedIterable(loader.dataset, self._epoch, tells_epoch=version == FIRST_VERSION)
         self._generator = torch.Generator()
+        self._built: tuple[object, ...] = ()
+        self.repeatable: bool | None = None
+        self._refresh()
+
+    @property
+    def length(self) -> int | None:
+        return length_of(self._loader)
+
+    @property
+    def workers(self) -> int:
+        return self._loader.num_workers
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        return {"promise": self.promise, "length": self.length, "workers": self.workers}
+
+    def iterate(
+        self, *, epoch: int, loop: int, start: int, order: int | None = None, ahead: Mapping[str, Any] | None = None
+    ) -> Pass:
+        self._refresh()
+        self._generator.manual_seed(worker_seed(self._seed))
+        self._epoch.copy_(torch.tensor([self._seed % 2**63, epoch, loop, self._seed // 2**63]))
+        begin = self._with_workers if self.workers else lambda: self._in_process(epoch, loop)
+        if self.repeatable is None and not _is_used_up(self._loader.dataset):
+            batches, self.repeatable = _begun_twice(begin)
+        else:
+            batches, self.repeatable = begin(), bool(self.repeatable)
+        return _after(batches, start)
+
+    def _with_workers(self) -> Iterator[Any]:
+        with stop_signals_held_back(self._rebuilt.multiprocessing_context):
+            return iter(self._rebuilt)
+
+    def _in_process(self, epoch: int, loop: int) -> Iterator[Any]:
+        position = Position(self._seed, epoch, loop, SAMPLER_BATCH)
+        own = find_generators(self._dataset.dataset, self._loader.collate_fn)
+        return _Continued(self._rebuilt, position, own)
+
+    def _refresh(self) -> None:
+        loader = self._loader
+        if settings_of(loader) == self._built:
+            return
+        self._built = settings_of(loader)
+        self._keep_alive = (loader.collate_fn, loader.worker_init_fn)  # the id of what is gone may become another's
+        self.repeatable = None
         self._rebuilt = rebuild(
             loader,
             self._dataset,
@@ -39,23 +94,6 @@ class ReplayedIterable:
             drop_last=loader.drop_last,
             collate_fn=loader.collate_fn,
         )
-        self._collate = loader.collate_fn
-        self.length = length_of(loader)
-
-    @property
-    def facts(self) -> dict[str, Any]:
-        return {"promise": self.promise, "length": self.length, "workers": self.workers}
-
-    def iterate(self, *, epoch: int, loop: int, start: int, order: int | None = None) -> Pass:
-        self._generator.manual_seed(worker_seed(self._seed))
-        self._epoch.copy_(torch.tensor([self._seed % 2**63, epoch, loop, self._seed // 2**63]))
-        if self.workers:
-            with stop_signals_held_back(self._rebuilt.multiprocessing_context):
-                batches: Iterator[Any] = iter(self._rebuilt)
-        else:
-            position = Position(self._seed, epoch, loop, SAMPLER_BATCH)
-            batches = _Continued(self._rebuilt, position, find_generators(self._dataset.dataset, self._collate))
-        return _after(batches, start)
 
 
 class ReplayedLoader:
@@ -67,32 +105,90 @@ class ReplayedLoader:
 
     promise = "loader_replayed_subclass"
 
-    def __init__(self, loader: DataLoader[Any], seed: int) -> None:
+    def __init__(self, loader: DataLoader[Any], seed: int, version: int = VERSION) -> None:
         if loader.persistent_workers:
             raise LoaderRefusedError("loader_subclass_persistent", loader=type(loader).__qualname__)
         self._seed = seed
         self._loader = loader
-        self.workers = loader.num_workers
-        self.length = length_of(loader)
+        self._version = version
+        self.repeatable: bool | None = None
+
+    @property
+    def length(self) -> int | None:
+        return length_of(self._loader)
+
+    @property
+    def workers(self) -> int:
+        return self._loader.num_workers
 
     @property
     def facts(self) -> dict[str, Any]:
         return {"promise": self.promise, "length": self.length, "workers": self.workers}
 
-    def iterate(self, *, epoch: int, loop: int, start: int, order: int | None = None) -> Pass:
-        tell_epoch(self._loader.dataset, epoch)
+    def iterate(
+        self, *, epoch: int, loop: int, start: int, order: int | None = None, ahead: Mapping[str, Any] | None = None
+    ) -> Pass:
+        if self._version == FIRST_VERSION:
+            tell_epoch(self._loader.dataset, epoch)
         position = Position(self._seed, epoch, loop, SAMPLER_BATCH)
-        return _after(_Continued(self._loader, position, find_generators(self._loader)), start)
+
+        def begin() -> Iterator[Any]:
+            return _Continued(self._loader, position, find_generators(self._loader))
+
+        if self.repeatable is None and not _is_used_up(self._loader.dataset):
+            batches, self.repeatable = _begun_twice(begin)
+        else:
+            batches, self.repeatable = begin(), bool(self.repeatable)
+        return _after(batches, start)
+
+
+def _is_used_up(dataset: object) -> bool:
+    """Whether what gives the samples is itself an iterator: it can be gone through only once."""
+    return hasattr(dataset, "__next__")
+
+
+def _begun_twice(begin: Callable[[], Iterator[Any]]) -> tuple[Iterator[Any], bool]:
+    """A pass, and whether one begun before it had the same first batch."""
+    first = next(begin(), None)
+    seen = content_digest(first, WHOLE)
+    del first  # a batch of a worker's that has ended is not to be kept
+    batches = begin()
+    again = next(batches, _NOTHING)
+    if again is _NOTHING:
+        return iter(()), seen == content_digest(None, WHOLE)
+    return _Resumed(again, batches), seen == content_digest(again, WHOLE)
+
+
+_NOTHING = object()
+
+
+class _Resumed:
+    """An iterator whose first item was taken already."""
+
+    def __init__(self, first: Any, rest: Iterator[Any]) -> None:
+        self._first = [first]
+        self._rest = rest
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        return self._first.pop() if self._first else next(self._rest)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._rest, name)  # its workers, for those who end them
 
 
 def _after(batches: Iterator[Any], start: int) -> Pass:
     for _ in range(start):
         next(batches, None)
-    return Pass(batches, deque(), 0)
+    return Pass(batches)
 
 
 class _Continued:
     """Iterates a loader on streams of its own, which go on from batch to batch; one thread, as in a worker."""
+
+    sets_streams_aside = True
 
     def __init__(self, loader: DataLoader[Any], position: Position, generators: list[Any]) -> None:
         self._aside = Aside()
@@ -127,14 +223,16 @@ class _Continued:
 class _KeyedIterable(IterableDataset[Any]):
     """Starts each worker's share of a pass from streams set by (seed, epoch, loop, worker)."""
 
-    def __init__(self, dataset: Dataset[Any], epoch: torch.Tensor) -> None:
+    def __init__(self, dataset: Dataset[Any], epoch: torch.Tensor, *, tells_epoch: bool) -> None:
         self.dataset = dataset
         self._epoch = epoch
+        self._tells_epoch = tells_epoch
 
     def __iter__(self) -> Iterator[Any]:
         low, epoch, loop, high = self._epoch.tolist()
         worker = get_worker_info()
-        tell_epoch(self.dataset, epoch)
+        if self._tells_epoch:
+            tell_epoch(self.dataset, epoch)
         if worker is not None:
             position = Position(high * 2**63 + low, epoch, loop, SAMPLER_BATCH, slot=worker.id)
             seed_streams(position)

@@ -2,24 +2,27 @@
 
 import copy
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from enum import Enum
 from itertools import islice
-from operator import length_hint
 from typing import Any
 
+import torch
 import xxhash
-from torch.utils.data import BatchSampler, DataLoader, RandomSampler, SequentialSampler
+from torch.utils.data import BatchSampler, DataLoader, Dataset, RandomSampler, Sampler, SequentialSampler
 
 from unbroken.errors import LoaderRefusedError
+from unbroken.loop.content import WHOLE, content_digest
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import SAMPLER_BATCH, Aside, Position, seed_streams
+from unbroken.state.encoding import decode
 
 # Drawn ahead at a time, so that putting the training streams aside costs next to nothing per batch.
 _DRAWN_AHEAD = 64
 _TRIED_BATCHES = 4_096
 
-_LISTS = type(iter([0]))  # of iterators over lists
+_NEVER = -1  # the digest of nothing: indices that came from a checkpoint are kept in the next one, too
+
 _FIXED = (SequentialSampler, RandomSampler, BatchSampler, range)
 
 Tag = tuple[tuple[int, int, int, int], Any]  # the fields of a position, and indices: plain, for each goes to a worker
@@ -33,33 +36,69 @@ class Order(Enum):
     COUNTING = "counting"  # also of how often it was iterated before
 
 
-def digest_of(indices: object, before: int = 0) -> int:
-    """64 bits over a batch's indices, chained to those of the batches before it."""
-    return xxhash.xxh3_64_intdigest(repr(indices).encode(), seed=before)
+def digest_of(indices: object, before: int = 0, *, bytes_of_tensors: bool = True) -> int:
+    """64 bits over a batch's indices, chained to those of the batches before it.
+
+    Without ``bytes_of_tensors`` as the first version did: by a text that abbreviates long tensors and arrays.
+    """
+    digest = xxhash.xxh3_64_intdigest(repr(indices).encode(), seed=before)
+    first = indices[0] if type(indices) is list and indices else indices
+    return (
+        digest if isinstance(first, int | str) or not bytes_of_tensors else content_digest(indices, WHOLE, seed=digest)
+    )
 
 
 class PositionedSampler:
     """Yields each batch's position and indices from the batch set by ``seek`` on; its draws touch no training stream.
 
-    ``digests`` has one entry per batch yielded and not yet taken from it: the order, for those who compare it.
+    ``digests`` has one entry per batch yielded and not yet taken from it: the order, for those who compare it. Where
+    ``seek`` was told to ``check``, the first ``checked`` batches are followed by some of them once more: those at
+    ``repeated``, without a digest.
     """
 
-    def __init__(self, source: Iterable[Any], order: Order = Order.KNOWN) -> None:
+    def __init__(
+        self,
+        source: Iterable[Any],
+        order: Order = Order.KNOWN,
+        dataset: object = None,
+        *,
+        bytes_of_tensors: bool = True,
+    ) -> None:
         self._source = source
         self._order = order
+        self._dataset = dataset
+        self._bytes_of_tensors = bytes_of_tensors
         self._aside = Aside()
         self._position = Position(0, 0, 0, 0)
         self._expected: int | None = None
+        self._ahead: list[Any] | None = None
+        self._check: int | None = None
         self._passes = 0
+        self._drawn_batches: list[Any] = []
+        self._drawn_from = 0
+        self._held: int | None = None
         self.digests: deque[int] = deque()
+        self.checked = 0
+        self.repeated: list[int] = []
+        self.is_drawing = False
 
-    def seek(self, position: Position, expected: int | None = None) -> "PositionedSampler":
+    def seek(
+        self,
+        position: Position,
+        expected: int | None = None,
+        *,
+        ahead: Mapping[str, Any] | None = None,
+        check: int | None = None,
+    ) -> "PositionedSampler":
         """The next iteration is the pass of this position and starts at its batch.
 
-        ``expected`` is the digest of the batches before it, as they were given out in their time.
+        ``expected`` is the digest of the batches before it, as they were given out in their time; ``ahead`` has the
+        indices of those from there on, drawn then. ``check`` is how many workers take the batches in turn.
         """
         self._position = position
         self._expected = expected
+        self._ahead = None if ahead is None else _unpacked(ahead)
+        self._check = check
         self.digests = deque()
         return self
 
@@ -67,40 +106,89 @@ class PositionedSampler:
         return len(self._source)  # type: ignore[arg-type]
 
     def __iter__(self) -> Iterator[Tag]:
-        return self._tags(self._position, self._expected, self.digests)
+        tags = self._tags(self._position, self._expected, self._ahead, self.digests)
+        return tags if self._check is None else self._with_repeats(tags, self._check)
 
-    def _tags(self, position: Position, expected: int | None, digests: deque[int]) -> Iterator[Tag]:
+    def remaining(self, given: int) -> dict[str, Any] | None:
+        """The indices of this pass from batch ``given`` on, where what the sampler holds is not what it was when they
+        were drawn (weights that follow the losses), so that they could not be drawn again; else None."""
+        if self._held is None or (self._held != _NEVER and self._held == self._held_now()):
+            return None
+        return _packed(self._drawn_batches[given - self._drawn_from :])
+
+    def _with_repeats(self, tags: Iterator[Tag], workers: int) -> Iterator[Tag]:
+        """Two batches come a second time, each to another worker, which has loaded another one before; with a single
+        worker, or none, the first comes twice."""
+        head = list(islice(tags, workers))
+        repeats = [1, 0] if len(head) == workers > 1 else [0][: len(head)]
+        self.checked, self.repeated = len(head), repeats
+        yield from head
+        for index in repeats:
+            yield head[index]
+        yield from tags
+
+    def _tags(
+        self, position: Position, expected: int | None, ahead: list[Any] | None, digests: deque[int]
+    ) -> Iterator[Tag]:
         seed, epoch, loop, batch, _ = position
         digest = 0 if expected is None else expected
-        for drawn in self._drawn(position, expected):
+        self._drawn_batches, self._drawn_from, self._held = [], batch, None
+        for drawn in self._drawn(position, expected) if ahead is None else self._as_kept(ahead):
             ready = []
             for indices in drawn:
-                digest = digest_of(indices, digest)
+                digest = digest_of(indices, digest, bytes_of_tensors=self._bytes_of_tensors)
                 ready.append((digest, ((seed, epoch, loop, batch), indices)))
                 batch += 1
             for digest, tag in ready:
                 digests.append(digest)
                 yield tag
 
+    def _as_kept(self, ahead: list[Any]) -> Iterator[list[Any]]:
+        self._passes += 1
+        self._drawn_batches, self._held = ahead, _NEVER
+        yield ahead
+
     def _drawn(self, position: Position, expected: int | None) -> Iterator[list[Any]]:
         own = OwnGenerators(find_generators(self._source))
         held = own.states()
+        # All at once where what is drawn depends on more than the streams, and there is an end: what it depends on
+        # may change from batch to batch, and a resume has only what it is by then.
+        whole = self._order is Order.POSITIONAL and _has_length(self._source) and self._bytes_of_tensors
+        at_once = None if whole else _DRAWN_AHEAD
+        self.is_drawing = True
         with self._aside.running():
             if self._order is Order.COUNTING:
                 self._catch_up(position, own)
+            self._held = self._held_now() if whole else None
             self._seed_pass(position, own)
             batches = map(_as_drawn, self._from(position, expected))
-            ahead = list(islice(batches, _DRAWN_AHEAD))
+            ahead = list(islice(batches, at_once))
             streams, own_states = self._aside.capture(), own.states()
             own.set_states(held)
+        self.is_drawing = False
+        if whole:
+            self._drawn_batches = ahead
         while ahead:
             yield ahead
+            if whole:
+                return
             held = own.states()
+            self.is_drawing = True
             with self._aside.running(resume_from=streams):
                 own.set_states(own_states)
-                ahead = list(islice(batches, _DRAWN_AHEAD))
+                ahead = list(islice(batches, at_once))
                 streams, own_states = self._aside.capture(), own.states()
                 own.set_states(held)
+            self.is_drawing = False
+
+    def _held_now(self) -> int:
+        """A digest of what the sampler holds besides the dataset: weights, indices, an epoch."""
+        held: dict[str, Any] = {}
+        for number, one in enumerate((self._source, inner_of(self._source))):
+            for name, value in getattr(one, "__dict__", {}).items():
+                if value is not self._dataset and not isinstance(value, Dataset | Sampler):
+                    held[f"{number} {name}"] = value
+        return content_digest(held, WHOLE)
 
     def _seed_pass(self, position: Position, own: OwnGenerators) -> None:
         start = position._replace(batch=SAMPLER_BATCH)
@@ -120,7 +208,7 @@ class PositionedSampler:
         if self._order is Order.KNOWN and type(self._source) is BatchSampler:
             # Samples are skipped in half the time that it takes to make batches of them first.
             size, samples = self._source.batch_size, iter(self._source.sampler)
-            _skip(samples, position.batch * size)
+            deque(islice(samples, position.batch * size), maxlen=0)
             return iter(BatchSampler(samples, size, self._source.drop_last))
         batches = iter(self._source)
         skipped = islice(batches, position.batch)
@@ -129,23 +217,39 @@ class PositionedSampler:
             return batches
         digest = 0
         for indices in skipped:
-            digest = digest_of(indices, digest)
+            digest = digest_of(indices, digest, bytes_of_tensors=self._bytes_of_tensors)
         if digest != expected:
-            inner = getattr(self._source, "sampler", self._source)
+            inner = inner_of(self._source)
             name = type(inner if _is_torchs(self._source) else self._source).__qualname__
             raise LoaderRefusedError("order_changed", sampler=name, epoch=position.epoch, batch=position.batch)
         return batches
 
 
-def _skip(samples: Iterator[Any], count: int) -> None:
-    """Advance ``samples``; a generator in the midst of yielding from a list is spared handing over each item."""
-    while count > 0 and next(samples, samples) is not samples:
-        source, more = samples, count - 1
-        inner: Any = getattr(samples, "gi_yieldfrom", None)
-        if type(inner) is _LISTS:
-            source, more = inner, min(more, length_hint(inner))
-        next(islice(source, more, more), None)
-        count -= 1 + more
+def _has_length(source: Any) -> bool:
+    try:
+        return len(source) >= 0
+    except (TypeError, NotImplementedError):
+        return False
+
+
+def _packed(batches: list[Any]) -> dict[str, Any]:
+    """The indices of batches, for a checkpoint: as one tensor where they are lists of integers."""
+    if all(type(batch) is list and all(type(index) is int for index in batch) for batch in batches):
+        flat = torch.tensor([index for batch in batches for index in batch], dtype=torch.int64)
+        return {"indices": flat, "sizes": torch.tensor([len(batch) for batch in batches], dtype=torch.int64)}
+    return {"batches": batches}
+
+
+def _unpacked(kept: Mapping[str, Any]) -> list[Any]:
+    if "batches" in kept:
+        return list(decode(kept["batches"]))
+    flat = iter(kept["indices"].tolist())
+    return [list(islice(flat, size)) for size in kept["sizes"].tolist()]
+
+
+def inner_of(source: Any) -> Any:
+    """The sampler of samples inside a sampler of batches; itself where there is none."""
+    return getattr(source, "sampler", source)
 
 
 def order_of(loader: DataLoader[Any]) -> Order:
@@ -157,7 +261,7 @@ def order_of(loader: DataLoader[Any]) -> Order:
         LoaderRefusedError: it can't be copied, or its order depends on something that can't be repeated.
     """
     source = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
-    inner = getattr(source, "sampler", source)
+    inner = inner_of(source)
     if type(source) in _FIXED and type(inner) in _FIXED:
         return Order.KNOWN
     if _is_torchs(source) and _is_torchs(inner):

@@ -19,14 +19,17 @@ class StopSignals:
     """Holds the handlers of one run, from ``install`` to ``remove``.
 
     ``on_signal`` is called in the handler, in the main thread, between two bytecodes of whatever runs; it may
-    raise. A second SIGINT raises KeyboardInterrupt at once: whoever presses Ctrl-C twice means it.
+    raise. A second SIGINT raises KeyboardInterrupt at once: whoever presses Ctrl-C twice means it. Once
+    ``state_is_kept``, the second one is left to ``on_signal``, and the third raises. ``received`` is the first signal.
     """
 
     def __init__(self, on_signal: Callable[[], None]) -> None:
         self._on_signal = on_signal
         self._previous: dict[int, Any] = {}
         self._owner = 0
+        self._interrupts = 0
         self.received: signal.Signals | None = None
+        self.state_is_kept = False
 
     def install(self) -> bool:
         """False where handlers can't be had: Python allows them in the main thread only."""
@@ -38,6 +41,11 @@ class StopSignals:
                 self._previous[number] = signal.signal(number, self._handle)
         _in_force.add(self)
         return True
+
+    @property
+    def installed(self) -> bool:
+        """Whether a signal would reach the handler."""
+        return self in _in_force
 
     def leave_child(self) -> bool:
         """In a forked child: SIGTERM is how its parent ends it (a pool, at the end of its block), and waits for it.
@@ -65,13 +73,15 @@ class StopSignals:
     def _handle(self, number: int, _frame: FrameType | None) -> None:
         if os.getpid() != self._owner:
             return  # a forked child got the group's signal: its parent decides
-        if number == signal.SIGINT and self.received == signal.SIGINT:
+        self._interrupts += number == signal.SIGINT
+        if number == signal.SIGINT and self._interrupts > (2 if self.state_is_kept else 1):
             raise KeyboardInterrupt
         # The group's signal also kills the workers of loaders that the user iterates without us. torch's handler
         # would raise for each, here or in the midst of the save; from now on this process is about to end.
         if hasattr(signal, "SIGCHLD"):
             signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        self.received = signal.Signals(number)
+        if self.received is None:
+            self.received = signal.Signals(number)
         self._on_signal()
 
 

@@ -1,6 +1,7 @@
 """Every sentence a user reads, in Chinese and in English, and the choice between the two."""
 
 import os
+from collections.abc import Iterable
 from typing import Literal
 
 from unbroken.messages import _audit, _cli, _disk, _loop, _run, _saving, _state, _store
@@ -32,3 +33,8 @@ def text(key: str, /, **values: object) -> str:
     """The sentence ``key`` in the user's language, with its values filled in."""
     english, chinese = _SENTENCES[key]
     return (chinese if language() == "zh" else english).format(**values)
+
+
+def listed(parts: Iterable[str]) -> str:
+    """Several parts of a sentence with the commas of the user's language."""
+    return ("、" if language() == "zh" else ", ").join(parts)

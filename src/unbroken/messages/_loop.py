@@ -18,8 +18,20 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "run.batches 需要 torch.utils.data.DataLoader，而不是 {loader}；请用 DataLoader 包装数据集。",
     ),
     "loader_exact": (
-        "Exact at any batch, and nothing is loaded twice ({batches} batches per epoch, {workers} workers).",
-        "可在任意批次精确恢复，且不重复加载（每轮 {batches} 批，{workers} 个 worker）。",
+        "Exact at any batch, and nothing is loaded again; the first batch, loaded twice, was the same ({batches} batches per epoch, {workers} workers).",
+        "可在任意批次精确恢复，且无需重新加载；第一批加载了两次，结果相同（每轮 {batches} 批，{workers} 个 worker）。",
+    ),
+    "loader_not_repeatable": (
+        "NOT EXACT inside an epoch: the first batch, loaded twice, was not the same. {dataset}, or the collate function, keeps a "
+        "state of its own that Unbroken does not know. Draw from python, numpy or torch, hold generators in attributes, or "
+        "resume from checkpoints at the end of an epoch only, where that state is as at the start.",
+        "在一轮之内无法精确恢复：第一批加载了两次，结果不同。{dataset} 或 collate 函数保有 Unbroken 不了解的状态。请使用 python、"
+        "numpy、torch 的随机数，把生成器放在属性里，或只从某一轮结束时的检查点恢复（且该状态须与开始时相同）。",
+    ),
+    "samples_changed": (
+        "The checkpoint is inside an epoch over {old} samples, but the dataset now has {new}; use the former data, or resume from "
+        "a checkpoint at the end of an epoch.",
+        "检查点位于一轮之内（该轮有 {old} 个样本），而现在的数据集有 {new} 个；请使用原来的数据，或改从某一轮结束时的检查点恢复。",
     ),
     "compiled_for_two_shapes": (
         "The model is compiled, and the last batch of an epoch is smaller: a resumed process may meet the two shapes in "
@@ -61,6 +73,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "batches); it depends on something that is not saved. Resume from a checkpoint at the end of an epoch.",
         "采样器 {sampler} 给出的顺序与中断前不同（第 {epoch} 轮前 {batch} 批），它依赖于未保存的状态；请改从某一轮结束"
         "时的检查点恢复。",
+    ),
+    "next_order_changed": (
+        "The sampler gives batch {batch} of epoch {epoch} other samples than it had before the interruption; the dataset, the "
+        "sampler or the library that draws the order has changed. Go back to them, or resume from a checkpoint at the end of an "
+        "epoch.",
+        "采样器为第 {epoch} 轮第 {batch} 批给出的样本与中断前不同；数据集、采样器或抽取顺序的库已改变。请恢复原状，或改从某一轮"
+        "结束时的检查点恢复。",
     ),
     "counting_sampler_twice": (
         "This loader's sampler counts how often it is iterated, and epoch {epoch} iterates it beside or after another "

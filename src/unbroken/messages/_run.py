@@ -53,14 +53,67 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "deleted_by_policy": ("Deleted by the retention policy: {name}", "已按保留策略删除：{name}"),
     "ended_steps": ("Done: {step} of {goal} steps.", "训练完成：{step}/{goal} 步。"),
     "replay_exact": (
-        "Replayed {steps} steps after step {after}, bit for bit as before the interruption.",
-        "自第 {after} 步起重放了 {steps} 步，与中断前逐位一致。",
+        "Replayed {steps} steps after step {after}, bit for bit as before the interruption. Compared: {what}.",
+        "自第 {after} 步起重放了 {steps} 步，与中断前逐位一致。比较了：{what}。",
     ),
     "replay_of_streams": (
-        "Replayed {steps} steps after step {after}: order and random streams as before the interruption. What was "
-        "computed was not compared: track the model, or give run.average a number.",
-        "自第 {after} 步起重放了 {steps} 步：顺序与随机数与中断前一致。计算结果未作比较：请跟踪模型，或向 run.average 提供"
-        "数值。",
+        "Replayed {steps} steps after step {after}: as before the interruption in what was compared: {what}. Nothing that "
+        "was computed is among it: track the model, or give run.average a number.",
+        "自第 {after} 步起重放了 {steps} 步：所比较的内容与中断前一致：{what}。其中没有计算结果：请跟踪模型，或向 run.average "
+        "提供数值。",
+    ),
+    "replay_what_order": ("sample order", "样本顺序"),
+    "replay_what_batch": ("content of the batches", "批次内容"),
+    "replay_what_python": ("python's random stream", "python 随机数"),
+    "replay_what_numpy": ("numpy's random stream", "numpy 随机数"),
+    "replay_what_torch": ("torch's random stream", "torch 随机数"),
+    "replay_what_average": ("averages", "平均值"),
+    "replay_what_state": (
+        "what is tracked (small tensors whole, large ones by pieces)",
+        "被跟踪的状态（小张量全部，大张量抽取片段）",
+    ),
+    "replay_nothing": (
+        "Nothing to compare this resume with: no step was trained after step {after}, where its state was saved.",
+        "本次恢复没有可比较的内容：保存状态的第 {after} 步之后没有训练过任何一步。",
+    ),
+    "replay_no_journal": (
+        "Nothing to compare this resume with: there is no journal of the steps after step {after} (another folder, or it was deleted).",
+        "本次恢复没有可比较的内容：没有第 {after} 步之后各步的日志（文件夹不同，或日志已被删除）。",
+    ),
+    "replay_journal_older": (
+        "Nothing to compare this resume with: the journal of the steps after step {after} was written by an older version; the "
+        "next resume has one of this version.",
+        "本次恢复没有可比较的内容：第 {after} 步之后各步的日志由旧版本写入；下次恢复时将有本版本的日志。",
+    ),
+    "replay_differs_changed": (
+        "The steps trained again differ from step {step} on, in {streams}. What changed since explains it: {changes}. This "
+        "resume is not bit for bit the run that was interrupted.",
+        "重放的步从第 {step} 步起与中断前不同（{streams}）。其间的变化可以解释：{changes}。本次恢复与被中断的训练并非逐位一致。",
+    ),
+    "next_batch_differs": (
+        "THE DATA DIFFER at step {step}: its batch has not the content that it had before the interruption, so this resume is not "
+        "exact. Something in the dataset or collate function keeps a state of its own: draw from python, numpy or torch, or "
+        "track the generator. To resume without it, go back to a checkpoint at the end of an epoch.",
+        "第 {step} 步的数据不同：该批次的内容与中断前不一致，本次恢复并不精确。数据集或 collate 函数保有自己的状态：请使用 "
+        "python、numpy、torch 的随机数，或跟踪该生成器。若不想受其影响，请改从某一轮结束时的检查点恢复。",
+    ),
+    "next_batch_changed": (
+        "The batch of step {step} has not the content that it had before the interruption. What changed since may explain it: "
+        "{changes}. This resume is not exact.",
+        "第 {step} 步的批次内容与中断前不一致。其间的变化可能是原因：{changes}。本次恢复并不精确。",
+    ),
+    "epoch_ends_as_before": (
+        "Epoch {epoch} ends after {batches} batches, as the epochs before it did, though its loader has {length}: it was resumed "
+        "inside, where a loop that counts for itself (islice, zip, enumerate) would begin again. To end it elsewhere, use run.batch.",
+        "第 {epoch} 轮与之前各轮一样在 {batches} 批后结束，尽管其 loader 有 {length} 批：它是在轮内恢复的，自行计数的循环（islice、"
+        "zip、enumerate）会重新开始计数。如需在别处结束，请使用 run.batch。",
+    ),
+    "epoch_of_other_length": (
+        "Epoch {epoch} took {batches} batches, the epochs around it {others}: an epoch was resumed inside, and the loop over it "
+        "counted from 0 again (islice, zip with a plain loader, enumerate). This is not what an uninterrupted run does; count by "
+        "run.batch, or give the length to the loader itself.",
+        "第 {epoch} 轮用了 {batches} 批，相邻的轮用了 {others} 批：有一轮是在轮内恢复的，而其循环重新从 0 计数（islice、与普通 loader "
+        "zip、enumerate）。这与未中断的训练不同；请用 run.batch 计数，或让 loader 自身具有该长度。",
     ),
     "nothing_tracked": (
         "Nothing is tracked, so no weights are saved, and a resume begins with new ones; call run.track(model=model, "
@@ -82,9 +135,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "replay_differs": (
         "REPLAY DIFFERS at step {step} in {streams}: this resume is not exact. What differs tells where to look: order = "
-        "sampler or data; python, numpy, torch = a random stream drawn from elsewhere; average = the computation (weights, or what run.average got).",
-        "重放在第 {step} 步出现差异（{streams}）：本次恢复并不精确。差异之处指明原因：order = 采样器或数据；python、"
-        "numpy、torch = 随机数在别处被取用；average = 计算本身。",
+        "sampler; batch = dataset or collate function; python, numpy, torch = a random stream drawn from elsewhere; average = "
+        "the computation; state = weights, buffers or optimizer (something that is not saved went into them).",
+        "重放在第 {step} 步出现差异（{streams}）：本次恢复并不精确。差异之处指明原因：order = 采样器；batch = 数据集或 collate "
+        "函数；python、numpy、torch = 随机数在别处被取用；average = 计算本身；state = 权重、缓冲区或优化器（受到未保存之物的影响）。",
     ),
     "no_journal": (
         "No journal for the replay proof ({error}); training goes on without it.",

@@ -81,6 +81,11 @@ class Tracked:
         """The state_dict of everything tracked, by name; its tensors are the live ones."""
         return {name: self._adapter(name).state() for name in self._objects}
 
+    @property
+    def has_generators(self) -> bool:
+        """Whether there are random generators among them."""
+        return any(isinstance(obj, GENERATORS) for obj in self._objects.values())
+
     def generators(self) -> dict[str, Any]:
         """The states of the random generators among them: streams of the user's own, beside the global ones."""
         return {name: self._adapter(name).state() for name, obj in self._objects.items() if isinstance(obj, GENERATORS)}
