@@ -16,6 +16,7 @@ _log = logging.getLogger("unbroken")
 
 _REPLAYS_KEPT = 20
 _PYTHON_EVERY, _NUMPY_EVERY = 4, 8  # steps; reading these streams takes 10 and 45 microseconds
+_ALL_AFTER_SAVE = 32  # steps in which all streams are read: most resumes train no more of them again
 _SLOW = 0.02  # seconds of a step, of which reading all streams is no part that shows
 
 _WHAT = {
@@ -110,7 +111,7 @@ class ReplayProof:
     def _witness_of(self, step: int, before: Witness | None) -> Witness:
         history = self._parts.history
         since = step - self._saver.saved_step
-        everything = before is not None or self.stopping or since <= 2 or time.monotonic() - self._given_at > _SLOW
+        everything = before is not None or self.stopping or since <= _ALL_AFTER_SAVE or time.monotonic() - self._given_at > _SLOW
         # Pieces are compared with the same pieces.
         thorough = bool(before.looked & THOROUGH) if before is not None else self.stopping or since == 1
         looked = BITS["order"] | BITS["batch"] | BITS["torch"] | (THOROUGH if thorough else 0)

@@ -419,17 +419,22 @@ def test_a_stop_signal_saves_and_stops_with_75(
     assert signal.getsignal(number) == before
     assert number.name in log.text and "before its end" not in log.text
     last = {"prologue 2": (1, 5), "batch 2 3": (2, 3), "validation 2": (2, 5)}[place]
-    assert trial.trained[-1] == last
+    saved = {(1, 5): (2, 1), (2, 3): (2, 4), (2, 5): (2, 5)}[last]
+    # While the state was written it trained on, with steps that the resume has to train again.
+    assert saved in trial.trained
+    log.lines.clear()
     resumed = Trial(tmp_path).train(EPOCHS)
-    assert resumed.trained[0] == {(1, 5): (2, 1), (2, 3): (2, 4), (2, 5): (2, 5)}[last]
+    assert resumed.trained[0] == saved
     assert equal_bits(copy_to_host(resumed.result()), whole) is None
+    again = len(trial.trained) - trial.trained.index(saved)
+    assert f"已重放 {again} 步，与中断前逐位一致" in log.text
 
 
 def test_a_spent_time_budget_stops_with_75(tmp_path: Path, log: Lines) -> None:
     trial = Trial(tmp_path, stop_after=1e-9)
     with pytest.raises(unbroken.Stopped) as stopped:
         trial.train(EPOCHS)
-    assert stopped.value.code == 75 and trial.trained == []
+    assert stopped.value.code == 75 and trial.trained[0] == (1, 1) and len(trial.trained) < 5
     assert Trial(tmp_path).train(1).trained[0] == (1, 1)
 
 
