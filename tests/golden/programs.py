@@ -292,7 +292,8 @@ def with_values(training: Training) -> None:
             state["values"] = {
                 "big": 3**100 + step, "set": {step, -1}, "bytes": bytes([step]), "path": PurePosixPath("a", str(step)),
                 "array": np.arange(step, dtype=np.int16), "when": datetime(2020, 1, step % 28 + 1),
-                "colour": Colour.RED, "tensor": torch.full((2,), step), "keys": {(1, step): None, 2.5: "half"}, "nan": float("nan"),
+                "colour": Colour.RED, "tensor": torch.full((2,), step),
+                "keys": {(1, step): None, 2.5: "half"}, "nan": float("nan"),
             }  # fmt: skip
         training.close()
 
