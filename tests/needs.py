@@ -16,7 +16,7 @@ _ASKED = "UNBROKEN_TEST_NEEDS"
 
 @dataclass(frozen=True)
 class Need:
-    """``met`` tries it; ``brought_by`` ends the sentence "… tests need … :"."""
+    """``what`` its tests need, what they are ``brought_by``, and whether it is ``met`` here, tried out."""
 
     what: str
     brought_by: str
@@ -64,10 +64,14 @@ def _works(*command: str) -> bool:
 
 
 NEEDS = {
-    "mounts": Need("mount a small file system", "run as root, or by `unshare --map-root-user --mount pytest`", _mounts),
-    "loop_device": Need("mount an image of a disk and plant an error in it", "run as root", _loop_device),
-    "memory_group": Need("limit a process's memory", "run as root, with version 1 of control groups", _memory_group),
-    "strace": Need("make system calls fail", "install strace (`apt-get install strace`)", _strace),
+    "mounts": Need(
+        "a file system of their own to mount", "run as root, or by `unshare --map-root-user --mount pytest`", _mounts
+    ),
+    "loop_device": Need("an image of a disk to mount and to break", "run as root", _loop_device),
+    "memory_group": Need(
+        "a limit to a process's memory", "run as root, with version 1 of control groups", _memory_group
+    ),
+    "strace": Need("system calls that fail when told to", "install strace (`apt-get install strace`)", _strace),
 }
 
 
