@@ -18,6 +18,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
+from tests import needs
 from tests.small_disk import mounted
 from unbroken.cache import Arrays, Cached, cached
 from unbroken.disk.digest import bytes_digest
@@ -342,6 +343,7 @@ def test_an_error_in_preprocessing_is_its_own_and_leaves_the_old_cache(tmp_path:
     assert _names(tmp_path) == ["x.npz"]
 
 
+@pytest.mark.mounts
 @pytest.mark.parametrize(("options", "said"), [("size=64k", "800.0 kB needed, 65.5 kB free"), ("ro", "Read-only")])
 def test_a_disk_that_takes_no_cache_does_not_stop_training(
     tmp_path: Path,
@@ -387,10 +389,12 @@ def test_processes_that_build_at_once_all_read_the_same(tmp_path: Path) -> None:
     assert _names(tmp_path) == ["x.npz"]
 
 
+@pytest.mark.strace
 def test_what_a_killed_build_left_is_removed_by_the_next(tmp_path: Path) -> None:
     script = (
         "import numpy as np\nfrom unbroken.cache import cached\ncached('x.npz', lambda: {'x': np.zeros(9)}, key={})"
     )
+    needs.require("strace")
     kill = ["strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync:signal=KILL"]
     killed = subprocess.run([*kill, sys.executable, "-B", "-c", script], cwd=tmp_path, timeout=60)
     assert killed.returncode == -9

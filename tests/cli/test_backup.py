@@ -232,6 +232,7 @@ def test_a_folder_that_is_trained_in_is_no_place_for_a_backup(
     assert unbroken("backup", run.path, backup.path).code == 0
 
 
+@pytest.mark.mounts
 def test_a_disk_too_small_says_so_before_it_begins(run: CheckpointFolder, here: Path, unbroken: Command) -> None:
     put_with_manifest(run, run.epoch(20), state(20, size=1 << 18))
     with mounted(here / "small", "size=512k") as small:

@@ -103,6 +103,7 @@ def test_deep_finds_what_changed_in_memory_before_it_was_written(run: Checkpoint
     assert "1 tensor(s) are not what was in memory when it was saved (model_state_dict.weight)" in said.out
 
 
+@pytest.mark.mounts
 def test_deep_where_nothing_can_be_written(run: CheckpointFolder, unbroken: Command, here: Path) -> None:
     with mounted(here / "disk", "size=4m") as disk:
         shutil.copytree(run.path, disk / "checkpoints")

@@ -56,6 +56,7 @@ def test_the_checkpoint_folder_is_not_writable(finished: Trained, copy: Copy) ->
     assert digests(folder) == before
 
 
+@pytest.mark.mounts
 @pytest.mark.slow
 def test_the_folder_is_on_a_read_only_disk(finished: Trained, tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=20m") as disk:
@@ -143,6 +144,7 @@ def test_the_folder_of_a_killed_trainer_is_free_at_once(fresh: Path) -> None:
     assert ended.code == DONE and "恢复训练" in ended.out, ended.said
 
 
+@pytest.mark.mounts
 def test_s20_too_little_space_is_said_before_anything_is_trained(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=1m") as disk:
         (disk / "panel.csv").write_text(real_panel(), encoding="utf-8")
@@ -153,6 +155,7 @@ def test_s20_too_little_space_is_said_before_anything_is_trained(tmp_path: Path)
         assert not list(disk.rglob("*.pth"))
 
 
+@pytest.mark.mounts
 @pytest.mark.slow
 def test_s20_a_disk_that_fills_up_during_training_harms_no_good_checkpoint(tmp_path: Path, finished: Trained) -> None:
     with mounted(tmp_path / "disk", "size=4m") as disk:

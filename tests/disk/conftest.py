@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.small_disk import mounted
 
 Mount = Callable[[str], Path]
@@ -52,6 +53,7 @@ def program(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Program
             calls = _FAMILIES.get(calls, calls)
             trace += ["-e", f"trace={calls}", "-e", f"inject={calls}:{effect}"]
         if trace:
+            needs.require("strace")
             command = ["strace", "-f", "-qq", "-o", "/dev/null", *trace, *command]
         environment = {**os.environ, "UNBROKEN_LANG": "en"}
         return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)

@@ -117,6 +117,7 @@ def test_modes_follow_the_umask(tmp_path: Path, umask: int) -> None:
 _SAVE = "write_durably(Path('latest'), lambda f: f.write(b'newest') and None, keep_previous_as=Path('previous'))"
 
 
+@pytest.mark.strace
 @pytest.mark.parametrize(
     ("fault", "latest", "previous", "said"),
     [
@@ -148,6 +149,7 @@ def test_a_failing_call_leaves_whole_files_and_is_said(
     assert _names(tmp_path) == {"latest": latest, "previous": previous}
 
 
+@pytest.mark.strace
 @pytest.mark.parametrize(
     ("moment", "latest", "previous", "left"),
     [
@@ -175,6 +177,7 @@ def test_a_kill_at_any_step_leaves_whole_files_and_the_next_save_works(
     assert _names(tmp_path) == {"latest": "newest", "previous": latest}
 
 
+@pytest.mark.mounts
 def test_a_full_disk_harms_nothing_and_says_how_full(mount: Mount) -> None:
     disk = mount("size=1m")
     write_durably(disk / "x", _content(b"old"))
@@ -195,6 +198,7 @@ def test_a_full_disk_harms_nothing_and_says_how_full(mount: Mount) -> None:
     assert _names(disk) == {"x": "new"}
 
 
+@pytest.mark.mounts
 def test_a_full_disk_is_recognised_through_torch_which_hides_it(mount: Mount) -> None:
     import torch
 
@@ -214,6 +218,7 @@ _SWALLOW = """def write(file):
     write_durably(Path('x'), write)"""
 
 
+@pytest.mark.strace
 def test_an_error_of_the_disk_that_the_writer_swallowed_is_an_error(tmp_path: Path, program: Program) -> None:
     done = program(_SWALLOW, "write(newest):error=EIO")  # what comes after it is written well
     assert done.stdout.partition("\n")[0] == "disk_write_failed"
@@ -235,6 +240,7 @@ def test_a_writer_that_fails_leaves_nothing_and_its_error_is_its_own(
     assert _names(tmp_path) == {"x": "old"}
 
 
+@pytest.mark.mounts
 def test_a_read_only_disk_and_a_missing_folder_are_said(mount: Mount) -> None:
     disk = mount("ro")
     for path in (disk / "x", disk.parent / "none" / "x"):
@@ -279,6 +285,7 @@ def test_a_copy_is_a_file_of_its_own(tmp_path: Path) -> None:
 _COPY = "copy_durably(Path('x'), Path('y'))"
 
 
+@pytest.mark.strace
 @pytest.mark.parametrize(
     ("fault", "said"),
     [
@@ -297,6 +304,7 @@ def test_a_copy_that_fails_or_differs_is_not_kept(tmp_path: Path, program: Progr
     assert _names(tmp_path) == {"x": "original", "y": "old"}
 
 
+@pytest.mark.strace
 def test_a_clone_needs_no_second_write(tmp_path: Path, program: Program) -> None:
     (tmp_path / "x").touch()  # empty: the one content for which a pretended clone is a right one
     done = program(f"print({_COPY}.size)", "ioctl(FICLONE):retval=0")
@@ -330,6 +338,7 @@ def test_a_move_makes_the_folder_and_never_overwrites(tmp_path: Path) -> None:
     assert _names(tmp_path / "back") == {"x": "1"}
 
 
+@pytest.mark.mounts
 def test_a_move_to_another_disk_is_refused_and_the_file_stays(mount: Mount, tmp_path: Path) -> None:
     disk = mount("size=1m")
     (tmp_path / "x").write_text("1")
@@ -339,6 +348,7 @@ def test_a_move_to_another_disk_is_refused_and_the_file_stays(mount: Mount, tmp_
     assert _names(tmp_path) == {"x": "1"}
 
 
+@pytest.mark.strace
 @pytest.mark.parametrize("which", [1, 2, 3])
 def test_a_move_is_confirmed_by_both_folders_and_that_of_the_new_one(
     tmp_path: Path, program: Program, which: int
@@ -350,6 +360,7 @@ def test_a_move_is_confirmed_by_both_folders_and_that_of_the_new_one(
     assert _names(tmp_path) == ({"x": "1"} if which == 1 else {})
 
 
+@pytest.mark.strace
 def test_removing_is_confirmed_by_the_folder(tmp_path: Path, program: Program) -> None:
     (tmp_path / "x").touch()
     remove_durably(tmp_path / "x")
@@ -381,6 +392,7 @@ def test_folders_are_made_and_files_in_the_way_are_named(tmp_path: Path) -> None
         assert refused.value.values == {"path": tmp_path / in_the_way}
 
 
+@pytest.mark.strace
 def test_each_new_folder_is_confirmed_by_the_one_above(tmp_path: Path, program: Program) -> None:
     make = "make_folder(Path('a/b')); print('made')"
     for which, outcome in [(1, "disk_sync_failed"), (2, "disk_sync_failed"), (3, "made")]:

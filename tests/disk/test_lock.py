@@ -147,6 +147,7 @@ def test_a_link_is_not_followed_and_a_missing_folder_is_said(tmp_path: Path) -> 
     assert not (tmp_path / "elsewhere").exists()
 
 
+@pytest.mark.strace
 def test_a_file_system_without_locks_is_said_and_does_not_stop_training(
     tmp_path: Path, program: Callable[..., "subprocess.CompletedProcess[str]"]
 ) -> None:
@@ -155,6 +156,7 @@ def test_a_file_system_without_locks_is_said_and_does_not_stop_training(
     assert "knows no locks" in done.stderr
 
 
+@pytest.mark.mounts
 def test_a_full_disk_does_not_keep_the_lock_from_being_held(
     mount: Callable[[str], Path], second_process: Second
 ) -> None:

@@ -9,6 +9,7 @@ from tests.disk.conftest import Mount, Program
 from unbroken.disk.mount import mount_of, try_out
 
 
+@pytest.mark.mounts
 def test_a_mount_is_told_by_its_kind_and_place(mount: Mount, tmp_path: Path) -> None:
     disk = mount("size=1m")
     (disk / "a folder").mkdir()
@@ -25,11 +26,13 @@ def test_what_is_tried_out_leaves_nothing_behind(tmp_path: Path) -> None:
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.mounts
 def test_where_nothing_can_be_written_nothing_is_tried(mount: Mount) -> None:
     with pytest.raises(OSError, match=os.strerror(30)):
         try_out(mount("ro"))
 
 
+@pytest.mark.strace
 @pytest.mark.parametrize(
     ("fault", "without"),
     [

@@ -34,6 +34,7 @@ def test_what_is_said_is_right_to_its_last_digit(count: int) -> None:
     assert float(number) < 1000 or unit == "PB"
 
 
+@pytest.mark.mounts
 def test_free_space_is_that_of_the_disk_the_folder_is_or_will_be_on(mount: Callable[[str], Path]) -> None:
     disk = mount("size=1m")
     assert free_bytes(disk) == 1 << 20
@@ -41,6 +42,7 @@ def test_free_space_is_that_of_the_disk_the_folder_is_or_will_be_on(mount: Calla
     assert free_bytes(disk / "not" / "yet" / "made") == 1 << 19
 
 
+@pytest.mark.mounts
 def test_too_little_space_is_refused_with_all_a_user_needs(mount: Callable[[str], Path]) -> None:
     disk = mount("size=1m")
     require_space(disk, 1 << 20)

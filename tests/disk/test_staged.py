@@ -47,6 +47,7 @@ CONTENT = b"01234567" * (BUFFER * 5 // 8)  # nothing but full buffers: more than
 _LARGE = "write_durably(Path('x'), lambda f: f.write(b'01234567' * (5 << 18)) and None)"
 
 
+@pytest.mark.strace
 @pytest.mark.parametrize(
     "fault",
     [
@@ -69,6 +70,7 @@ def test_a_write_past_the_page_cache_that_is_refused_goes_through_it(tmp_path: P
     assert (tmp_path / "x").read_bytes() == b"!" + CONTENT
 
 
+@pytest.mark.mounts
 def test_a_disk_that_is_full_in_the_middle_is_said_and_left_as_it_was(mount: Mount) -> None:
     disk = mount("size=7m")
     (disk / "x").write_text("old")
@@ -102,6 +104,7 @@ _INTERRUPTED_TWICE = """seen = []
     say(str(len(running)), str(sum(os.fstat(other).st_size for other in others)))"""
 
 
+@pytest.mark.strace
 def test_a_writer_interrupted_twice_writes_into_no_other_file(tmp_path: Path, program: Program) -> None:
     """The second interruption finds it waiting for the disk, which is slow; its descriptor's number is free then."""
     assert program(_INTERRUPTED_TWICE, "write:delay_enter=150000").stdout == "1\n0\n"

@@ -74,12 +74,14 @@ def test_only_regular_files_of_our_pattern_go(tmp_path: Path) -> None:
         remove_temporaries(tmp_path / "none")
 
 
+@pytest.mark.strace
 def test_what_cannot_be_known_dead_stays(tmp_path: Path, program: Program) -> None:
     (tmp_path / ".x.1-0123abcd.tmp").touch()
     done = program("print(remove_temporaries(Path('.')))", "fcntl(F_SETLK):error=ENOLCK")
     assert done.stdout == "[]\n"
 
 
+@pytest.mark.strace
 def test_a_cleaner_that_was_quicker_costs_a_second_try_and_no_save(tmp_path: Path, program: Program) -> None:
     save = "write_durably(Path('x'), lambda f: f.write(b'1') and None)"
     assert program(save, "fcntl(F_SETLK):error=EAGAIN").stdout == ""

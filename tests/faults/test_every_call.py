@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import needs
 from tests.store.states import put_with_manifest, same, state
 from unbroken.store import lineage
 from unbroken.store.folder import CheckpointFolder
@@ -45,6 +46,8 @@ def before(tmp_path: Path) -> CheckpointFolder:
 
 def saving(folder: Path, *injected: str) -> str:
     """Save epoch 3 in a process of its own, with faults injected by strace in calls on ``folder``; what it says."""
+    if injected:
+        needs.require("strace")
     strace = ["strace", "-f", "-qq", "-o", str(folder.parent / "trace"), "-y", *injected] if injected else []
     environment = {**os.environ, "UNBROKEN_LANG": "en"}
     ended = subprocess.run(
@@ -66,6 +69,7 @@ def places(before: CheckpointFolder, calls: str) -> Iterator[int]:
     shutil.rmtree(dry)
 
 
+@pytest.mark.strace
 @pytest.mark.slow
 @pytest.mark.timeout(1800)
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from tests.run.loop import BrokenOffError, Lines, Trial, break_off_at
 from tests.small_disk import mounted
 
 
+@pytest.mark.mounts
 @pytest.mark.parametrize(
     ("options", "said"),
     [
@@ -28,6 +29,7 @@ def test_the_run_says_when_its_disk_will_be_full(
     assert len(about_space) == 1 and said in about_space[0]
 
 
+@pytest.mark.mounts
 @pytest.mark.slow
 def test_the_forecast_comes_true(tmp_path: Path, log: Lines) -> None:
     with mounted(tmp_path / "disk", "size=160m") as disk:

@@ -95,6 +95,7 @@ def test_a_resume_without_the_memory_for_it_says_so_whatever_it_is_doing_then(tm
     assert refusals == {True, False}  # some limits leave enough to load the file, and not to apply it
 
 
+@pytest.mark.mounts
 def test_a_journal_that_does_not_fit_takes_no_room(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=500k") as disk:
         with pytest.raises(OSError, match="No space left"):

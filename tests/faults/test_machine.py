@@ -34,6 +34,7 @@ torch.save(trial.result(), Path(sys.argv[1]) / "result.pt")
 """
 
 
+@pytest.mark.loop_device
 @pytest.mark.slow
 def test_a_file_system_that_turns_read_only_under_a_run(tmp_path: Path, log: Lines) -> None:
     """As ext4 does after an error of its device; here it is told that there was one."""
@@ -77,6 +78,7 @@ def little_memory() -> Iterator[Path]:
     group.rmdir()
 
 
+@pytest.mark.memory_group
 @pytest.mark.slow
 def test_a_run_that_the_kernel_kills_for_its_memory_goes_on_exactly(tmp_path: Path, little_memory: Path) -> None:
     def start(folder: Path, appetite: str) -> int:

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests import needs
+
 _CALLS = (
     "openat,write,pwrite64,writev,pwritev,fsync,fdatasync,rename,renameat,renameat2,link,linkat,unlink,unlinkat,mkdir,"
     "mkdirat,rmdir,ftruncate,truncate,fallocate,copy_file_range,sendfile,ioctl"
@@ -33,6 +35,7 @@ class Operation:
 
 def record(folder: Path, *program: str) -> list[Operation]:
     """Run ``python -m tests.powercut.program folder …`` and return its operations on ``folder``, in order."""
+    needs.require("strace")
     traces = folder.parent / "traces"
     traces.mkdir()
     command = [sys.executable, "-m", "tests.powercut.program", str(folder), *program]

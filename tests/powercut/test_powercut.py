@@ -36,6 +36,7 @@ def verdicts(chosen: list[Cut], operations: list[Operation], folder: Path) -> li
     return [(cut, judge(cut, folder / str(number), known)) for number, cut in enumerate(chosen)]
 
 
+@pytest.mark.strace
 def test_the_recorded_run_saved_in_every_way(operations: list[Operation]) -> None:
     made = {operation.target for operation in operations if operation.kind == "rename"}
     assert {f"checkpoint_{name}.pth" for name in ("latest", "previous", "best", "epoch_1", "epoch_3")} <= made
@@ -43,11 +44,13 @@ def test_the_recorded_run_saved_in_every_way(operations: list[Operation]) -> Non
     assert max(int(operation.data.split()[-1]) for operation in operations if operation.kind == "said") == 22
 
 
+@pytest.mark.strace
 def test_a_sample_of_the_states_resumes_from_what_was_saved(operations: list[Operation], tmp_path: Path) -> None:
     chosen = list(cuts(operations, strict=True))[::_SAMPLED]
     all_right(verdicts(chosen, operations, tmp_path))
 
 
+@pytest.mark.strace
 @pytest.mark.slow
 @pytest.mark.parametrize("strict", [False, True])
 def test_every_state_resumes_from_what_was_saved(operations: list[Operation], tmp_path: Path, strict: bool) -> None:
@@ -56,6 +59,7 @@ def test_every_state_resumes_from_what_was_saved(operations: list[Operation], tm
     all_right(found)
 
 
+@pytest.mark.strace
 @pytest.mark.slow
 def test_training_goes_on_from_a_cut_to_the_same_bits(operations: list[Operation], tmp_path: Path) -> None:
     whole = finish(tmp_path / "whole" / "checkpoints")
@@ -78,6 +82,7 @@ def finish(folder: Path) -> torch.Tensor:
     return weights
 
 
+@pytest.mark.strace
 def test_the_harness_finds_what_is_wrong_with_a_plain_script(tmp_path: Path) -> None:
     (tmp_path / "recorded").mkdir()
     recorded = record(tmp_path / "recorded" / "checkpoints", "plain")

@@ -161,6 +161,7 @@ def fill(folder: CheckpointFolder, leave: int) -> Path:
 BIG = 40_000  # floats: 160 kB
 
 
+@pytest.mark.mounts
 @pytest.mark.parametrize("leave", [0, 4096, 100_000, 200_000])
 def test_a_full_disk_harms_no_good_checkpoint_and_is_got_over(small: CheckpointFolder, leave: int) -> None:
     writer = Writer(small)
@@ -184,6 +185,7 @@ def test_a_full_disk_harms_no_good_checkpoint_and_is_got_over(small: CheckpointF
         writer.close()
 
 
+@pytest.mark.mounts
 def test_a_disk_that_has_room_for_the_state_but_not_for_its_copies(small: CheckpointFolder) -> None:
     writer = Writer(small)
     try:

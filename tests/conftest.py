@@ -1,0 +1,103 @@
+"""How the tests are run: side by side, without those whose needs are not met here, which are told at the end."""
+
+from collections.abc import Generator
+from pathlib import Path
+from zlib import crc32
+
+import pytest
+
+from tests import needs
+from tests.needs import NEEDS
+
+_EVERY = "--nothing-left-out"
+_SAMPLE = "--one-in"
+_LEFT_OUT = "left out, it needs "
+
+_HERE = Path(__file__).parent
+# What begins early does not keep one process busy when the others have ended; what shares long fixtures stays together.
+_FIRST = ("docs/test_commands.py", "contract", "kill", "golden")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(_EVERY, action="store_true", help="fail if a test was left out for what the machine does not have")
+    parser.addoption(
+        _SAMPLE, type=int, metavar="N", help="one in N of the tests that have the usual time: the same ones every time"
+    )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    for name, need in NEEDS.items():
+        config.addinivalue_line("markers", f"{name}: needs {need.what}: {need.brought_by}")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
+    _keep_together(items)
+    if config.getoption(_SAMPLE):
+        _sample(config, items)
+    yield
+    _leave_out(items)
+
+
+def _keep_together(items: list[pytest.Item]) -> None:
+    """One process runs all tests of a file, or of a folder whose files share what takes long to make."""
+
+    def place(item: pytest.Item) -> int:
+        return next((number for number, path in enumerate(_FIRST) if _group(item).startswith(path)), len(_FIRST))
+
+    items.sort(key=place)
+    for item in items:
+        item.add_marker(pytest.mark.xdist_group(_group(item)))
+
+
+def _group(item: pytest.Item) -> str:
+    path = item.path.relative_to(_HERE).as_posix() if item.path.is_relative_to(_HERE) else item.path.name
+    return next((folder for folder in _FIRST if path.startswith(f"{folder}/")), path)
+
+
+def _sample(config: pytest.Config, items: list[pytest.Item]) -> None:
+    def chosen(item: pytest.Item) -> bool:
+        return (
+            item.get_closest_marker("timeout") is None and crc32(item.nodeid.encode()) % config.getoption(_SAMPLE) == 0
+        )
+
+    config.hook.pytest_deselected(items=[item for item in items if not chosen(item)])
+    items[:] = [item for item in items if chosen(item)]
+
+
+def _leave_out(items: list[pytest.Item]) -> None:
+    marked = {item: [mark.name for mark in item.iter_markers()] for item in items}
+    missing = set(needs.unmet(name for names in marked.values() for name in names))
+    for item, names in marked.items():
+        for name in missing & set(names):
+            item.add_marker(pytest.mark.skip(reason=_LEFT_OUT + name))
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    needs.announce(mark.name for mark in item.iter_markers())
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for name, count in _left_out(terminalreporter).items():
+        need = NEEDS[name]
+        tests = "1 test left out, which needs" if count == 1 else f"{count} tests left out, which need"
+        terminalreporter.write_line(f"{tests} {need.what}: {need.brought_by}", yellow=True)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and session.config.getoption(_EVERY) and _left_out(reporter):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _left_out(reporter: pytest.TerminalReporter) -> dict[str, int]:
+    """How many tests were left out for each need."""
+    counted = dict.fromkeys(NEEDS, 0)
+    for report in reporter.stats.get("skipped", []):
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        _, found, name = reason.partition(_LEFT_OUT)
+        if found:
+            counted[name] += 1
+    return {name: count for name, count in counted.items() if count}
