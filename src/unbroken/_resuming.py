@@ -6,7 +6,7 @@ import shlex
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Origin:
     allow_changed_data: bool
     keep: int | None
     keep_space: str | int | None
+    working_folder: Path = field(default_factory=lambda: _working_folder())
 
     def __post_init__(self) -> None:
         data = self.data if isinstance(self.data, Sequence) and not isinstance(self.data, str) else [self.data]
@@ -74,6 +75,23 @@ class Origin:
     def starts_over(self) -> bool:
         """Whether the same command, run again, would not go on with this run."""
         return os.fspath(self.resume) == "never"
+
+    @property
+    def path(self) -> str | None:
+        """The file to resume from, as it was written; None where none was named."""
+        resume = os.fspath(self.resume)
+        return None if resume in ("auto", "never") else resume
+
+    @property
+    def place(self) -> Path:
+        """The checkpoint folder: wherever the program goes by ``os.chdir``, the one meant when the Run was made."""
+        return self.working_folder / self.folder
+
+    @property
+    def data_paths(self) -> list[Path]:
+        """The data files, likewise."""
+        several = isinstance(self.data, Sequence) and not isinstance(self.data, str)
+        return [self.working_folder / one for one in (self.data if several else [self.data]) if one is not None]
 
 
 @dataclass(frozen=True)

@@ -4,12 +4,20 @@ Everything is decided by what the files say of themselves (run id, branch, progr
 times, so that a move that was cut short changes nothing; and nothing is loaded that was not verified.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unbroken.errors import CheckpointDamagedError, DiskError, GuardError, NothingToResumeError
+from unbroken.errors import (
+    CheckpointDamagedError,
+    DiskError,
+    GuardError,
+    NothingToResumeError,
+    UnbrokenError,
+    UsageError,
+)
 from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
 from unbroken.store import torchfile
@@ -40,7 +48,7 @@ class Survey:
 
     ``candidates`` are those of the folder's run, newest first. ``damaged`` cannot even be described.
     ``others`` are sound checkpoints of other runs (and plain ones beside a run's); ``foreign`` are torch files
-    that are no checkpoints at all.
+    that are no checkpoints at all. ``outside`` are links to checkpoints that lie elsewhere: never loaded.
     """
 
     run_id: str | None
@@ -48,6 +56,7 @@ class Survey:
     damaged: list[Rejected]
     others: list[Manifest]
     foreign: list[Path]
+    outside: list[Rejected]
 
 
 @dataclass(frozen=True)
@@ -84,13 +93,20 @@ def survey(folder: CheckpointFolder) -> Survey:
     described: list[Manifest] = []
     damaged: list[Rejected] = []
     foreign: list[Path] = []
+    outside: list[Rejected] = []
     for path in folder.checkpoints():
         try:
             described.append(manifests.describe(folder, path))
         except NothingToResumeError:
             continue  # replaced or moved since the folder was read
         except (CheckpointDamagedError, DiskError) as error:
+            folder.retold(error)
             claim = manifests.read(folder, path.name)
+            if error.key == "store_link_outside":
+                error, progress = _led_to(path, error)
+                if progress is not None:
+                    outside.append(Rejected(path, str(error), progress))
+                    continue
             if claim is None and not is_own_name(path.name) and error.key in _NOT_OURS:
                 foreign.append(path)
             else:
@@ -98,7 +114,18 @@ def survey(folder: CheckpointFolder) -> Survey:
     run_id = _run_of(folder, described)
     own = [info for info in described if info.progress.run_id == run_id]
     others = [info for info in described if info.progress.run_id != run_id]
-    return Survey(run_id, newest_first(own), damaged, others, foreign)
+    return Survey(run_id, newest_first(own), damaged, others, foreign, outside)
+
+
+def _led_to(path: Path, refusal: UnbrokenError) -> tuple[UnbrokenError, Progress | None]:
+    """How far the checkpoint is that the link ``path`` leads to, out of its folder; or what is wrong with it."""
+    target = Path(os.path.realpath(path))
+    try:
+        payload = torchfile.read_metadata(target)
+        keys.check_contract(payload, target)
+    except (CheckpointDamagedError, DiskError, NothingToResumeError, UsageError) as error:
+        return error, None
+    return refusal, keys.progress_of(payload)
 
 
 _NOT_OURS = {
@@ -153,7 +180,9 @@ def find_resume_point(folder: CheckpointFolder) -> ResumePoint | None:
             if waiting[0] is not true:
                 continue
             waiting = waiting[1:]
+        _refuse_undecided(found, true.progress)
         return ResumePoint(path, true, payload, _relevant(found, rejected, true), found.others)
+    _refuse_undecided(found, None)
     _refuse_if_damaged(folder, [*rejected, *found.damaged])
     return None
 
@@ -169,7 +198,9 @@ def explain(folder: CheckpointFolder) -> Explanation:
         except (CheckpointDamagedError, DiskError) as error:
             rejected.append(Rejected(path, str(error), info.progress))
             continue
+        _refuse_undecided(found, info.progress)
         return Explanation(info, _relevant(found, rejected, info), found)
+    _refuse_undecided(found, None)
     return Explanation(None, [*rejected, *found.damaged], found)
 
 
@@ -210,6 +241,20 @@ def _relevant(found: Survey, rejected: list[Rejected], chosen: Manifest) -> list
 
 def _is_latest(path: Path) -> bool:
     return path == CheckpointFolder(path.parent).latest
+
+
+def _refuse_undecided(found: Survey, chosen: Progress | None) -> None:
+    """Raise GuardError if a link out of the folder leads to what may be newer than what is ``chosen`` inside it.
+
+    It is not followed: a folder that somebody sent must not reach other files. But whoever moved a large file to
+    another disk and put a link in its place means it.
+    """
+    for link in found.outside:
+        assert link.progress is not None
+        ahead = chosen is None or (link.progress.run_id == chosen.run_id and link.progress.order > chosen.order)
+        if ahead or (_is_latest(link.path) and link.progress.run_id != chosen.run_id):
+            target = os.path.realpath(link.path)
+            raise GuardError("store_link_undecided", path=link.path, target=target)
 
 
 def _refuse_if_damaged(folder: CheckpointFolder, damaged: list[Rejected]) -> None:
