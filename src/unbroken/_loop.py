@@ -487,7 +487,7 @@ class Loop:
 
     def _open_trace(self) -> None:
         # Under an audit the run tells what it does, from before it looks into its folder; otherwise nothing is told.
-        name = name_of(Path(self._origin.folder))
+        name = name_of(self._origin.place)
         self._trace = trace_file(released=lambda: self._signals.received is not None)
         if self._trace is not None:
             self._trace.write(Kind.START, run=name, step=0, epoch=0, batch=0)

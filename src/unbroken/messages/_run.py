@@ -13,6 +13,21 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{path} is damaged and was set aside as {aside}; going on from the newest good one. Why: {reason}",
         "{path} 已损坏，已移至 {aside}；将从最新的完好检查点继续。原因：{reason}",
     ),
+    "link_passed_over": (
+        "{path} is a link that cannot be used; it was left as it is, and the newest good state is gone on from. Why: "
+        "{reason}",
+        "{path} 是无法使用的链接，未作改动；将从最新的完好检查点继续。原因：{reason}",
+    ),
+    "request_goes_on": (
+        "A resume from {path} was begun before and is not at its end: going on with what came of it, {newest}. To go "
+        "back once more, resume from a copy under another name: cp {path} {copy}",
+        "此前已从 {path} 开始恢复且尚未结束：将从其后的最新状态 {newest} 继续。若要再次回到该处，请从另一名称的副本恢复："
+        "cp {path} {copy}",
+    ),
+    "request_gone": (
+        "{path} is no longer there; a resume from it was begun before: going on with what came of it.",
+        "{path} 已不存在；此前已从它开始恢复：将从其后的最新状态继续。",
+    ),
     "former_run_archived": (
         "The folder held a run at epoch {epoch} (+{batch} batches); it was moved to {archive}. To go on with it, "
         "resume from the newest file there: --resume {newest}.",
@@ -137,9 +152,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "请调用 run.stop(原因)。",
     ),
     "left_by_error": (
-        "{error} in epoch {epoch}: the run is interrupted; {latest} has the last saved state; the same command goes "
-        "on from there.",
-        "第 {epoch} 轮发生 {error}：训练中断；{latest} 中有最后保存的状态，再次运行同一命令即可从该处继续。",
+        "{error} in epoch {epoch}: the run is interrupted; {latest} has the last saved state. Once the cause is mended "
+        "(as it is, it may come again), the same command goes on from there.",
+        "第 {epoch} 轮发生 {error}：训练中断；{latest} 中有最后保存的状态。排除原因之后（否则可能再次发生），再次运行同一命令"
+        "即可从该处继续。",
     ),
     "left_early_resume": (
         "The loop was left in epoch {epoch} before its end; {latest} has the last saved state. Resume from it to go on: "
@@ -148,9 +164,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "主动结束训练，请调用 run.stop(原因)。",
     ),
     "left_by_error_resume": (
-        "{error} in epoch {epoch}: the run is interrupted; {latest} has the last saved state. Resume from it to go on: "
-        "this command as it is starts over.",
-        "第 {epoch} 轮发生 {error}：训练中断；{latest} 中有最后保存的状态。请从它恢复以继续训练：原样再次运行本命令会从头开始。",
+        "{error} in epoch {epoch}: the run is interrupted; {latest} has the last saved state. Once the cause is mended, "
+        "resume from it to go on: this command as it is starts over.",
+        "第 {epoch} 轮发生 {error}：训练中断；{latest} 中有最后保存的状态。排除原因之后，请从它恢复以继续训练：原样再次运行本命令"
+        "会从头开始。",
     ),
     "signals_unavailable": (
         "Not in the main thread: stop signals cannot be caught, so a SIGTERM ends this process without a last save.",

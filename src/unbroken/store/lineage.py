@@ -101,12 +101,10 @@ def survey(folder: CheckpointFolder) -> Survey:
             continue  # replaced or moved since the folder was read
         except (CheckpointDamagedError, DiskError) as error:
             folder.retold(error)
+            if error.key == "store_link_outside" and (link := _led_to(path, error)) is not None:
+                outside.append(link)
+                continue
             claim = manifests.read(folder, path.name)
-            if error.key == "store_link_outside":
-                error, progress = _led_to(path, error)
-                if progress is not None:
-                    outside.append(Rejected(path, str(error), progress))
-                    continue
             if claim is None and not is_own_name(path.name) and error.key in _NOT_OURS:
                 foreign.append(path)
             else:
@@ -117,15 +115,15 @@ def survey(folder: CheckpointFolder) -> Survey:
     return Survey(run_id, newest_first(own), damaged, others, foreign, outside)
 
 
-def _led_to(path: Path, refusal: UnbrokenError) -> tuple[UnbrokenError, Progress | None]:
-    """How far the checkpoint is that the link ``path`` leads to, out of its folder; or what is wrong with it."""
+def _led_to(path: Path, refusal: UnbrokenError) -> Rejected | None:
+    """The checkpoint that the link ``path`` leads to, out of its folder; None if that is no checkpoint."""
     target = Path(os.path.realpath(path))
     try:
         payload = torchfile.read_metadata(target)
         keys.check_contract(payload, target)
-    except (CheckpointDamagedError, DiskError, NothingToResumeError, UsageError) as error:
-        return error, None
-    return refusal, keys.progress_of(payload)
+    except (CheckpointDamagedError, DiskError, NothingToResumeError, UsageError):
+        return None
+    return Rejected(path, str(refusal), keys.progress_of(payload))
 
 
 _NOT_OURS = {
@@ -138,6 +136,7 @@ _NOT_OURS = {
     "store_global",
     "store_opcode",
     "store_pickle",
+    "store_link_outside",
 }
 """What is wrong with torch files that never were checkpoints, such as downloaded weights kept in the folder."""
 
@@ -250,11 +249,14 @@ def _refuse_undecided(found: Survey, chosen: Progress | None) -> None:
     another disk and put a link in its place means it.
     """
     for link in found.outside:
-        assert link.progress is not None
-        ahead = chosen is None or (link.progress.run_id == chosen.run_id and link.progress.order > chosen.order)
-        if ahead or (_is_latest(link.path) and link.progress.run_id != chosen.run_id):
-            target = os.path.realpath(link.path)
-            raise GuardError("store_link_undecided", path=link.path, target=target)
+        there = link.progress
+        assert there is not None
+        if chosen is None or there.run_id != chosen.run_id:
+            undecided = chosen is None or _is_latest(link.path)
+        else:
+            undecided = there.order > chosen.order
+        if undecided:
+            raise GuardError("store_link_undecided", path=link.path, target=os.path.realpath(link.path))
 
 
 def _refuse_if_damaged(folder: CheckpointFolder, damaged: list[Rejected]) -> None:
