@@ -62,6 +62,7 @@ class Loop:
         self.in_epoch = False
         self.stop_reason: str | None = None
         self.saver: Saver | None = None
+        self._ended_with: DiskError | None = None
         self.resumed_from: Path | None = None
         self.seed = seed
         self._stopped = False
@@ -83,6 +84,7 @@ class Loop:
         self._kept: dict[str, Any] | None = None
         self._epoch_start: Mapping[str, Any] = {}
         self._goal: int | None = None
+        self._count: int | None = None
         self._proof: ReplayProof | None = None
         self._trace: TraceFile | None = None
         self._observer: Observer | None = None
@@ -90,6 +92,7 @@ class Loop:
     def epochs(self, count: int) -> Iterator[int]:
         """The numbers of the epochs still to be trained."""
         self._require_between_epochs()
+        self._count = count
         saver = self._begin(count)
         self._enter_loop()
         try:
@@ -125,7 +128,7 @@ class Loop:
                 self._close_epoch(saver)
             if self.in_epoch:
                 saver.wait()
-                saver.save(self._snapshot("end"), saver.folder.latest)
+                saver.save(self._snapshot("end"), saver.folder.latest, last=True)
                 self.in_epoch = False
             self._finish(saver, messages.text("ended_steps", step=self._cursor.step, goal=goal))
         finally:
@@ -168,6 +171,11 @@ class Loop:
             raise UsageError("batches_outside_epochs")
         return self.saver
 
+    @property
+    def failure(self) -> DiskError | None:
+        """Why the newest state is not safe on disk; None if it is."""
+        return self._ended_with if self.saver is None else self.saver.failure
+
     def left_by(self, error: BaseException) -> None:
         """The user's code has raised ``error``, and the run ends with that."""
         if self.saver is not None and self.in_epoch and not self._stopped:
@@ -193,6 +201,7 @@ class Loop:
         if self._unsaid:
             self._say_stopped(saver)
         saver.close()
+        self._ended_with = saver.failure
         if proof is not None:
             proof.close()
         if self.in_epoch and not self._stopped:
@@ -271,7 +280,8 @@ class Loop:
         if self._observer is not None:
             self._observer.epoch_recorded()
         saver.wait()
-        saver.save(self._snapshot("epoch", passes), saver.folder.latest, *self._further_names(saver))
+        last = self._cursor.epoch == self._count or self.stop_reason is not None
+        saver.save(self._snapshot("epoch", passes), saver.folder.latest, *self._further_names(saver), last=last)
         if self._signals.received or self._budget_is_spent():
             self._stop_now(saver)
 

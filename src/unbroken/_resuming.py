@@ -19,6 +19,7 @@ from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import require_space
 from unbroken.errors import CheckpointDamagedError, DataChangedError, UnbrokenError
 from unbroken.loop.randomness import capture_streams
+from unbroken.loop.ranks import require_one_rank
 from unbroken.state import guards
 from unbroken.state.snapshot import reserve
 from unbroken.store import lineage, torchfile
@@ -50,6 +51,7 @@ def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | 
 
     On return a state of this run is durable in the folder: the one it goes on from, or its very first.
     """
+    require_one_rank()
     folder = CheckpointFolder(origin.place, origin.folder)
     try:
         return _begin_in(folder, origin, parts, seed=seed, planned_epochs=planned_epochs)
@@ -195,7 +197,7 @@ class _Beginner:
 
     def _save_first(self, saver: Saver, payload: dict[str, Any] | None) -> None:
         saver.save(payload, self._folder.latest)
-        saver.finish()
+        saver.begin()
 
     def _shown(self, path: Path) -> Path:
         """The state gone on from, as the user wrote it."""

@@ -16,7 +16,7 @@ from torch.utils.data import DataLoader
 from unbroken._loop import STEP, Loop
 from unbroken._resuming import Origin
 from unbroken._saving import Parts
-from unbroken.errors import UsageError
+from unbroken.errors import DiskError, UsageError
 from unbroken.loop.cursor import Cursor
 from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.triggers import Triggers, seconds, whole_number
@@ -107,7 +107,8 @@ class Run:
             GuardError: the state found is not of this run's data or architecture, or the folder is in use.
             CheckpointDamagedError: there are checkpoints, and none is good.
             NothingToResumeError: the path to resume from is missing.
-            DiskError: the folder can't be written.
+            DiskError: the folder can't be written, so that the very first state is not safe. (Of a last one that is
+                not, ``failure`` and the exit code tell.)
             Stopped: in the loop, after a stop signal or at the end of the time budget, the state being saved.
         """
         return self._epochs(whole_number(count, "epochs"))
@@ -185,6 +186,14 @@ class Run:
     def resumed_from(self) -> Path | None:
         """The checkpoint this process went on from, or None for a fresh start."""
         return self._loop.resumed_from
+
+    @property
+    def failure(self) -> DiskError | None:
+        """Why the newest state is not safe on disk; None if it is.
+
+        A last state that is not is tried again until the run is closed; then the process ends with exit code 74.
+        """
+        return self._loop.failure
 
     def close(self) -> None:
         """Finish writing, give the folder free, and say so if the loop was left before its end."""

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unbroken import __version__, messages
+from unbroken._status import end_with
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import free_bytes, human
 from unbroken.errors import (
@@ -70,6 +71,7 @@ class Saver:
         self._policy = policy
         self._protected = protected
         self._not_copied: DiskError | None = None
+        self._unsafe_end = False
         self._parts = parts
         self.facts = dict(facts)
         self.observer: Observer | None = None
@@ -136,8 +138,10 @@ class Saver:
         _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
         return None
 
-    def save(self, payload: dict[str, Any] | None, *names: Path) -> None:
+    def save(self, payload: dict[str, Any] | None, *names: Path, last: bool = False) -> None:
         """Hand a snapshot to the writer, under these names; waits while an earlier save is being written.
+
+        The ``last`` of the run is kept until it is safe.
 
         None, a snapshot that failed, counts as a save: so that it is not tried again at every batch.
         """
@@ -145,7 +149,7 @@ class Saver:
         self.saved_at = time.monotonic()
         if payload is not None:
             self._lock.renew()
-            self.writer.submit(SaveJob(payload, names, self._policy, self._protected))
+            self.writer.submit(SaveJob(payload, names, self._policy, self._protected, last))
             if self.observer is not None:
                 self.observer.saving(self.saved_step, payload[keys.OWN]["reason"])
 
@@ -201,16 +205,32 @@ class Saver:
         self.settle()
         self.report()
 
-    def finish(self) -> None:
-        """As ``wait``; raises the error if the last state is not safe on disk."""
+    def begin(self) -> None:
+        """As ``wait``; raises the error if the first state is not safe on disk: nothing has been trained by then."""
         self.wait()
         if self.failure is not None:
             raise self.failure
 
+    def finish(self) -> None:
+        """As ``wait``; if the last state is not safe on disk, says so, and goes on trying while the script goes on."""
+        self.wait()
+        if self.failure is not None:
+            self._unsafe_end = True
+            latest = self.folder.shown(self.folder.latest)
+            _log.error(messages.text("last_state_unsafe", latest=latest, error=self.failure))
+            self.writer.insist()
+
     def close(self) -> None:
+        """Finish writing and give the folder free; of a last state that is not safe now the exit status will tell."""
         self.writer.close()
         self.report()
         self._lock.release()
+        if self._unsafe_end and self.failure is not None:
+            _log.error(messages.text("ended_unsafe", error=self.failure))
+            end_with()
+        elif self._unsafe_end:
+            _log.warning(messages.text("safe_after_all", latest=self.folder.shown(self.folder.latest)))
+        self._unsafe_end = False
 
     def report(self) -> None:
         """Tell the log how the saves finished since the last call went."""

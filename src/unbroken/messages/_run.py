@@ -13,6 +13,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{path} is damaged and was set aside as {aside}; going on from the newest good one. Why: {reason}",
         "{path} 已损坏，已移至 {aside}；将从最新的完好检查点继续。原因：{reason}",
     ),
+    "several_ranks": (
+        "This process is one of {count} ranks ({told_by}), and this version keeps the state of one process only: several "
+        "would go apart without a word. Train in one process: unset WORLD_SIZE, or torchrun --nproc-per-node 1.",
+        "本进程是 {count} 个 rank 之一（{told_by}），而本版本只能保存单个进程的状态：多个进程会在不知不觉中失去同步。请用单个"
+        "进程训练：取消 WORLD_SIZE，或使用 torchrun --nproc-per-node 1。",
+    ),
     "link_passed_over": (
         "{path} is a link that cannot be used; it was left as it is, and the newest good state is gone on from. Why: "
         "{reason}",

@@ -45,13 +45,15 @@ class SaveJob:
     """A snapshot to save: nobody may change ``payload`` any more.
 
     ``names``: ``latest`` first, the rest get copies of it. ``policy`` None deletes nothing; ``protected`` are
-    names (of files) that retention must leave alone, such as the one resumed from.
+    names (of files) that retention must leave alone, such as the one resumed from. After the ``last`` none comes that
+    would make up for it: its snapshot is kept until it is safe.
     """
 
     payload: Payload = field(repr=False)
     names: tuple[Path, ...]
     policy: Policy | None = None
     protected: AbstractSet[str] = frozenset()
+    last: bool = False
 
 
 @dataclass(frozen=True)
