@@ -180,7 +180,7 @@ class Loop:
         """The user's code has raised ``error``, and the run ends with that."""
         if self.saver is not None and self.in_epoch and not self._stopped:
             self._stopped = True
-            latest = self.saver.folder.latest
+            latest = self.saver.latest
             name = type(error).__name__
             how = self._with_way_on("left_by_error")
             _log.error(messages.text(how, error=name, epoch=self._cursor.epoch + 1, latest=latest))
@@ -205,7 +205,7 @@ class Loop:
         if proof is not None:
             proof.close()
         if self.in_epoch and not self._stopped:
-            latest = saver.folder.latest
+            latest = saver.latest
             how = self._with_way_on("left_early")
             _log.warning(messages.text(how, epoch=self._cursor.epoch + 1, latest=latest))
 
@@ -475,7 +475,7 @@ class Loop:
         if saver.failure is not None:
             _log.error(messages.text("stopped_unsaved", cause=cause, error=saver.failure))
             return
-        _log.info(messages.text(self._with_way_on("stopped_saved"), cause=cause, latest=saver.folder.latest))
+        _log.info(messages.text(self._with_way_on("stopped_saved"), cause=cause, latest=saver.latest))
 
     def _with_way_on(self, sentence: str) -> str:
         """The key of ``sentence`` as it is for a command that would start over, or for one that goes on."""

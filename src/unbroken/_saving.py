@@ -77,6 +77,11 @@ class Saver:
         self.observer: Observer | None = None
 
     @property
+    def latest(self) -> Path:
+        """The name of the newest state, for messages."""
+        return self.folder.shown(self.folder.latest)
+
+    @property
     def failure(self) -> DiskError | None:
         """Why the newest state is not safe on disk; None if it is."""
         return self._not_copied or self.writer.failure
@@ -188,7 +193,7 @@ class Saver:
             return  # it is only a forecast
         epoch = self._parts.cursor.epoch
         full = forecast.full_after(plan, size=size, free=free, epoch=epoch, missing=len(names) - len(there))
-        said = {"size": human(size), "free": human(free), "folder": self.folder.path}
+        said = {"size": human(size), "free": human(free), "folder": self.folder.shown(self.folder.path)}
         if full is None:
             _log.info(messages.text("forecast_enough", **said))
         elif planned is not None and full > planned:
@@ -216,8 +221,7 @@ class Saver:
         self.wait()
         if self.failure is not None:
             self._unsafe_end = True
-            latest = self.folder.shown(self.folder.latest)
-            _log.error(messages.text("last_state_unsafe", latest=latest, error=self.failure))
+            _log.error(messages.text("last_state_unsafe", latest=self.latest, error=self.failure))
             self.writer.insist()
 
     def close(self) -> None:
@@ -229,7 +233,7 @@ class Saver:
             _log.error(messages.text("ended_unsafe", error=self.failure))
             end_with()
         elif self._unsafe_end:
-            _log.warning(messages.text("safe_after_all", latest=self.folder.shown(self.folder.latest)))
+            _log.warning(messages.text("safe_after_all", latest=self.latest))
         self._unsafe_end = False
 
     def report(self) -> None:
@@ -237,13 +241,13 @@ class Saver:
         for report in self.writer.take_reports():
             names, missing = (", ".join(path.name for path in paths) for paths in (report.names, report.missing))
             if report.made_again:
-                _log.warning(messages.text("folder_made_again", folder=self.folder.path))
+                _log.warning(messages.text("folder_made_again", folder=self.folder.shown(self.folder.path)))
             if report.error is not None:
                 key = "save_failed" if not report.safe else "copy_failed" if missing else "save_incomplete"
                 said = {"missing": missing, "names": names} if report.safe else {"names": missing}
                 _log.error(messages.text(key, **said, error=report.error))
             for path in report.archived:
-                _log.info(messages.text("retired", path=path))
+                _log.info(messages.text("retired", path=self.folder.shown(path)))
             for name in report.deleted:
                 _log.info(messages.text("deleted_by_policy", name=name))
             if report.safe:
