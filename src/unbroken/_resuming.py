@@ -21,6 +21,7 @@ from unbroken.errors import CheckpointDamagedError, DataChangedError, UnbrokenEr
 from unbroken.loop.randomness import capture_streams
 from unbroken.loop.ranks import require_one_rank
 from unbroken.state import guards
+from unbroken.state.drift import Built
 from unbroken.state.snapshot import reserve
 from unbroken.store import lineage, torchfile
 from unbroken.store import manifest as manifests
@@ -90,6 +91,7 @@ class _Beginner:
         self._lock = lock
         self._parts = parts
         self._seed = seed
+        self._built = Built.of(parts.tracked)
         self._facts: dict[str, Any] = {
             "config": guards.plain_config(origin.config),
             "environment": guards.environment(),
@@ -258,4 +260,5 @@ class _Beginner:
             facts={**identity, **self._facts},
             policy=self._origin.policy,
             protected=frozenset({protected}),
+            built=self._built,
         )

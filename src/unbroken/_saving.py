@@ -23,6 +23,7 @@ from unbroken.errors import (
 )
 from unbroken.loop.cursor import Cursor
 from unbroken.loop.observed import Observer
+from unbroken.state.drift import Built, differences
 from unbroken.state.encoding import decode
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import History
@@ -62,6 +63,7 @@ class Saver:
         facts: Mapping[str, Any],
         policy: Policy | None,
         protected: frozenset[str],
+        built: Built,
     ) -> None:
         self.folder = folder
         self.saved_step = parts.cursor.step
@@ -72,6 +74,7 @@ class Saver:
         self._protected = protected
         self._not_copied: DiskError | None = None
         self._unsafe_end = False
+        self._built: Built | None = built
         self._parts = parts
         self.facts = dict(facts)
         self.observer: Observer | None = None
@@ -100,7 +103,8 @@ class Saver:
         None, and an error in the log, where it can't be copied: training goes on, and the next save tries again.
         """
         parts = self._parts
-        own = {
+        states = parts.tracked.state()
+        own: dict[str, Any] = {
             **self.facts,
             "library_version": __version__,
             "reason": reason,
@@ -122,9 +126,10 @@ class Saver:
             "extras": parts.tracked.extras(),
             "optimizer_parameters": parts.tracked.optimizer_parameters(),
         }
+        self._say_drift(states, own["extras"]["late_groups"])
         payload = keys.build(
             epoch=parts.cursor.epoch,
-            states=parts.tracked.state(),
+            states=states,
             histories={metric: list(values) for metric, values in parts.history.columns.items()},
             best_corr=parts.history.best.value,
             best_epoch=parts.history.best.epoch,
@@ -142,6 +147,14 @@ class Saver:
             return copied
         _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
         return None
+
+    def _say_drift(self, states: Mapping[str, Any], late_groups: Mapping[str, int]) -> None:
+        """Once, at the first save that a restart could not take."""
+        if self._built is None:
+            return
+        if found := differences(self._built, self._parts.tracked, states, late_groups):
+            self._built = None
+            _log.warning(messages.text("drift", differences="; ".join(found)))
 
     def save(self, payload: dict[str, Any] | None, *names: Path, last: bool = False) -> None:
         """Hand a snapshot to the writer, under these names; waits while an earlier save is being written.
