@@ -26,6 +26,7 @@ class Origin:
     allow_changed_data: bool
     keep: int | None
     keep_space: str | int | None
+    seed: int | None = None
     working_folder: Path = field(default_factory=lambda: _working_folder())
 
     def __post_init__(self) -> None:

@@ -113,6 +113,7 @@ class ReplayProof:
 
 def _opened(saver: Saver) -> Journal | None:
     key = [saver.facts[name] for name in ("run_id", "branch", "seed", "config", "environment", "data")]
+    key += saver.facts["changes"]  # what was trained before an intended change is another course
     try:
         return Journal(saver.folder.journal, json.dumps(key, sort_keys=True, default=str))
     except OSError as error:

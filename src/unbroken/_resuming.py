@@ -20,8 +20,9 @@ from unbroken.disk.space import require_space
 from unbroken.errors import CheckpointDamagedError, DataChangedError, UnbrokenError
 from unbroken.loop.randomness import capture_streams
 from unbroken.loop.ranks import require_one_rank
-from unbroken.state import guards
+from unbroken.state import guards, schedules
 from unbroken.state.drift import Built
+from unbroken.state.settings import Setting
 from unbroken.state.snapshot import reserve
 from unbroken.store import lineage, torchfile
 from unbroken.store import manifest as manifests
@@ -32,6 +33,7 @@ from unbroken.store.lineage import ResumePoint, RunRecord
 
 _log = logging.getLogger("unbroken")
 
+_CHANGES_KEPT = 50
 _NEEDED = {"config", "data", "environment", "extras", "grads", "in_epoch", "metrics", "optimizer_parameters", "order"}
 _NEEDED |= {"parent", "partial", "passes", "replays", "seed", "state", "stop_requested", "streams"}
 
@@ -92,11 +94,14 @@ class _Beginner:
         self._parts = parts
         self._seed = seed
         self._built = Built.of(parts.tracked)
+        parts.settings.begin()
         self._facts: dict[str, Any] = {
             "config": guards.plain_config(origin.config),
             "environment": guards.environment(),
             "data": None if origin.data is None else guards.fingerprint_data(origin.data_paths),
             "request": None,
+            "built": parts.settings.built,
+            "changes": [],
             "architecture": parts.tracked.architecture(),
             "planned_epochs": planned_epochs,
             "replays": [],
@@ -148,9 +153,11 @@ class _Beginner:
             self._check_data(own["data"])
         else:
             _log.warning(messages.text("plain_checkpoint", path=self._shown(point.path)))
+        self._parts.settings.resume(own or {}, keys.states_of(payload), self._facts["config"])
         restore_parts(self._parts, payload, prologue_follows=own is not None and own["in_epoch"])
         self._facts["replays"] = [] if own is None else own["replays"]
         self._facts["request"] = found.request
+        changes = self._changes(own or {})
         seed = self._seed if own is None else own["seed"]
         if own is None or (found.asked_for and not finding.is_newest(self._folder, point)):
             saver = self._branch_off(point, seed)
@@ -159,6 +166,7 @@ class _Beginner:
         self._say_where(point)
         if own is not None:
             self._show_changes(own)
+        self._show_settings(changes, own or {})
         return Beginning(
             saver,
             seed,
@@ -166,6 +174,31 @@ class _Beginner:
             resumed_from=point.path,
             stop_requested=None if own is None or found.asked_for else own["stop_requested"],
         )
+
+    def _changes(self, own: Mapping[str, Any]) -> list[Setting]:
+        """The settings that this start has changed as it was asked to; the lineage keeps them."""
+        step, changes = self._parts.cursor.step, self._parts.settings.settle()
+        earlier = own.get("changes")
+        made = [{"step": step, "setting": one.name, "old": one.then, "new": one.now} for one in changes]
+        self._facts["changes"] = [*(earlier if isinstance(earlier, list) else []), *made][-_CHANGES_KEPT:]
+        self._facts["built"] = self._parts.settings.built
+        return changes
+
+    def _show_settings(self, changes: list[Setting], own: Mapping[str, Any]) -> None:
+        for one in changes:
+            values = {"setting": one.name, "old": one.then, "new": one.now, "in_force": one.in_force}
+            _log.warning(messages.text("setting_changed", **values))
+        for one in self._parts.settings.overruled():
+            owner = one.name.partition(".")[0]
+            name = one.name if owner in self._parts.tracked.optimizers else owner
+            values = {"setting": one.name, "new": one.now, "in_force": one.in_force, "name": repr(name)}
+            _log.warning(messages.text("setting_overruled", **values))
+        if self._origin.seed is not None and own.get("seed", self._origin.seed) != self._origin.seed:
+            _log.warning(messages.text("seed_overruled", new=self._origin.seed, old=own["seed"]))
+        cursor, planned = self._parts.cursor, self._facts["planned_epochs"]
+        done = cursor.epoch + (cursor.batch / cursor.batches if cursor.batches else 0.0)
+        for said in schedules.told(self._parts.tracked, done, own.get("planned_epochs"), planned):
+            _log.warning(said)
 
     def _branch_off(self, point: ResumePoint, seed: int) -> Saver:
         """Make the state resumed from the first file of a new branch; what it leaves behind moves aside after."""
@@ -186,7 +219,9 @@ class _Beginner:
         if own is None:
             first = self._state_as_built(saver, "branch")
         else:
-            changed = {**saver.facts, "reason": "branch", "finished": None, "stop_requested": None}
+            # It is the old state still: settings are put in force in what is trained from here.
+            as_it_was = {name: own.get(name, saver.facts[name]) for name in ("built", "changes")}
+            changed = {**saver.facts, **as_it_was, "reason": "branch", "finished": None, "stop_requested": None}
             first = {**point.payload, keys.OWN: {**own, **changed}}
         self._save_first(saver, first)
         self._write_record(run_id, branch)

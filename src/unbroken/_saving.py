@@ -27,6 +27,7 @@ from unbroken.state.drift import Built, differences
 from unbroken.state.encoding import decode
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import History
+from unbroken.state.settings import Settings
 from unbroken.state.snapshot import copy_to_host
 from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState
@@ -49,6 +50,7 @@ class Parts:
     user_state: UserState
     gradients: Gradients
     cursor: Cursor
+    settings: Settings
 
 
 class Saver:
@@ -275,6 +277,7 @@ def restore_parts(parts: Parts, payload: Mapping[str, Any], *, prologue_follows:
     """
     try:
         _restore(parts, payload, prologue_follows=prologue_follows)
+        parts.settings.apply()
     except (MemoryError, OSError, RuntimeError) as error:
         if not is_refusal(error):
             raise

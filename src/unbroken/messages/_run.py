@@ -19,6 +19,64 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "本进程是 {count} 个 rank 之一（{told_by}），而本版本只能保存单个进程的状态：多个进程会在不知不觉中失去同步。请用单个"
         "进程训练：取消 WORLD_SIZE，或使用 torchrun --nproc-per-node 1。",
     ),
+    "setting_overruled": (
+        "{setting}: built with {new}, goes on with {in_force} as saved. To have the new value from here on, call "
+        "run.keep_built({name}) before the loop.",
+        "{setting}：现在构建为 {new}，将按保存的 {in_force} 继续。若要从此使用新值，请在循环之前调用 run.keep_built({name})。",
+    ),
+    "setting_changed": (
+        "{setting}: {old} → {new}, as built now and as asked for by run.keep_built; goes on with {in_force}. An intended "
+        "change: steps trained before it are not compared.",
+        "{setting}：{old} → {new}，已按 run.keep_built 的要求采用现在构建的值；将以 {in_force} 继续。这是有意的更改：此前训练的"
+        "步不作比较。",
+    ),
+    "seed_overruled": (
+        "seed: given {new}, goes on with {old}: a run keeps its first seed. Another seed takes another run: another "
+        "folder, or resume='never'.",
+        "seed：给出 {new}，将以 {old} 继续：一次训练始终使用最初的种子。若要换种子，请另开训练：换一个文件夹，或 "
+        "resume='never'。",
+    ),
+    "schedule_refuses": (
+        "'{name}' ends after {horizon} steps ({done} done), and {epochs} epochs take about {steps}: torch refuses the step "
+        "after that with a ValueError. Build it for all of them, and call run.keep_built('{name}') before the loop.",
+        "“{name}”共 {horizon} 步（已完成 {done}），而 {epochs} 轮约需 {steps} 步：再多一步 torch 就会报 ValueError。请按全部轮数"
+        "构建它，并在循环之前调用 run.keep_built('{name}')。",
+    ),
+    "schedule_climbs": (
+        "'{name}' is at its lowest after {horizon} steps ({done} done), and {epochs} epochs take about {steps}: the learning "
+        "rate climbs again then. Build it for all of them, and call run.keep_built('{name}') before the loop.",
+        "“{name}”在 {horizon} 步后降至最低（已完成 {done}），而 {epochs} 轮约需 {steps} 步：此后学习率会重新上升。请按全部轮数"
+        "构建它，并在循环之前调用 run.keep_built('{name}')。",
+    ),
+    "schedule_rests": (
+        "'{name}' ends after {horizon} steps ({done} done), and {epochs} epochs take about {steps}: the learning rate stays "
+        "at its last value then. Build it for all of them, and call run.keep_built('{name}') before the loop.",
+        "“{name}”在 {horizon} 步后结束（已完成 {done}），而 {epochs} 轮约需 {steps} 步：此后学习率停在最后的值。请按全部轮数"
+        "构建它，并在循环之前调用 run.keep_built('{name}')。",
+    ),
+    "schedule_at_zero": (
+        "'{name}' has brought the learning rate to 0, and {epochs} epochs are to be trained: nothing more is learnt if it "
+        "stays there. Build it for all of them, and call run.keep_built('{name}') before the loop.",
+        "“{name}”已把学习率降到 0，而共要训练 {epochs} 轮：若保持为 0，将学不到任何东西。请按全部轮数构建它，并在循环之前调用 "
+        "run.keep_built('{name}')。",
+    ),
+    "keep_built_unknown": (
+        "keep_built({name!r}) names nothing that is tracked; it takes a tracked optimizer or scheduler, or one of: {known}.",
+        "keep_built({name!r}) 没有对应的被跟踪对象；可用被跟踪的优化器或调度器的名称，或以下之一：{known}。",
+    ),
+    "keep_built_whole": (
+        "keep_built({name!r}): a schedule is kept as a whole; write run.keep_built({owner!r}).",
+        "keep_built({name!r})：调度器只能整体采用；请写 run.keep_built({owner!r})。",
+    ),
+    "keep_built_failed": (
+        "run.keep_built({name!r}): '{name}' as built now cannot stand where the saved one does: {detail}. Build it for all "
+        "the steps there are, or leave keep_built out.",
+        "run.keep_built({name!r})：“{name}”按现在的构建无法处于保存时的位置：{detail}。请按全部步数构建它，或去掉 keep_built。",
+    ),
+    "keep_built_too_late": (
+        "keep_built({names}) came after the run had begun; call it before the loop over run.epochs.",
+        "keep_built({names}) 调用过晚：训练已经开始；请在遍历 run.epochs 之前调用。",
+    ),
     "link_passed_over": (
         "{path} is a link that cannot be used; it was left as it is, and the newest good state is gone on from. Why: "
         "{reason}",
