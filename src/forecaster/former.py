@@ -32,16 +32,14 @@ def newest_parameters(folder: Path, cache: Path) -> Mapping[str, Any]:
         AccessError: it can't be looked into.
         NothingFoundError: there is no checkpoint; the message says where was looked, what was found, what to run.
     """
-    checkpoints = [
-        path for path in _entries(folder) if path.suffix == ".pth" and path.is_file() and not path.is_symlink()
-    ]
+    checkpoints = [path for path in _entries(folder) if path.suffix == ".pth" and (path.is_file() or path.is_symlink())]
     if not checkpoints:
         raise NothingFoundError("nothing_found", folder=folder, found=_found(folder), cache=_cache(cache))
     found: list[tuple[tuple[int, ...], Mapping[str, Any]]] = []
     for path in checkpoints:
         try:
             payload = unbroken.load(path)
-        except unbroken.CheckpointDamagedError as damaged:
+        except (unbroken.CheckpointDamagedError, unbroken.NothingToResumeError) as damaged:
             _log.debug("%s", damaged)  # the resume itself says so, and what it does about it
             continue
         if parameters := _parameters(payload):

@@ -64,6 +64,7 @@ class Loop:
         self.in_epoch = False
         self.stop_reason: str | None = None
         self.saver: Saver | None = None
+        self._ended_with: DiskError | None = None
         self.resumed_from: Path | None = None
         self.seed = seed
         self._stopped = False
@@ -92,6 +93,7 @@ class Loop:
         self._resumed_inside = False
         self._epoch_start: Mapping[str, Any] = {}
         self._goal: int | None = None
+        self._count: int | None = None
         self._proof: ReplayProof | None = None
         self._trace: TraceFile | None = None
         self._observer: Observer | None = None
@@ -100,6 +102,7 @@ class Loop:
     def epochs(self, count: int) -> Iterator[int]:
         """The numbers of the epochs still to be trained."""
         self._require_between_epochs()
+        self._count = count
         saver = self._begin(count)
         self._enter_loop()
         try:
@@ -137,7 +140,7 @@ class Loop:
                 self._end_stop(saver)
             if self.in_epoch:
                 saver.wait()
-                saver.save(self._snapshot("end"), saver.folder.latest)
+                saver.save(self._snapshot("end"), saver.folder.latest, last=True)
                 self.in_epoch = False
             self._finish(saver, messages.text("ended_steps", step=self._cursor.step, goal=goal))
         finally:
@@ -189,11 +192,16 @@ class Loop:
             raise UsageError("batches_outside_epochs")
         return self.saver
 
+    @property
+    def failure(self) -> DiskError | None:
+        """Why the newest state is not safe on disk; None if it is."""
+        return self._ended_with if self.saver is None else self.saver.failure
+
     def left_by(self, error: BaseException) -> None:
         """The user's code has raised ``error``, and the run ends with that."""
         if self.saver is not None and self.in_epoch and not self._stopped:
             self._stopped = True
-            latest = self.saver.folder.latest
+            latest = self.saver.latest
             name = type(error).__name__
             how = self._with_way_on("left_by_error")
             _log.error(messages.text(how, error=name, epoch=self._cursor.epoch + 1, latest=latest))
@@ -217,10 +225,11 @@ class Loop:
             self._stopped = True
             self._say_stopped(saver)
         saver.close()
+        self._ended_with = saver.failure
         if proof is not None:
             proof.close()
         if self.in_epoch and not self._stopped:
-            latest = saver.folder.latest
+            latest = saver.latest
             how = self._with_way_on("left_early")
             _log.warning(messages.text(how, epoch=self._cursor.epoch + 1, latest=latest))
 
@@ -301,7 +310,8 @@ class Loop:
         if self._observer is not None:
             self._observer.epoch_recorded()
         saver.wait()
-        saver.save(self._snapshot("epoch", passes), saver.folder.latest, *self._further_names(saver))
+        last = self._cursor.epoch == self._count or self.stop_reason is not None
+        saver.save(self._snapshot("epoch", passes), saver.folder.latest, *self._further_names(saver), last=last)
         if self._signals.received or self._budget_is_spent():
             self._begin_stop(saver, None, may_train_on=more and self.stop_reason is None)
 
@@ -618,7 +628,7 @@ class Loop:
         if saver.failure is not None:
             _log.error(messages.text("stopped_unsaved", cause=cause, error=saver.failure))
             return
-        _log.info(messages.text(self._with_way_on("stopped_saved"), cause=cause, latest=saver.folder.latest))
+        _log.info(messages.text(self._with_way_on("stopped_saved"), cause=cause, latest=saver.latest))
 
     def _with_way_on(self, sentence: str) -> str:
         """The key of ``sentence`` as it is for a command that would start over, or for one that goes on."""
@@ -640,7 +650,7 @@ class Loop:
 
     def _open_trace(self) -> None:
         # Under an audit the run tells what it does, from before it looks into its folder; otherwise nothing is told.
-        name = name_of(Path(self._origin.folder))
+        name = name_of(self._origin.place)
         self._trace = trace_file(released=lambda: self._signals.received is not None)
         if self._trace is not None:
             self._trace.write(Kind.START, run=name, step=0, epoch=0, batch=0)

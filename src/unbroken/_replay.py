@@ -111,7 +111,9 @@ class ReplayProof:
     def _witness_of(self, step: int, before: Witness | None) -> Witness:
         history = self._parts.history
         since = step - self._saver.saved_step
-        everything = before is not None or self.stopping or since <= _ALL_AFTER_SAVE or time.monotonic() - self._given_at > _SLOW
+        everything = (
+            before is not None or self.stopping or since <= _ALL_AFTER_SAVE or time.monotonic() - self._given_at > _SLOW
+        )
         # Pieces are compared with the same pieces.
         thorough = bool(before.looked & THOROUGH) if before is not None else self.stopping or since == 1
         looked = BITS["order"] | BITS["batch"] | BITS["torch"] | (THOROUGH if thorough else 0)

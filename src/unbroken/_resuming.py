@@ -1,25 +1,29 @@
 """How a run begins: afresh, or from the newest good state, with the guards between that state and the objects."""
 
 import logging
-import os
 import shlex
 import sys
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from unbroken import _finding as finding
 from unbroken import messages
+from unbroken._finding import Found
+from unbroken._origin import Origin as Origin
 from unbroken._saving import Parts, Saver, restore_parts
 from unbroken.disk.lock import FolderLock
-from unbroken.disk.space import parse_size, require_space
-from unbroken.errors import CheckpointDamagedError, DataChangedError, UsageError
+from unbroken.disk.space import require_space
+from unbroken.errors import CheckpointDamagedError, DataChangedError, UnbrokenError
 from unbroken.loop.batches import FIRST_VERSION, VERSION
 from unbroken.loop.randomness import capture_streams
-from unbroken.loop.triggers import whole_number
-from unbroken.state import guards
+from unbroken.loop.ranks import require_one_rank
+from unbroken.state import guards, schedules
+from unbroken.state.drift import Built
+from unbroken.state.settings import Setting
 from unbroken.state.snapshot import reserve
 from unbroken.store import lineage, torchfile
 from unbroken.store import manifest as manifests
@@ -27,54 +31,12 @@ from unbroken.store import payload as keys
 from unbroken.store.ancestry import newest_first
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.lineage import ResumePoint, RunRecord
-from unbroken.store.retention import All, LatestN, Policy, WithinSpace
 
 _log = logging.getLogger("unbroken")
 
-# Set by the scheduler when it starts the same job again; a job that started over then would lose its run.
-_REQUEUE_COUNTERS = ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")
-
+_CHANGES_KEPT = 50
 _NEEDED = {"config", "data", "environment", "extras", "grads", "in_epoch", "metrics", "optimizer_parameters", "order"}
 _NEEDED |= {"parent", "partial", "passes", "replays", "seed", "state", "stop_requested", "streams"}
-
-
-@dataclass(frozen=True)
-class Origin:
-    """What the user said about where the run comes from and what it is made of."""
-
-    folder: str | os.PathLike[str]
-    resume: str | os.PathLike[str]
-    config: Mapping[str, Any]
-    data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
-    allow_changed_data: bool
-    keep: int | None
-    keep_space: str | int | None
-
-    def __post_init__(self) -> None:
-        data = self.data if isinstance(self.data, Sequence) and not isinstance(self.data, str) else [self.data]
-        if not isinstance(self.resume, str | os.PathLike) or _is_mere_word(self.resume):
-            raise UsageError("bad_resume", value=self.resume)
-        paths = [("folder", self.folder), *(("data", one) for one in data if one is not None)]
-        for option, path in paths:
-            if not isinstance(path, str | os.PathLike):
-                raise UsageError("bad_path", option=option, value=path)
-        if not isinstance(self.config, Mapping):
-            raise UsageError("bad_config", kind=type(self.config).__name__)
-        if self.keep is not None:
-            whole_number(self.keep, "keep")
-        if self.keep_space is not None:
-            parse_size(self.keep_space)
-
-    @property
-    def policy(self) -> Policy | None:
-        """Which checkpoints of their own to keep; None keeps all."""
-        policy: Policy | None = None if self.keep is None else LatestN(self.keep)
-        return policy if self.keep_space is None else WithinSpace(parse_size(self.keep_space), policy or All())
-
-    @property
-    def starts_over(self) -> bool:
-        """Whether the same command, run again, would not go on with this run."""
-        return os.fspath(self.resume) == "never"
 
 
 @dataclass(frozen=True)
@@ -94,7 +56,18 @@ def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | 
 
     On return a state of this run is durable in the folder: the one it goes on from, or its very first.
     """
-    folder = CheckpointFolder(Path(origin.folder))
+    require_one_rank()
+    folder = CheckpointFolder(origin.place, origin.folder)
+    try:
+        return _begin_in(folder, origin, parts, seed=seed, planned_epochs=planned_epochs)
+    except UnbrokenError as error:
+        folder.retold(error)
+        raise
+
+
+def _begin_in(
+    folder: CheckpointFolder, origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | None
+) -> Beginning:
     folder.prepare()
     lock = FolderLock.acquire(folder.lock_path, folder.path)
     try:
@@ -122,10 +95,15 @@ class _Beginner:
         self._lock = lock
         self._parts = parts
         self._seed = seed
+        self._built = Built.of(parts.tracked)
+        parts.settings.begin()
         self._facts: dict[str, Any] = {
             "config": guards.plain_config(origin.config),
             "environment": guards.environment(),
-            "data": None if origin.data is None else guards.fingerprint_data(origin.data),
+            "data": None if origin.data is None else guards.fingerprint_data(origin.data_paths),
+            "request": None,
+            "built": parts.settings.built,
+            "changes": [],
             "architecture": parts.tracked.architecture(),
             "planned_epochs": planned_epochs,
             "replays": [],
@@ -134,28 +112,12 @@ class _Beginner:
         self._changed: list[str] = []
 
     def begin(self) -> Beginning:
-        point = self._find()
+        found = finding.find(self._origin, self._folder)
         require_space(self._folder.path, self._parts.tracked.expected_bytes())
-        beginning = self._start() if point is None else self._go_on(point)
+        beginning = self._start() if found.point is None else self._go_on(found.point, found)
         if self._parts.tracked.size_is_known:
             reserve(self._parts.tracked.expected_bytes())
         return beginning
-
-    def _find(self) -> ResumePoint | None:
-        resume = os.fspath(self._origin.resume)
-        counter = next((name for name in _REQUEUE_COUNTERS if _is_positive(os.environ.get(name))), None)
-        if resume == "never" and counter is None:
-            return None
-        if resume in ("auto", "never"):
-            if resume == "never" and self._folder.checkpoints():
-                _log.info(messages.text("requeue_resumes", counter=counter))
-            point = lineage.find_resume_point(self._folder)
-        else:
-            point = lineage.open_checkpoint(Path(resume))
-        for rejected in point.rejected if point else ():
-            aside = self._folder.set_aside(rejected.path, "damaged")
-            _log.warning(messages.text("fell_back", path=rejected.path, reason=rejected.reason, aside=aside))
-        return point
 
     def _start(self) -> Beginning:
         self._move_former_run_aside()
@@ -163,7 +125,7 @@ class _Beginner:
         self._write_record(run_id, branch=0)
         saver = self._saver(run_id, branch=0, parent=None, seed=self._seed)
         self._save_first(saver, self._state_as_built(saver, "start"))
-        _log.info(messages.text("started", folder=self._folder.path))
+        _log.info(messages.text("started", folder=self._folder.shown(self._folder.path)))
         return Beginning(saver, self._seed, payload=None, resumed_from=None, stop_requested=None)
 
     def _move_former_run_aside(self) -> None:
@@ -172,7 +134,7 @@ class _Beginner:
         readable = newest_first(manifests.describe_all(self._folder))
         if not readable:
             archive = lineage.archive_run(self._folder, "run-damaged")
-            _log.warning(messages.text("damaged_run_archived", archive=archive))
+            _log.warning(messages.text("damaged_run_archived", archive=self._folder.shown(archive)))
             return
         former = readable[0]
         own = keys.own_of(torchfile.read_metadata(self._folder.path / former.name))
@@ -181,50 +143,70 @@ class _Beginner:
         newest = archive / former.name
         if not newest.exists():
             return  # only other programs' files were there, and they stay
-        _log.warning(
-            messages.text(
-                "former_run_archived", archive=archive, epoch=progress.epoch, batch=progress.batch, newest=newest
-            )
-        )
+        said = {"archive": self._folder.shown(archive), "newest": self._folder.shown(newest)}
+        _log.warning(messages.text("former_run_archived", **said, epoch=progress.epoch, batch=progress.batch))
         planned = own.get("planned_epochs")
         if planned is not None and progress.epoch < planned and not progress.finished:
             _log.warning(messages.text("former_run_unfinished", epoch=progress.epoch, planned=planned))
 
-    def _go_on(self, point: ResumePoint) -> Beginning:
+    def _go_on(self, point: ResumePoint, found: Found) -> Beginning:
         payload = point.payload
         own = payload.get(keys.OWN)
         if own is not None:
             self._check_own(point.path, own)
             self._check_data(own["data"])
         else:
-            _log.warning(messages.text("plain_checkpoint", path=point.path))
+            _log.warning(messages.text("plain_checkpoint", path=self._shown(point.path)))
+        self._parts.settings.resume(own or {}, keys.states_of(payload), self._facts["config"])
         restore_parts(self._parts, payload, prologue_follows=own is not None and own["in_epoch"])
         self._facts["replays"] = [] if own is None else own["replays"]
         if own is not None:
             self._facts["loading"] = own.get("loading", FIRST_VERSION)
-        explicit = os.fspath(self._origin.resume) not in ("auto", "never")
+        self._facts["request"] = found.request
+        changes = self._changes(own or {})
+        self._changed += [f"{one.name}: {one.then} → {one.now}" for one in changes]
         seed = self._seed if own is None else own["seed"]
-        if own is None or (explicit and not self._is_newest(point)):
+        if own is None or (found.asked_for and not finding.is_newest(self._folder, point)):
             saver = self._branch_off(point, seed)
         else:
             saver = self._saver(own["run_id"], own["branch"], own["parent"], seed, protected=point.path.name)
         self._say_where(point)
         if own is not None:
             self._show_changes(own)
+        self._show_settings(changes, own or {})
         return Beginning(
             saver,
             seed,
             payload=None if own is None else payload,
             resumed_from=point.path,
-            stop_requested=None if own is None or explicit else own["stop_requested"],
+            stop_requested=None if own is None or found.asked_for else own["stop_requested"],
             changed=tuple(self._changed),
         )
 
-    def _is_newest(self, point: ResumePoint) -> bool:
-        """Whether nothing in the folder is ahead of this state of the same run."""
-        here = lineage.candidates(self._folder)
-        mine = point.manifest.progress
-        return bool(here) and (here[0].progress.run_id, here[0].progress.order) == (mine.run_id, mine.order)
+    def _changes(self, own: Mapping[str, Any]) -> list[Setting]:
+        """The settings that this start has changed as it was asked to; the lineage keeps them."""
+        step, changes = self._parts.cursor.step, self._parts.settings.settle()
+        earlier = own.get("changes")
+        made = [{"step": step, "setting": one.name, "old": one.then, "new": one.now} for one in changes]
+        self._facts["changes"] = [*(earlier if isinstance(earlier, list) else []), *made][-_CHANGES_KEPT:]
+        self._facts["built"] = self._parts.settings.built
+        return changes
+
+    def _show_settings(self, changes: list[Setting], own: Mapping[str, Any]) -> None:
+        for one in changes:
+            values = {"setting": one.name, "old": one.then, "new": one.now, "in_force": one.in_force}
+            _log.warning(messages.text("setting_changed", **values))
+        for one in self._parts.settings.overruled():
+            owner = one.name.partition(".")[0]
+            name = one.name if owner in self._parts.tracked.optimizers else owner
+            values = {"setting": one.name, "new": one.now, "in_force": one.in_force, "name": repr(name)}
+            _log.warning(messages.text("setting_overruled", **values))
+        if self._origin.seed is not None and own.get("seed", self._origin.seed) != self._origin.seed:
+            _log.warning(messages.text("seed_overruled", new=self._origin.seed, old=own["seed"]))
+        cursor, planned = self._parts.cursor, self._facts["planned_epochs"]
+        done = cursor.epoch + (cursor.batch / cursor.batches if cursor.batches else 0.0)
+        for said in schedules.told(self._parts.tracked, done, own.get("planned_epochs"), planned):
+            _log.warning(said)
 
     def _branch_off(self, point: ResumePoint, seed: int) -> Saver:
         """Make the state resumed from the first file of a new branch; what it leaves behind moves aside after."""
@@ -245,7 +227,9 @@ class _Beginner:
         if own is None:
             first = self._state_as_built(saver, "branch")
         else:
-            changed = {**saver.facts, "reason": "branch", "finished": None, "stop_requested": None}
+            # It is the old state still: settings are put in force in what is trained from here.
+            as_it_was = {name: own.get(name, saver.facts[name]) for name in ("built", "changes")}
+            changed = {**saver.facts, **as_it_was, "reason": "branch", "finished": None, "stop_requested": None}
             first = {**point.payload, keys.OWN: {**own, **changed}}
         self._save_first(saver, first)
         self._write_record(run_id, branch)
@@ -258,7 +242,13 @@ class _Beginner:
 
     def _save_first(self, saver: Saver, payload: dict[str, Any] | None) -> None:
         saver.save(payload, self._folder.latest)
-        saver.finish()
+        saver.begin()
+
+    def _shown(self, path: Path) -> Path:
+        """The state gone on from, as the user wrote it."""
+        if self._origin.path is None or path.parent == self._folder.path:
+            return self._folder.shown(path)
+        return CheckpointFolder(path.parent, Path(self._origin.path).parent).shown(path)
 
     def _write_record(self, run_id: str, branch: int) -> None:
         now = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
@@ -298,7 +288,7 @@ class _Beginner:
         _log.info(
             messages.text(
                 "resumed",
-                path=point.path,
+                path=self._shown(point.path),
                 epoch=cursor.epoch + 1,
                 batch=cursor.batch,
                 timestamp=point.payload["timestamp"],
@@ -316,20 +306,11 @@ class _Beginner:
             facts={**identity, **self._facts},
             policy=self._origin.policy,
             protected=frozenset({protected}),
+            built=self._built,
         )
-
-
-def _is_mere_word(resume: str | os.PathLike[str]) -> bool:
-    """Whether somebody has guessed at a word, as ``"latest"``, that is none of ours and no file."""
-    word = os.fspath(resume)
-    return word not in ("auto", "never") and word.isidentifier() and not Path(word).exists()
 
 
 def _may_matter(setting: str) -> bool:
     """Whether a change of this setting can change what is computed; not that of a package that nobody imports."""
     package = setting.removeprefix("package ")
     return package == setting or package.replace("-", "_") in {name.partition(".")[0].lower() for name in sys.modules}
-
-
-def _is_positive(count: str | None) -> bool:
-    return count is not None and count.isdigit() and int(count) > 0

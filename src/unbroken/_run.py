@@ -16,12 +16,13 @@ from torch.utils.data import DataLoader
 from unbroken._loop import STEP, Loop
 from unbroken._resuming import Origin
 from unbroken._saving import Parts
-from unbroken.errors import UsageError
+from unbroken.errors import DiskError, UsageError
 from unbroken.loop.cursor import Cursor
 from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.triggers import Triggers, seconds, whole_number
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
+from unbroken.state.settings import Settings
 from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState
 
@@ -72,11 +73,15 @@ class Run:
     ) -> None:
         triggers = Triggers(every_epochs, every_steps, None if every is None else seconds(every, "every"))
         budget = None if stop_after is None else seconds(stop_after, "stop_after")
-        origin = Origin(folder, resume, {} if config is None else config, data, allow_changed_data, keep, keep_space)
+        given = None if seed is None else _seed(seed)
+        said = {} if config is None else config
+        origin = Origin(folder, resume, said, data, allow_changed_data, keep, keep_space, given)
         tracked = Tracked()
-        self._parts = Parts(tracked, History(best, best_mode), UserState(), Gradients(tracked), Cursor())
+        self._parts = Parts(
+            tracked, History(best, best_mode), UserState(), Gradients(tracked), Cursor(), Settings(tracked)
+        )
         self._loaders = Loaders()
-        first_seed = torch.initial_seed() if seed is None else _seed(seed)
+        first_seed = torch.initial_seed() if given is None else given
         self._loop = Loop(self._parts, triggers, budget, origin, first_seed, self._loaders)
         _give_log_a_console()
         # Also when nobody holds the run any more, as in a notebook whose cell is run again, and at the end of Python.
@@ -98,6 +103,21 @@ class Run:
         for name, tracked in objects.items():
             self._parts.tracked.add(name, tracked)
 
+    def keep_built(self, *names: str) -> None:
+        """From here on have these settings as the script builds them now, where a resume would restore the saved ones.
+
+        ``"optimizer.lr"``, any setting of a tracked optimizer's groups, ``"optimizer"`` for all of them, or the name of
+        a tracked scheduler, which is kept as a whole, at the place where the saved one stands. Only what is built
+        otherwise than it was is put in force, and once: afterwards a schedule goes on from there, and the same command
+        again changes nothing. A learning rate under a schedule is scaled, as if it had been built with the new one.
+
+        Raises:
+            UsageError: the run has begun. (At its beginning: a name of nothing.)
+        """
+        if self._loop.saver is not None:
+            raise UsageError("keep_built_too_late", names=", ".join(names))
+        self._parts.settings.keep(names)
+
     def epochs(self, count: int) -> Iterator[int]:
         """Yield the numbers of the epochs still to be trained, from 1 to ``count``.
 
@@ -108,7 +128,8 @@ class Run:
             GuardError: the state found is not of this run's data or architecture, or the folder is in use.
             CheckpointDamagedError: there are checkpoints, and none is good.
             NothingToResumeError: the path to resume from is missing.
-            DiskError: the folder can't be written.
+            DiskError: the folder can't be written, so that the very first state is not safe. (Of a last one that is
+                not, ``failure`` and the exit code tell.)
             Stopped: in the loop, after a stop signal or at the end of the time budget, the state being saved.
         """
         return self._epochs(whole_number(count, "epochs"))
@@ -186,6 +207,14 @@ class Run:
     def resumed_from(self) -> Path | None:
         """The checkpoint this process went on from, or None for a fresh start."""
         return self._loop.resumed_from
+
+    @property
+    def failure(self) -> DiskError | None:
+        """Why the newest state is not safe on disk; None if it is.
+
+        A last state that is not is tried again until the run is closed; then the process ends with exit code 74.
+        """
+        return self._loop.failure
 
     def close(self) -> None:
         """Finish writing, give the folder free, and say so if the loop was left before its end."""

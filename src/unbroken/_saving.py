@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from unbroken import __version__, messages
+from unbroken._status import end_with
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import free_bytes, human
 from unbroken.errors import (
@@ -22,9 +23,11 @@ from unbroken.errors import (
 )
 from unbroken.loop.cursor import Cursor
 from unbroken.loop.observed import Observer
+from unbroken.state.drift import Built, differences
 from unbroken.state.encoding import decode
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import History
+from unbroken.state.settings import Settings
 from unbroken.state.snapshot import copy_to_host
 from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState
@@ -47,6 +50,7 @@ class Parts:
     user_state: UserState
     gradients: Gradients
     cursor: Cursor
+    settings: Settings
 
 
 class Saver:
@@ -61,6 +65,7 @@ class Saver:
         facts: Mapping[str, Any],
         policy: Policy | None,
         protected: frozenset[str],
+        built: Built,
     ) -> None:
         self.folder = folder
         self.saved_step = parts.cursor.step
@@ -70,9 +75,16 @@ class Saver:
         self._policy = policy
         self._protected = protected
         self._not_copied: DiskError | None = None
+        self._unsafe_end = False
+        self._built: Built | None = built
         self._parts = parts
         self.facts = dict(facts)
         self.observer: Observer | None = None
+
+    @property
+    def latest(self) -> Path:
+        """The name of the newest state, for messages."""
+        return self.folder.shown(self.folder.latest)
 
     @property
     def failure(self) -> DiskError | None:
@@ -97,7 +109,8 @@ class Saver:
         next save tries again.
         """
         parts = self._parts
-        own = {
+        states = parts.tracked.state()
+        own: dict[str, Any] = {
             **self.facts,
             **(further or {}),
             "library_version": __version__,
@@ -120,9 +133,10 @@ class Saver:
             "extras": parts.tracked.extras(),
             "optimizer_parameters": parts.tracked.optimizer_parameters(),
         }
+        self._say_drift(states, own["extras"]["late_groups"])
         payload = keys.build(
             epoch=parts.cursor.epoch,
-            states={**parts.tracked.state(), **(generators or {})},
+            states={**states, **(generators or {})},
             histories={metric: list(values) for metric, values in parts.history.columns.items()},
             best_corr=parts.history.best.value,
             best_epoch=parts.history.best.epoch,
@@ -141,8 +155,18 @@ class Saver:
         _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
         return None
 
-    def save(self, payload: dict[str, Any] | None, *names: Path) -> None:
+    def _say_drift(self, states: Mapping[str, Any], late_groups: Mapping[str, int]) -> None:
+        """Once, at the first save that a restart could not take."""
+        if self._built is None:
+            return
+        if found := differences(self._built, self._parts.tracked, states, late_groups):
+            self._built = None
+            _log.warning(messages.text("drift", differences="; ".join(found)))
+
+    def save(self, payload: dict[str, Any] | None, *names: Path, last: bool = False) -> None:
         """Hand a snapshot to the writer, under these names; waits while an earlier save is being written.
+
+        The ``last`` of the run is kept until it is safe.
 
         None, a snapshot that failed, counts as a save: so that it is not tried again at every batch.
         """
@@ -150,7 +174,7 @@ class Saver:
         self.saved_at = time.monotonic()
         if payload is not None:
             self._lock.renew()
-            self.writer.submit(SaveJob(payload, names, self._policy, self._protected))
+            self.writer.submit(SaveJob(payload, names, self._policy, self._protected, last))
             if self.observer is not None:
                 self.observer.saving(self.saved_step, payload[keys.OWN]["reason"])
 
@@ -189,7 +213,7 @@ class Saver:
             return  # it is only a forecast
         epoch = self._parts.cursor.epoch
         full = forecast.full_after(plan, size=size, free=free, epoch=epoch, missing=len(names) - len(there))
-        said = {"size": human(size), "free": human(free), "folder": self.folder.path}
+        said = {"size": human(size), "free": human(free), "folder": self.folder.shown(self.folder.path)}
         if full is None:
             _log.info(messages.text("forecast_enough", **said))
         elif planned is not None and full > planned:
@@ -206,29 +230,44 @@ class Saver:
         self.settle()
         self.report()
 
-    def finish(self) -> None:
-        """As ``wait``; raises the error if the last state is not safe on disk."""
+    def begin(self) -> None:
+        """As ``wait``; raises the error if the first state is not safe on disk: nothing has been trained by then."""
         self.wait()
         if self.failure is not None:
             raise self.failure
 
+    def finish(self) -> None:
+        """As ``wait``; if the last state is not safe on disk, says so, and goes on trying while the script goes on."""
+        self.wait()
+        if self.failure is not None:
+            self._unsafe_end = True
+            _log.error(messages.text("last_state_unsafe", latest=self.latest, error=self.failure))
+            self.writer.insist()
+
     def close(self) -> None:
+        """Finish writing and give the folder free; of a last state that is not safe now the exit status will tell."""
         self.writer.close()
         self.report()
         self._lock.release()
+        if self._unsafe_end and self.failure is not None:
+            _log.error(messages.text("ended_unsafe", error=self.failure))
+            end_with()
+        elif self._unsafe_end:
+            _log.warning(messages.text("safe_after_all", latest=self.latest))
+        self._unsafe_end = False
 
     def report(self) -> None:
         """Tell the log how the saves finished since the last call went."""
         for report in self.writer.take_reports():
             names, missing = (", ".join(path.name for path in paths) for paths in (report.names, report.missing))
             if report.made_again:
-                _log.warning(messages.text("folder_made_again", folder=self.folder.path))
+                _log.warning(messages.text("folder_made_again", folder=self.folder.shown(self.folder.path)))
             if report.error is not None:
                 key = "save_failed" if not report.safe else "copy_failed" if missing else "save_incomplete"
                 said = {"missing": missing, "names": names} if report.safe else {"names": missing}
                 _log.error(messages.text(key, **said, error=report.error))
             for path in report.archived:
-                _log.info(messages.text("retired", path=path))
+                _log.info(messages.text("retired", path=self.folder.shown(path)))
             for name in report.deleted:
                 _log.info(messages.text("deleted_by_policy", name=name))
             if report.safe:
@@ -243,6 +282,7 @@ def restore_parts(parts: Parts, payload: Mapping[str, Any], *, prologue_follows:
     """
     try:
         _restore(parts, payload, prologue_follows=prologue_follows)
+        parts.settings.apply()
     except (MemoryError, OSError, RuntimeError) as error:
         if not is_refusal(error):
             raise

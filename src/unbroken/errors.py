@@ -15,7 +15,7 @@ class UnbrokenError(Exception):
     def __init__(self, key: str, /, **values: object) -> None:
         super().__init__(key, values)
         self.key = key
-        self.values = values
+        self.values: dict[str, object] = values
 
     def __str__(self) -> str:
         return messages.text(self.key, **self.values)

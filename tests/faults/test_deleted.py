@@ -51,7 +51,7 @@ def test_a_copy_that_cannot_be_written_is_loud_and_the_run_ends_well(tmp_path: P
     assert unbroken.load(folder.latest)["epoch"] == 2
 
 
-def test_a_latest_that_cannot_be_written_is_an_error_at_the_end(tmp_path: Path, log: Lines) -> None:
+def test_a_latest_that_cannot_be_written_is_tried_again_until_the_run_is_closed(tmp_path: Path, log: Lines) -> None:
     folder = CheckpointFolder(tmp_path / "checkpoints")
 
     def block(place: str) -> None:
@@ -59,7 +59,11 @@ def test_a_latest_that_cannot_be_written_is_an_error_at_the_end(tmp_path: Path, 
             folder.latest.unlink()
             folder.latest.mkdir()
 
-    with pytest.raises(unbroken.DiskError) as unsafe:
-        Trial(folder.path).train(2, block)
-    assert unsafe.value.exit_code == 74
-    assert "SAVING FAILED for checkpoint_latest.pth" in log.text
+    trial = Trial(folder.path)
+    with trial.run:
+        trial.train(2, block, close=False)
+        assert trial.run.failure is not None and trial.run.failure.exit_code == 74
+        assert "SAVING FAILED for checkpoint_latest.pth" in log.text and "THE LAST STATE IS NOT SAFE" in log.text
+        folder.latest.rmdir()
+    assert trial.run.failure is None and "safe after all" in log.text
+    assert unbroken.load(folder.latest)["epoch"] == 2

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -36,9 +36,9 @@ class Trial:
         self.run.track(model=self.model, optimizer=self.optimizer, scheduler=self.scheduler)
         self.trained: list[tuple[int, int]] = []
 
-    def train(self, epochs: int, visit: Callable[[str], None] = lambda place: None) -> "Trial":
+    def train(self, epochs: int, visit: Callable[[str], None] = lambda place: None, *, close: bool = True) -> "Trial":
         run = self.run
-        with run:
+        with run if close else nullcontext():
             for epoch in run.epochs(epochs):
                 visit(f"prologue {epoch}")
                 for x, y in run.batches(self.loader):

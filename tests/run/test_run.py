@@ -633,16 +633,6 @@ def test_a_state_that_cannot_be_saved_is_loud_and_training_goes_on(tmp_path: Pat
     assert unbroken.load(tmp_path / "checkpoint_latest.pth")["epoch"] == EPOCHS
 
 
-def test_a_last_state_that_is_not_safe_is_an_error_at_the_end(tmp_path: Path) -> None:
-    trial = Trial(tmp_path)
-    notes: list[Any] = []
-    trial.run.state["notes"] = notes
-    with pytest.raises(unbroken.DiskError) as unsafe:
-        trial.train(2, lambda place: notes.append(object()) if place == "batch 2 1" else None)
-    assert unsafe.value.exit_code == 74
-    assert unbroken.load(tmp_path / "checkpoint_latest.pth")["epoch"] == 1
-
-
 @pytest.mark.parametrize("stop_at", [1, 3, 6, 7, 8, 11])
 def test_layers_unfrozen_in_a_prologue_stay_unfrozen_once(tmp_path: Path, stop_at: int) -> None:
     def train(folder: Path, stop_at: int | None) -> torch.Tensor:

@@ -38,14 +38,14 @@ def test_only_our_names_are_ours() -> None:
         assert name_rank(name) > 3
 
 
-def test_checkpoints_are_the_regular_files_directly_inside(folder: CheckpointFolder) -> None:
+def test_checkpoints_are_the_regular_files_and_links_directly_inside(folder: CheckpointFolder) -> None:
     put(folder.epoch(1), plain_state(1))
     put(folder.path / "x.pth", plain_state(1))
     (folder.path / "link.pth").symlink_to("x.pth")
     (folder.path / "dir.pth").mkdir()
     os.mkfifo(folder.path / "pipe.pth")
     (folder.path / "notes.txt").write_text("")
-    assert folder.checkpoints() == [folder.epoch(1), folder.path / "x.pth"]
+    assert folder.checkpoints() == [folder.epoch(1), folder.path / "link.pth", folder.path / "x.pth"]
     assert CheckpointFolder(folder.path / "none").checkpoints() == []
     with pytest.raises(UsageError, match="is a file, not a folder"):
         CheckpointFolder(folder.path / "x.pth").checkpoints()

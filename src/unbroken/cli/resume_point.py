@@ -83,6 +83,8 @@ def not_taken(found: Explanation) -> Iterator[NotTaken]:
     for info in found.survey.others:
         why = text("cli_why_other_run", run=info.progress.run_id or text("cli_plain_file"))
         yield NotTaken(info.name, info.progress, "other_run", why)
+    for link in found.survey.outside:
+        yield NotTaken(link.path.name, link.progress, "foreign", link.reason)
     for path in found.survey.foreign:
         yield NotTaken(path.name, None, "foreign", text("cli_why_foreign"))
 

@@ -1,6 +1,7 @@
 """``unbroken verify``: read every byte of the checkpoints and say which are good."""
 
 import argparse
+import os
 from pathlib import Path
 
 from unbroken.cli import deep
@@ -65,7 +66,7 @@ def run(arguments: argparse.Namespace) -> int:
 def _examined(path: Path) -> list[Entry]:
     if not path.is_dir():
         folder = CheckpointFolder(path.parent)
-        if not path.exists():
+        if not os.path.lexists(path):
             raise no_such_file(path) if path.suffix == ".pth" else nothing_found(CheckpointFolder(path))
         return _examine_all(folder, [path])
     folder = CheckpointFolder(path)

@@ -13,6 +13,85 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{path} is damaged and was set aside as {aside}; going on from the newest good one. Why: {reason}",
         "{path} 已损坏，已移至 {aside}；将从最新的完好检查点继续。原因：{reason}",
     ),
+    "several_ranks": (
+        "This process is one of {count} ranks ({told_by}), and this version keeps the state of one process only: several "
+        "would go apart without a word. Train in one process: unset WORLD_SIZE, or torchrun --nproc-per-node 1.",
+        "本进程是 {count} 个 rank 之一（{told_by}），而本版本只能保存单个进程的状态：多个进程会在不知不觉中失去同步。请用单个"
+        "进程训练：取消 WORLD_SIZE，或使用 torchrun --nproc-per-node 1。",
+    ),
+    "setting_overruled": (
+        "{setting}: built with {new}, goes on with {in_force} as saved. To have the new value from here on, call "
+        "run.keep_built({name}) before the loop.",
+        "{setting}：现在构建为 {new}，将按保存的 {in_force} 继续。若要从此使用新值，请在循环之前调用 run.keep_built({name})。",
+    ),
+    "setting_changed": (
+        "{setting}: {old} → {new}, as built now and as asked for by run.keep_built; goes on with {in_force}. An intended "
+        "change: steps trained before it are not compared.",
+        "{setting}：{old} → {new}，已按 run.keep_built 的要求采用现在构建的值；将以 {in_force} 继续。这是有意的更改：此前训练的"
+        "步不作比较。",
+    ),
+    "seed_overruled": (
+        "seed: given {new}, goes on with {old}: a run keeps its first seed. Another seed takes another run: another "
+        "folder, or resume='never'.",
+        "seed：给出 {new}，将以 {old} 继续：一次训练始终使用最初的种子。若要换种子，请另开训练：换一个文件夹，或 "
+        "resume='never'。",
+    ),
+    "schedule_refuses": (
+        "'{name}' ends after {horizon} steps ({done} done), and {epochs} epochs take about {steps}: torch refuses the step "
+        "after that with a ValueError. Build it for all of them, and call run.keep_built('{name}') before the loop.",
+        "“{name}”共 {horizon} 步（已完成 {done}），而 {epochs} 轮约需 {steps} 步：再多一步 torch 就会报 ValueError。请按全部轮数"
+        "构建它，并在循环之前调用 run.keep_built('{name}')。",
+    ),
+    "schedule_climbs": (
+        "'{name}' is at its lowest after {horizon} steps ({done} done), and {epochs} epochs take about {steps}: the learning "
+        "rate climbs again then. Build it for all of them, and call run.keep_built('{name}') before the loop.",
+        "“{name}”在 {horizon} 步后降至最低（已完成 {done}），而 {epochs} 轮约需 {steps} 步：此后学习率会重新上升。请按全部轮数"
+        "构建它，并在循环之前调用 run.keep_built('{name}')。",
+    ),
+    "schedule_rests": (
+        "'{name}' ends after {horizon} steps ({done} done), and {epochs} epochs take about {steps}: the learning rate stays "
+        "at its last value then. Build it for all of them, and call run.keep_built('{name}') before the loop.",
+        "“{name}”在 {horizon} 步后结束（已完成 {done}），而 {epochs} 轮约需 {steps} 步：此后学习率停在最后的值。请按全部轮数"
+        "构建它，并在循环之前调用 run.keep_built('{name}')。",
+    ),
+    "schedule_at_zero": (
+        "'{name}' has brought the learning rate to 0, and {epochs} epochs are to be trained: nothing more is learnt if it "
+        "stays there. Build it for all of them, and call run.keep_built('{name}') before the loop.",
+        "“{name}”已把学习率降到 0，而共要训练 {epochs} 轮：若保持为 0，将学不到任何东西。请按全部轮数构建它，并在循环之前调用 "
+        "run.keep_built('{name}')。",
+    ),
+    "keep_built_unknown": (
+        "keep_built({name!r}) names nothing that is tracked; it takes a tracked optimizer or scheduler, or one of: {known}.",
+        "keep_built({name!r}) 没有对应的被跟踪对象；可用被跟踪的优化器或调度器的名称，或以下之一：{known}。",
+    ),
+    "keep_built_whole": (
+        "keep_built({name!r}): a schedule is kept as a whole; write run.keep_built({owner!r}).",
+        "keep_built({name!r})：调度器只能整体采用；请写 run.keep_built({owner!r})。",
+    ),
+    "keep_built_failed": (
+        "run.keep_built({name!r}): '{name}' as built now cannot stand where the saved one does: {detail}. Build it for all "
+        "the steps there are, or leave keep_built out.",
+        "run.keep_built({name!r})：“{name}”按现在的构建无法处于保存时的位置：{detail}。请按全部步数构建它，或去掉 keep_built。",
+    ),
+    "keep_built_too_late": (
+        "keep_built({names}) came after the run had begun; call it before the loop over run.epochs.",
+        "keep_built({names}) 调用过晚：训练已经开始；请在遍历 run.epochs 之前调用。",
+    ),
+    "link_passed_over": (
+        "{path} is a link that cannot be used; it was left as it is, and the newest good state is gone on from. Why: "
+        "{reason}",
+        "{path} 是无法使用的链接，未作改动；将从最新的完好检查点继续。原因：{reason}",
+    ),
+    "request_goes_on": (
+        "A resume from {path} was begun before and is not at its end: going on with what came of it, {newest}. To go "
+        "back once more, resume from a copy under another name: cp {path} {copy}",
+        "此前已从 {path} 开始恢复且尚未结束：将从其后的最新状态 {newest} 继续。若要再次回到该处，请从另一名称的副本恢复："
+        "cp {path} {copy}",
+    ),
+    "request_gone": (
+        "{path} is no longer there; a resume from it was begun before: going on with what came of it.",
+        "{path} 已不存在；此前已从它开始恢复：将从其后的最新状态继续。",
+    ),
     "former_run_archived": (
         "The folder held a run at epoch {epoch} (+{batch} batches); it was moved to {archive}. To go on with it, "
         "resume from the newest file there: --resume {newest}.",
@@ -191,9 +270,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "请调用 run.stop(原因)。",
     ),
     "left_by_error": (
-        "{error} in epoch {epoch}: the run is interrupted; {latest} has the last saved state; the same command goes "
-        "on from there.",
-        "第 {epoch} 轮发生 {error}：训练中断；{latest} 中有最后保存的状态，再次运行同一命令即可从该处继续。",
+        "{error} in epoch {epoch}: the run is interrupted; {latest} has the last saved state. Once the cause is mended "
+        "(as it is, it may come again), the same command goes on from there.",
+        "第 {epoch} 轮发生 {error}：训练中断；{latest} 中有最后保存的状态。排除原因之后（否则可能再次发生），再次运行同一命令"
+        "即可从该处继续。",
     ),
     "left_early_resume": (
         "The loop was left in epoch {epoch} before its end; {latest} has the last saved state. Resume from it to go on: "
@@ -202,9 +282,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "主动结束训练，请调用 run.stop(原因)。",
     ),
     "left_by_error_resume": (
-        "{error} in epoch {epoch}: the run is interrupted; {latest} has the last saved state. Resume from it to go on: "
-        "this command as it is starts over.",
-        "第 {epoch} 轮发生 {error}：训练中断；{latest} 中有最后保存的状态。请从它恢复以继续训练：原样再次运行本命令会从头开始。",
+        "{error} in epoch {epoch}: the run is interrupted; {latest} has the last saved state. Once the cause is mended, "
+        "resume from it to go on: this command as it is starts over.",
+        "第 {epoch} 轮发生 {error}：训练中断；{latest} 中有最后保存的状态。排除原因之后，请从它恢复以继续训练：原样再次运行本命令"
+        "会从头开始。",
     ),
     "signals_unavailable": (
         "Not in the main thread: stop signals cannot be caught, so a SIGTERM ends this process without a last save.",

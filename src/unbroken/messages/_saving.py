@@ -1,6 +1,21 @@
 """Sentences about how saves went and what they will need: key -> (English, Chinese)."""
 
 SENTENCES: dict[str, tuple[str, str]] = {
+    "last_state_unsafe": (
+        "THE LAST STATE IS NOT SAFE in {latest}: {error} It is tried again while the script goes on, and a last time at "
+        "its end; make room meanwhile, or save what you need elsewhere (torch.save).",
+        "最后的状态未能安全保存到 {latest}：{error} 脚本继续运行期间会不断重试，结束时再试最后一次；请在此期间腾出空间，或"
+        "另行保存所需内容（torch.save）。",
+    ),
+    "ended_unsafe": (
+        "The last state could NOT be saved: {error} The process ends with exit code 74. The state saved before it is what "
+        "the next start goes on from.",
+        "最后的状态未能保存：{error} 进程将以退出码 74 结束。下次启动将从此前保存的状态继续。",
+    ),
+    "safe_after_all": (
+        "The last state is safe after all, in {latest}.",
+        "最后的状态现已安全保存在 {latest}。",
+    ),
     "copy_failed": (
         "The state is safe in {names}, but {missing} COULD NOT BE WRITTEN: {error}",
         "状态已安全保存在 {names}，但 {missing} 未能写入：{error}",

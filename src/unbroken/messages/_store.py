@@ -108,8 +108,19 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "store_link_outside": (
         "{path} was not loaded: it is a link that leads out of its folder. If you trust {target}, give that path "
-        "itself.",
-        "未加载 {path}：它是指向文件夹之外的链接。若信任 {target}，请直接给出该路径。",
+        "itself, or put a copy of it in the link's place.",
+        "未加载 {path}：它是指向文件夹之外的链接。若信任 {target}，请直接给出该路径，或用它的副本替换该链接。",
+    ),
+    "store_link_nowhere": (
+        "{path} was not loaded: it is a link to {target}, which is not there (is its disk mounted?). unbroken list shows "
+        "which other checkpoints there are.",
+        "未加载 {path}：它是指向 {target} 的链接，而后者不存在（其磁盘是否已挂载？）。可用 unbroken list 查看其他检查点。",
+    ),
+    "store_link_undecided": (
+        "{path} is a link out of its folder to {target}, which may be the newest state; nothing was changed. Put a copy "
+        "of that file in the link's place to go on with it, or remove the link to go on without it.",
+        "{path} 是指向文件夹之外 {target} 的链接，其中可能是最新的状态；未作任何改动。若要从它继续，请用该文件的副本替换此链接；"
+        "否则请删除此链接。",
     ),
     "store_is_folder": (
         "{path} is a folder, not a checkpoint. Give a .pth file in it, or leave the path out to resume from the "
@@ -147,6 +158,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Nothing to resume from: {path} does not exist, and neither does the folder {folder}. Check that you are in "
         "the right folder, or start training first.",
         "没有可恢复的检查点：{path} 不存在，文件夹 {folder} 也不存在。请确认所在目录是否正确，或先开始训练。",
+    ),
+    "store_folder_link": (
+        "{path} is a link to {target}, which is not there: is its disk mounted? Mount it, or remove the link.",
+        "{path} 是指向 {target} 的链接，而后者不存在：其磁盘是否已挂载？请挂载它，或删除该链接。",
     ),
     "store_not_a_folder": (
         "{path} is a file, not a folder of checkpoints. Give the folder; to look into a checkpoint: unbroken show FILE",

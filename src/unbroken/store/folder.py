@@ -6,17 +6,21 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from unbroken.disk import durable
-from unbroken.errors import DiskError, UsageError
+from unbroken.errors import DiskError, UnbrokenError, UsageError
 
 _EPOCH_NAME = re.compile(r"checkpoint_epoch_(0|[1-9][0-9]*)\.pth")
 _SET_ASIDE_NAME = re.compile(r"checkpoint_(latest|previous|best|epoch_[0-9]+)\.pth\..+")
 
 
 class CheckpointFolder:
-    """Names in one checkpoint folder. Only ``prepare`` and the moving methods touch the disk."""
+    """Names in one checkpoint folder. Only ``prepare`` and the moving methods touch the disk.
 
-    def __init__(self, path: str | os.PathLike[str]) -> None:
+    ``written``: the path as the user wrote it, if ``path`` is another spelling of it; for messages.
+    """
+
+    def __init__(self, path: str | os.PathLike[str], written: str | os.PathLike[str] | None = None) -> None:
         self.path = Path(path)
+        self._written = self.path if written is None else Path(written)
         self.latest = self.path / "checkpoint_latest.pth"
         self.previous = self.path / "checkpoint_previous.pth"
         self.best = self.path / "checkpoint_best.pth"
@@ -30,6 +34,19 @@ class CheckpointFolder:
 
     def __repr__(self) -> str:
         return f"CheckpointFolder({str(self.path)!r})"
+
+    def shown(self, path: Path) -> Path:
+        """``path``, in this folder, as the user would write it; only as long as that still leads there."""
+        try:
+            if Path.cwd() / self._written != self.path:
+                return path
+            return self._written / path.relative_to(self.path)
+        except (ValueError, FileNotFoundError):  # of another folder; or the working folder is gone
+            return path
+
+    def retold(self, error: UnbrokenError) -> None:
+        """Have ``error`` name the paths in this folder as the user would write them."""
+        error.values.update({k: self.shown(value) for k, value in error.values.items() if isinstance(value, Path)})
 
     def epoch(self, number: int) -> Path:
         """The file of the state after ``number`` completed epochs."""
@@ -54,17 +71,24 @@ class CheckpointFolder:
         durable.remove_durably(self.marks / name)
 
     def checkpoints(self) -> list[Path]:
-        """Every regular ``.pth`` file directly inside, by name; links are never followed. None if there is no folder.
+        """Every ``.pth`` directly inside that is a regular file or a link, by name. None if there is no folder.
 
+        A link is listed wherever it leads: who opens it follows it within the folder, or refuses it by name.
         Raises UsageError if the path is not a folder, DiskError if it cannot be read.
         """
-        return [path for path in self._files() if path.suffix == ".pth"]
+        self._require_place()
+        return [path for path in _regular_files(self.path, links=True) if path.suffix == ".pth"]
+
+    def linked_to(self) -> set[str]:
+        """Names of the files that links in this folder lead to: each is a checkpoint under the link's name, too."""
+        return {path.resolve().name for path in self.checkpoints() if path.is_symlink() and path.exists()}
 
     def prepare(self) -> bool:
         """Make the folder and what belongs in it, and make sure that it can be written to; whether it was missing.
 
         Raises UsageError if a file is in the way, DiskError if the file system refuses.
         """
+        self._require_place()
         missing = not self.manifests.is_dir()
         durable.make_folder(self.manifests)
         for folder in (self.path, self.internal, self.manifests):
@@ -114,7 +138,7 @@ class CheckpointFolder:
         the one missing is rebuilt from the file.
         """
         target = _free(destination.path / path.name)
-        durable.move_durably(path, target)
+        _move(path, target)
         manifest = self.manifest(path.name)
         if os.path.lexists(manifest) and not os.path.lexists(destination.manifest(target.name)):
             durable.move_durably(manifest, destination.manifest(target.name))
@@ -155,6 +179,11 @@ class CheckpointFolder:
             for path in _regular_files(folder)
             if path not in kept and not path.name.endswith(".tmp")
         ]
+
+    def _require_place(self) -> None:
+        """A folder on a disk that is not mounted is no new folder: it may hold the run."""
+        if self.path.is_symlink() and not self.path.exists():
+            raise UsageError("store_folder_link", path=self.path, target=self.path.readlink())
 
     def _files(self) -> list[Path]:
         return _regular_files(self.path)
@@ -197,10 +226,19 @@ def _clean(label: str) -> str:
     return re.sub(r"[^\w.+-]+", "-", label).strip("-.") or "run"
 
 
-def _regular_files(folder: Path) -> list[Path]:
+def _move(path: Path, target: Path) -> None:
+    """Rename ``path``; a link is made anew where it would lead elsewhere from its new place."""
+    if path.is_symlink() and (leads_to := path.readlink()).parent != Path():
+        target.symlink_to(Path(os.path.realpath(path.parent)) / leads_to)
+        durable.remove_durably(path)
+    else:
+        durable.move_durably(path, target)
+
+
+def _regular_files(folder: Path, *, links: bool = False) -> list[Path]:
     try:
         with os.scandir(folder) as entries:
-            names = [entry.name for entry in entries if entry.is_file(follow_symlinks=False)]
+            names = [e.name for e in entries if e.is_file(follow_symlinks=False) or (links and e.is_symlink())]
     except FileNotFoundError:
         return []
     except NotADirectoryError as error:

@@ -4,12 +4,20 @@ Everything is decided by what the files say of themselves (run id, branch, progr
 times, so that a move that was cut short changes nothing; and nothing is loaded that was not verified.
 """
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from unbroken.errors import CheckpointDamagedError, DiskError, GuardError, NothingToResumeError
+from unbroken.errors import (
+    CheckpointDamagedError,
+    DiskError,
+    GuardError,
+    NothingToResumeError,
+    UnbrokenError,
+    UsageError,
+)
 from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
 from unbroken.store import torchfile
@@ -40,7 +48,7 @@ class Survey:
 
     ``candidates`` are those of the folder's run, newest first. ``damaged`` cannot even be described.
     ``others`` are sound checkpoints of other runs (and plain ones beside a run's); ``foreign`` are torch files
-    that are no checkpoints at all.
+    that are no checkpoints at all. ``outside`` are links to checkpoints that lie elsewhere: never loaded.
     """
 
     run_id: str | None
@@ -48,6 +56,7 @@ class Survey:
     damaged: list[Rejected]
     others: list[Manifest]
     foreign: list[Path]
+    outside: list[Rejected]
 
 
 @dataclass(frozen=True)
@@ -84,12 +93,17 @@ def survey(folder: CheckpointFolder) -> Survey:
     described: list[Manifest] = []
     damaged: list[Rejected] = []
     foreign: list[Path] = []
+    outside: list[Rejected] = []
     for path in folder.checkpoints():
         try:
             described.append(manifests.describe(folder, path))
         except NothingToResumeError:
             continue  # replaced or moved since the folder was read
         except (CheckpointDamagedError, DiskError) as error:
+            folder.retold(error)
+            if error.key == "store_link_outside" and (link := _led_to(path, error)) is not None:
+                outside.append(link)
+                continue
             claim = manifests.read(folder, path.name)
             if claim is None and not is_own_name(path.name) and error.key in _NOT_OURS:
                 foreign.append(path)
@@ -98,7 +112,18 @@ def survey(folder: CheckpointFolder) -> Survey:
     run_id = _run_of(folder, described)
     own = [info for info in described if info.progress.run_id == run_id]
     others = [info for info in described if info.progress.run_id != run_id]
-    return Survey(run_id, newest_first(own), damaged, others, foreign)
+    return Survey(run_id, newest_first(own), damaged, others, foreign, outside)
+
+
+def _led_to(path: Path, refusal: UnbrokenError) -> Rejected | None:
+    """The checkpoint that the link ``path`` leads to, out of its folder; None if that is no checkpoint."""
+    target = Path(os.path.realpath(path))
+    try:
+        payload = torchfile.read_metadata(target)
+        keys.check_contract(payload, target)
+    except (CheckpointDamagedError, DiskError, NothingToResumeError, UsageError):
+        return None
+    return Rejected(path, str(refusal), keys.progress_of(payload))
 
 
 _NOT_OURS = {
@@ -111,6 +136,7 @@ _NOT_OURS = {
     "store_global",
     "store_opcode",
     "store_pickle",
+    "store_link_outside",
 }
 """What is wrong with torch files that never were checkpoints, such as downloaded weights kept in the folder."""
 
@@ -153,7 +179,9 @@ def find_resume_point(folder: CheckpointFolder) -> ResumePoint | None:
             if waiting[0] is not true:
                 continue
             waiting = waiting[1:]
+        _refuse_undecided(found, true.progress)
         return ResumePoint(path, true, payload, _relevant(found, rejected, true), found.others)
+    _refuse_undecided(found, None)
     _refuse_if_damaged(folder, [*rejected, *found.damaged])
     return None
 
@@ -169,7 +197,9 @@ def explain(folder: CheckpointFolder) -> Explanation:
         except (CheckpointDamagedError, DiskError) as error:
             rejected.append(Rejected(path, str(error), info.progress))
             continue
+        _refuse_undecided(found, info.progress)
         return Explanation(info, _relevant(found, rejected, info), found)
+    _refuse_undecided(found, None)
     return Explanation(None, [*rejected, *found.damaged], found)
 
 
@@ -210,6 +240,23 @@ def _relevant(found: Survey, rejected: list[Rejected], chosen: Manifest) -> list
 
 def _is_latest(path: Path) -> bool:
     return path == CheckpointFolder(path.parent).latest
+
+
+def _refuse_undecided(found: Survey, chosen: Progress | None) -> None:
+    """Raise GuardError if a link out of the folder leads to what may be newer than what is ``chosen`` inside it.
+
+    It is not followed: a folder that somebody sent must not reach other files. But whoever moved a large file to
+    another disk and put a link in its place means it.
+    """
+    for link in found.outside:
+        there = link.progress
+        assert there is not None
+        if chosen is None or there.run_id != chosen.run_id:
+            undecided = chosen is None or _is_latest(link.path)
+        else:
+            undecided = there.order > chosen.order
+        if undecided:
+            raise GuardError("store_link_undecided", path=link.path, target=os.path.realpath(link.path))
 
 
 def _refuse_if_damaged(folder: CheckpointFolder, damaged: list[Rejected]) -> None:

@@ -263,7 +263,12 @@ def read_text(path: Path) -> str:
 
 
 def _status(path: Path) -> os.stat_result:
+    """Of the file itself, also under the name of a link to it; of what a link may not lead to the reading tells."""
     try:
-        return path.stat(follow_symlinks=False)
+        status = path.stat(follow_symlinks=False)
+        if stat.S_ISLNK(status.st_mode):
+            with torchfile.opened(path) as (file, _):
+                return os.fstat(file.fileno())
+        return status
     except (FileNotFoundError, NotADirectoryError):
         raise torchfile.nothing_there(path) from None

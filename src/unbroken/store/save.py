@@ -23,7 +23,7 @@ from typing import BinaryIO, TypeVar
 
 from unbroken.disk import digest, durable, space
 from unbroken.disk.durable import Written
-from unbroken.errors import DiskError, UnbrokenError
+from unbroken.errors import CheckpointDamagedError, DiskError, UnbrokenError
 from unbroken.store import aside, retention, torchfile
 from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
@@ -45,13 +45,15 @@ class SaveJob:
     """A snapshot to save: nobody may change ``payload`` any more.
 
     ``names``: ``latest`` first, the rest get copies of it. ``policy`` None deletes nothing; ``protected`` are
-    names (of files) that retention must leave alone, such as the one resumed from.
+    names (of files) that retention must leave alone, such as the one resumed from. After the ``last`` none comes that
+    would make up for it: its snapshot is kept until it is safe.
     """
 
     payload: Payload = field(repr=False)
     names: tuple[Path, ...]
     policy: Policy | None = None
     protected: AbstractSet[str] = frozenset()
+    last: bool = False
 
 
 @dataclass(frozen=True)
@@ -93,6 +95,8 @@ def save(folder: CheckpointFolder, job: SaveJob, retired: set[Branch]) -> SaveRe
         error = DiskError("store_save_failed", path=job.names[0], reason=reason)
         error.__cause__ = failure
     _forget_frames(error)
+    if error is not None:
+        folder.retold(error)
     return SaveReport(
         names=tuple(work.written),
         size=work.size,
@@ -147,8 +151,8 @@ class _Save:
         before = self._current(latest)
         if before is None:
             self._try(lambda: self._make_way(latest, self._progress))
-        elif _same_state(before.progress, self._progress):
-            before = None  # saved a second time: the state before it stays where it is
+        elif _same_state(before.progress, self._progress) or self._is_second_name(latest):
+            before = None  # saved a second time, or under another name too: the state before it stays where it is
         keep = before is not None and self._try(lambda: self._make_way(previous, before.progress))
         written, tensors = self._write(latest, previous if keep else None)
         self.size = written.size
@@ -186,7 +190,7 @@ class _Save:
 
         That is a state on the way to ``successor``; for a numbered file, one of its very branch.
         """
-        if not (path.is_file() or path.is_symlink()):
+        if not (path.is_file() or path.is_symlink()) or self._is_second_name(path):
             return
         there = self._current(path)
         if there is not None and there.progress.run_id == successor.run_id:
@@ -198,6 +202,13 @@ class _Save:
                 return
         archive = self._folder.new_archive(f"replaced-by-{self._progress.run_id}")
         self.archived.append(self._folder.move_into(archive, path))
+
+    def _is_second_name(self, path: Path) -> bool:
+        """Whether ``path`` is a link to a file of this folder: it is replaced, and the file keeps its own name."""
+        try:
+            return path.is_symlink() and torchfile.inside(path).is_file()
+        except CheckpointDamagedError:
+            return False
 
     def _retire(self) -> None:
         """Move to the archive what this branch has left behind; its newest file has just been made durable."""
@@ -212,6 +223,7 @@ class _Save:
             return
         infos = manifests.describe_all(self._folder)
         protected = {*self._job.protected, *self._folder.kept(), *(path.name for path in self._job.names)}
+        protected |= self._folder.linked_to()
         for info in retention.plan(infos, self._job.policy, protected, self._progress.run_id):
             durable.remove_durably(self._folder.path / info.name)
             self.deleted.append(info.name)

@@ -67,7 +67,7 @@ def verify(path: Path, digest: str = "") -> None:
     Where the file's ``digest`` is known and right, it stands in for the (slower) checksums of the members; a
     wrong one proves nothing against a file whose own checksums hold. A missing file is a NothingToResumeError.
     """
-    with _open(path) as (file, size):
+    with opened(path) as (file, size):
         archive = read_archive(file, size, path)
         _stubs(file, archive, path)
         _check_bytes(file, archive, path, digest)
@@ -82,7 +82,7 @@ def read(path: Path, digest: str = "", *, mapped: bool = True) -> dict[str, Any]
     """
     import torch
 
-    with _open(path) as (file, size):
+    with opened(path) as (file, size):
         archive = read_archive(file, size, path)
         _stubs(file, archive, path)
         # By reads, not in the map: where the disk has lost something, a read is an error and a map a crash.
@@ -113,7 +113,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
 
     The container and the pickle are checked as in ``verify``, the tensors' checksums are not.
     """
-    with _open(path) as (file, size):
+    with opened(path) as (file, size):
         archive = read_archive(file, size, path)
         return _as_payload(_stubs(file, archive, path), path)
 
@@ -188,11 +188,13 @@ def _is_storable_tensor(tensor: "torch.Tensor") -> bool:
 
 
 @contextmanager
-def _open(path: Path) -> Iterator[tuple[BinaryIO, int]]:
+def opened(path: Path) -> Iterator[tuple[BinaryIO, int]]:
     """The regular file ``path``, open for reading, and its size; never a device, a pipe, or a way out of the folder."""
     try:
-        descriptor = os.open(_inside(path), OPEN_FLAGS)
+        descriptor = os.open(inside(path), OPEN_FLAGS)
     except (FileNotFoundError, NotADirectoryError):
+        if path.is_symlink():
+            raise CheckpointDamagedError("store_link_nowhere", path=path, target=path.readlink()) from None
         raise nothing_there(path) from None
     except OSError as error:
         if is_refusal(error):
@@ -202,7 +204,7 @@ def _open(path: Path) -> Iterator[tuple[BinaryIO, int]]:
         raise DiskError("store_unreadable", path=path, reason=error.strerror) from error
     try:
         status = os.fstat(descriptor)
-        if stat.S_ISDIR(status.st_mode):
+        if stat.S_ISDIR(status.st_mode) and not path.is_symlink():
             raise UsageError("store_is_folder", path=path)
         if not stat.S_ISREG(status.st_mode):
             raise CheckpointDamagedError("store_not_regular", path=path)
@@ -227,14 +229,18 @@ def _refused(path: Path, error: BaseException) -> ResourcesError:
     return ResourcesError("store_refused", path=path, reason=reason_of(error))
 
 
-def _inside(path: Path) -> Path:
-    """What to open for ``path``: itself, or the file it links to if that lies in the same folder."""
+def inside(path: Path) -> Path:
+    """What to open for ``path``: itself, or what it links to if that lies in the same folder.
+
+    Raises CheckpointDamagedError for a link that leads out of its folder, whether or not there is anything.
+    """
     if not path.is_symlink():
         return path
     folder = Path(os.path.realpath(path.parent))
     target = Path(os.path.realpath(path))
     if not target.is_relative_to(folder):
-        raise CheckpointDamagedError("store_link_outside", path=path, target=target)
+        key = "store_link_outside" if target.exists() else "store_link_nowhere"
+        raise CheckpointDamagedError(key, path=path, target=target)
     return target
 
 

@@ -12,6 +12,7 @@ from unbroken.store.save import Branch, save
 from unbroken.store.save import SaveJob as SaveJob
 from unbroken.store.save import SaveReport as SaveReport
 
+_FIRST_PAUSE, _LONGEST_PAUSE = 1.0, 60.0  # seconds between two tries of a lost job
 _NICE = 5  # below training's; at the lowest it starves, and a save under way for longer costs training more
 
 
@@ -19,7 +20,8 @@ class Writer:
     """Saves jobs one after the other in one background thread that no failure ends. Needs the folder's lock held.
 
     Nothing is called back: the owner asks (``busy``, ``failure``, ``take_reports``) when it suits it.
-    ``reports`` are of the saves finished of which none was taken.
+    ``reports`` are of the saves finished of which none was taken. ``lost`` is a job that was the last of
+    its run, if its state is not safe.
     """
 
     def __init__(self, folder: CheckpointFolder) -> None:
@@ -29,6 +31,8 @@ class Writer:
         self._changed = threading.Condition()
         self._job: SaveJob | None = None
         self._closed = False
+        self._insists = False
+        self.lost: SaveJob | None = None
         self.reports: list[SaveReport] = []
         self._thread = threading.Thread(target=self._work, name="unbroken-writer", daemon=True)
         self._thread.start()
@@ -44,7 +48,17 @@ class Writer:
             if self._closed:
                 raise RuntimeError("the writer is closed")
             self._changed.wait_for(lambda: self._job is None)
+            self.lost, self._insists = None, False
             self._job = job
+            self._changed.notify_all()
+
+    def insist(self) -> None:
+        """Try the lost job again, again and again, until it is safe, another is handed over, or ``close`` is called.
+
+        Only that it went well is reported then.
+        """
+        with self._changed:
+            self._insists = self.lost is not None
             self._changed.notify_all()
 
     def wait(self) -> None:
@@ -53,7 +67,7 @@ class Writer:
             self._changed.wait_for(lambda: self._job is None)
 
     def close(self) -> None:
-        """Finish the job in hand and end the thread; again, it does nothing."""
+        """Finish the job in hand, try the one insisted on a last time, end the thread; again, it does nothing."""
         with self._changed:
             self._closed = True
             self._changed.notify_all()
@@ -69,18 +83,41 @@ class Writer:
         _lower_priority()
         with contextlib.suppress(DiskError):  # litter is in nobody's way
             clean(self.folder)
+        pause = _FIRST_PAUSE
         while True:
             with self._changed:
-                self._changed.wait_for(lambda: self._job is not None or self._closed)
+                self._wait_for_work(pause)
                 job = self._job
+                again = job is None and self._insists and self.lost is not None
+                if again:
+                    job = self.lost
+                    pause = min(2 * pause, _LONGEST_PAUSE)
+                closing = self._closed and self._job is None
             if job is None:
-                return
+                if closing:
+                    return
+                continue
             report = save(self.folder, job, self._retired)
             with self._changed:
-                self.failure = None if report.safe else report.error
-                self.reports.append(report)
-                self._job = job = None
+                if self.lost is job or not again:  # else another was handed over meanwhile
+                    self.failure = None if report.safe else report.error
+                    self.lost = job if job.last and not report.safe else None
+                    self._insists = again and not report.safe
+                if report.safe or not again:
+                    self.reports.append(report)
+                if not again:
+                    self._job, pause = None, _FIRST_PAUSE
+                job = None
                 self._changed.notify_all()
+                if closing:
+                    return
+
+    def _wait_for_work(self, pause: float) -> None:
+        """Until there is a job, or the end, or a word to insist; for ``pause`` seconds at most where that was given."""
+        insists = self._insists
+        self._changed.wait_for(
+            lambda: self._job is not None or self._closed or self._insists != insists, pause if insists else None
+        )
 
 
 def _lower_priority() -> None:

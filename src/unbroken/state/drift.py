@@ -1,0 +1,129 @@
+"""Drift: whether what is tracked is still what was built, so that a restart, which builds it anew, can take the state.
+
+A restart begins with the objects as the script builds them before its loop. What the loop makes of them later (pruned,
+grown, cast, untied) has no place there, and is told at the first save that holds it, not at the resume.
+"""
+
+from collections.abc import Mapping, Set
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import nn
+
+from unbroken import messages
+from unbroken.errors import ArchitectureChangedError
+from unbroken.state.adapters import describe
+from unbroken.state.modules import ModuleState, architecture_of
+from unbroken.state.optimizers import Names, match_groups
+from unbroken.state.tracked import Tracked
+
+_NAMED = 6
+
+
+@dataclass(frozen=True)
+class Built:
+    """What a restart will build: shapes and dtypes, the buffers that may come to life, who shares memory, groups.
+
+    ``ties`` has for every name of a parameter the first of its names; ``tensors`` are those tracked by themselves.
+    """
+
+    architecture: Mapping[str, list[Any]]
+    empty: frozenset[str]
+    ties: Mapping[str, str]
+    groups: Mapping[str, Names]
+    tensors: frozenset[str]
+
+    @classmethod
+    def of(cls, tracked: Tracked) -> "Built":
+        """As it is now; before anything is restored or trained."""
+        modules = _modules(tracked)
+        return cls(
+            architecture={**tracked.architecture(), **_tensors(tracked)},
+            empty=frozenset(path for module in modules for path in module.empty_buffers()),
+            ties=_ties(modules),
+            groups=tracked.optimizer_parameters(),
+            tensors=frozenset(_tensors(tracked)),
+        )
+
+
+def differences(built: Built, tracked: Tracked, states: Mapping[str, Any], late_groups: Mapping[str, int]) -> list[str]:
+    """What of the state being saved could not be given to the objects as ``built``; nothing, if a restart can take it.
+
+    ``states`` are those of everything tracked, by name; ``late_groups`` how many groups each optimizer got since.
+    """
+    now = _tensors(tracked)
+    modules = _modules(tracked)
+    for module in modules:
+        now.update(architecture_of(module.name, states[module.name]))
+    found = [*_reshaped(built, now), *_retied(built.ties, _ties(modules))]
+    for name, names in tracked.optimizer_parameters().items():
+        found += _regrouped(built, name, names, late_groups.get(name, 0))
+    return found if len(found) <= _NAMED else [*found[:_NAMED], "…"]
+
+
+def _reshaped(built: Built, now: Mapping[str, list[Any]]) -> list[str]:
+    found = []
+    for path in [*built.architecture, *(path for path in now if path not in built.architecture)]:
+        old, new = built.architecture.get(path), now.get(path)
+        if new is None and old is not None:
+            found.append(messages.text("drift_gone", path=path, old=describe(*old)))
+        elif old is None and new is not None:
+            if path not in built.empty:
+                found.append(messages.text("drift_new", path=path, new=describe(*new)))
+        elif old is not None and new is not None and list(old) != list(new):
+            found.append(messages.text("drift_other", path=path, old=describe(*old), new=describe(*new)))
+    return found
+
+
+def _retied(built: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
+    """Names that share one parameter with others than they were built to."""
+    common = built.keys() & now.keys()
+    then_shared, now_shared = _sharers(built, common), _sharers(now, common)
+    changed = sorted(name for name in common if then_shared[name] != now_shared[name])
+    return [messages.text("drift_ties", paths=", ".join(changed[:_NAMED]))] if changed else []
+
+
+def _sharers(first_names: Mapping[str, str], names: Set[str]) -> dict[str, frozenset[str]]:
+    shared: dict[str, set[str]] = {}
+    for name in names:
+        shared.setdefault(first_names[name], set()).add(name)
+    return {name: frozenset(same) for same in shared.values() for name in same}
+
+
+def _regrouped(built: Built, name: str, names: Names, late: int) -> list[str]:
+    """The optimizer's parameters, if a restart could not give them to it as it did in the loop."""
+    there = {path for group in built.groups[name] for path in group}
+    known = {*built.ties.values(), *built.tensors}
+    to_match = [
+        group
+        for i, group in enumerate(names)
+        if i < len(names) - late or not all(path in known and path not in there for path in group)
+    ]
+    try:
+        match_groups(name, to_match, built.groups[name])
+    except ArchitectureChangedError:
+        others = sorted({path for group in to_match for path in group} ^ there) or sorted(there)
+        return [messages.text("drift_groups", name=name, paths=", ".join(others[:_NAMED]))]
+    return []
+
+
+def _modules(tracked: Tracked) -> list[ModuleState]:
+    return [ModuleState(name, obj) for name, obj in tracked.objects.items() if isinstance(obj, nn.Module)]
+
+
+def _tensors(tracked: Tracked) -> dict[str, list[Any]]:
+    return {
+        name: [list(obj.shape), str(obj.dtype).removeprefix("torch.")]
+        for name, obj in tracked.objects.items()
+        if isinstance(obj, torch.Tensor)
+    }
+
+
+def _ties(modules: list[ModuleState]) -> dict[str, str]:
+    """Every name of every parameter, and the first in the alphabet of those that the same parameter has."""
+    names: dict[int, list[str]] = {}
+    for module in modules:
+        for path, parameter in module.parameters():
+            names.setdefault(id(parameter), []).append(path)
+    return {path: min(same) for same in names.values() for path in same}
