@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from unbroken.errors import UnbrokenError
+from unbroken.messages import printable as printable
 from unbroken.store.torchfile import TensorStub
 
 _UNBOUNDED = 10_000
@@ -176,13 +177,6 @@ def working_on(path: Path) -> Iterator[None]:
 
     with Console(stderr=True).status(Text(printable(str(path)))):
         yield
-
-
-def printable(line: str) -> str:
-    """``line`` with what could move the cursor or break the line spelled out: names come from files."""
-    if line.isprintable():
-        return line
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
 
 
 def shortened(value: object, length: int = 60) -> str:
