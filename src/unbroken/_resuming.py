@@ -11,11 +11,11 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from unbroken import messages
+from unbroken import _restorable, messages
 from unbroken._saving import Parts, Saver, restore_parts
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import parse_size, require_space
-from unbroken.errors import CheckpointDamagedError, DataChangedError, UsageError
+from unbroken.errors import DataChangedError, UsageError
 from unbroken.loop.randomness import capture_streams
 from unbroken.loop.triggers import whole_number
 from unbroken.state import guards
@@ -32,9 +32,6 @@ _log = logging.getLogger("unbroken")
 
 # Set by the scheduler when it starts the same job again; a job that started over then would lose its run.
 _REQUEUE_COUNTERS = ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")
-
-_NEEDED = {"config", "data", "environment", "extras", "grads", "in_epoch", "metrics", "optimizer_parameters", "order"}
-_NEEDED |= {"parent", "partial", "passes", "replays", "seed", "state", "stop_requested", "streams"}
 
 
 @dataclass(frozen=True)
@@ -145,9 +142,9 @@ class _Beginner:
         if resume in ("auto", "never"):
             if resume == "never" and self._folder.checkpoints():
                 _log.info(messages.text("requeue_resumes", counter=counter))
-            point = lineage.find_resume_point(self._folder)
+            point = lineage.find_resume_point(self._folder, _restorable.check)
         else:
-            point = lineage.open_checkpoint(Path(resume))
+            point = lineage.open_checkpoint(Path(resume), _restorable.check)
         for rejected in point.rejected if point else ():
             aside = self._folder.set_aside(rejected.path, "damaged")
             _log.warning(messages.text("fell_back", path=rejected.path, reason=rejected.reason, aside=aside))
@@ -190,7 +187,6 @@ class _Beginner:
         payload = point.payload
         own = payload.get(keys.OWN)
         if own is not None:
-            self._check_own(point.path, own)
             self._check_data(own["data"])
         else:
             _log.warning(messages.text("plain_checkpoint", path=point.path))
@@ -257,11 +253,6 @@ class _Beginner:
         now = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
         record = RunRecord(run_id, branch, now, shlex.join(sys.argv), self._facts["config"])
         lineage.write_run_record(self._folder, record)
-
-    def _check_own(self, path: Path, own: Mapping[str, Any]) -> None:
-        missing = sorted(_NEEDED - own.keys())
-        if missing:
-            raise CheckpointDamagedError("store_keys_missing", path=path, keys=", ".join(missing))
 
     def _check_data(self, saved: Mapping[str, Any] | None) -> None:
         try:

@@ -1,6 +1,12 @@
 """Sentences of the loop floor: key -> (English, Chinese)."""
 
 SENTENCES: dict[str, tuple[str, str]] = {
+    "stream_damaged": (
+        "A random stream in the checkpoint is not one ({detail}): it is damaged, or of another version of Python, NumPy or "
+        "torch. Resume from another checkpoint: unbroken list shows which there are.",
+        "检查点中的随机数状态无效（{detail}）：它已损坏，或来自其他版本的 Python、NumPy 或 torch。请从其他检查点恢复：可用 "
+        "unbroken list 查看。",
+    ),
     "bad_duration": (
         "{option}={value!r} is not a duration above zero; write for example '90s', '10min' or '1.5h'.",
         "{option}={value!r} 不是大于零的时长；请写成例如 '90s'、'10min' 或 '1.5h'。",
