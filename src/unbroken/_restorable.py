@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from unbroken.errors import CheckpointDamagedError
-from unbroken.loop.randomness import check_streams
+from unbroken.loop.randomness import check_generator, check_streams
 from unbroken.state.encoding import decode
 from unbroken.store import payload as keys
 
@@ -36,7 +36,11 @@ def _check_generators(generators: Mapping[str, Any], payload: Mapping[str, Any],
     """The generators' states at the epoch's start are of the same make as those of the moment of the save."""
     states = keys.states_of(payload)
     for name, state in generators.items():
-        if not _same_make(state, decode(states[name], name)):
+        later = decode(states[name], name)
+        if isinstance(state, Mapping) and isinstance(later, Mapping):
+            check_generator(later)
+            check_generator(state)
+        if not _same_make(state, later):
             raise CheckpointDamagedError("state_bad_encoding", path=f"streams.{path}.generators.{name}", detail=name)
 
 

@@ -178,6 +178,18 @@ def check_streams(streams: Mapping[str, Any]) -> None:
         torch.Generator().set_state(streams["torch"])
 
 
+def check_generator(state: Mapping[str, Any]) -> None:
+    """Raise CheckpointDamagedError unless this is the state of a generator of the program's own, of whatever kind."""
+    with _damage_told():
+        if state.get("bit_generator") in _BIT_GENERATORS:
+            _check_places(state)
+            _bit_generator(state["bit_generator"]).state = dict(state)
+        elif state.get("device") == "cpu":
+            torch.Generator().set_state(state["state"])
+        elif isinstance(state.get("state"), tuple):
+            random.Random().setstate(state["state"])
+
+
 def _bit_generator(name: str) -> np.random.BitGenerator:
     """A new one of NumPy's. Nobody else's is looked for: a program that uses one sets it itself, as it did before."""
     if name not in _BIT_GENERATORS:
