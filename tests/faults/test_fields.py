@@ -1,12 +1,15 @@
 """A single field of our own key that says something else makes no traceback, runs nothing, and costs one state."""
 
 import logging
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from numpy.random.mtrand import get_bit_generator, set_bit_generator
 
+import unbroken
 from tests.faults import fields
 from tests.run.loop import Lines
 from unbroken.errors import CheckpointDamagedError
@@ -49,8 +52,6 @@ def sound(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 def changed(sound: Path, folder: Path, change: str, value: object) -> Path:
     """A copy of the folder in whose newest state ``own[a][b]…`` is ``value``."""
-    import shutil
-
     shutil.copytree(sound, folder)
     latest = folder / "checkpoint_latest.pth"
     payload = torch.load(latest, weights_only=True)
@@ -98,8 +99,6 @@ def test_the_next_good_state_is_taken(
 
 def test_an_explicit_file_is_refused_in_one_line(sound: Path, tmp_path: Path) -> None:
     folder = changed(sound, tmp_path / "checkpoints", "streams.now.numpy.bit_generator", "test")
-    import unbroken
-
     run = unbroken.Run(folder, resume=folder / "checkpoint_latest.pth")
     with pytest.raises(CheckpointDamagedError) as refused:
         next(iter(run.epochs(3)))
@@ -108,8 +107,6 @@ def test_an_explicit_file_is_refused_in_one_line(sound: Path, tmp_path: Path) ->
 
 @pytest.mark.parametrize("name", ["MT19937", "PCG64", "PCG64DXSM", "Philox", "SFC64"])
 def test_every_generator_of_numpy_comes_back(tmp_path: Path, name: str) -> None:
-    from numpy.random.mtrand import get_bit_generator, set_bit_generator
-
     before = get_bit_generator()
     try:
         set_bit_generator(getattr(np.random, name)(5))

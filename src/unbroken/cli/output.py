@@ -124,7 +124,15 @@ def print_json(value: object) -> None:
         document.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         document = json.dumps(jsonable(value), indent=2, allow_nan=False)
-    print(document)
+    # The line ends are JSON's own: one in a text is spelled out there already.
+    print("\n".join(_escaped(line) for line in document.split("\n")))
+
+
+def _escaped(line: str) -> str:
+    """The same JSON, with what could move a terminal's cursor spelled as JSON spells it."""
+    if printable(line) == line:
+        return line
+    return "".join(char if printable(char) == char else json.dumps(char)[1:-1] for char in line)
 
 
 def jsonable(value: object) -> object:

@@ -209,7 +209,7 @@ def _damage_told() -> Iterator[None]:
     """What a state that is none raises in here, wherever it is met, is a CheckpointDamagedError."""
     try:
         yield
-    except (AttributeError, KeyError, OverflowError, RuntimeError, TypeError, ValueError) as error:
+    except (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError) as error:
         if is_refusal(error):
             raise
         raise CheckpointDamagedError("stream_damaged", detail=reason_of(error)) from error
