@@ -66,8 +66,9 @@ def of_run(processes: Sequence[Process], whole: Whole) -> tuple[Seen, Sentence |
         return Seen.NEVER_OPENED, Sentence("audit_never_opened", {"files": named(untaken.left.offered)})
     last = processes[-1]
     saved_before = sum(process.saves for process in processes[:-1])
-    shorter = last.seconds < _CLEARLY_SHORTER * whole.seconds
-    if shorter or (whole.saves > 1 and last.saves <= whole.saves - saved_before / 2):
+    counted = whole.saves > 1
+    shorter = last.seconds < (_CLEARLY_SHORTER if counted else 1) * whole.seconds
+    if shorter or (counted and last.saves <= whole.saves - saved_before / 2):
         return (Seen.RESUMED if seen else Seen.UNSEEN), None
     files = named(last.taken or last.left.offered)
     values = {"files": files, "seconds": f"{last.seconds:.1f}", "whole": f"{whole.seconds:.1f}"}

@@ -30,7 +30,8 @@ _TRACEBACK = "Traceback (most recent call last)"
 
 @dataclass(frozen=True)
 class Start:
-    """What is started, and where. ``checkpoints``: the folder to watch; of a traced script it is found out.
+    """What is started, and where. ``checkpoints``: the folder to watch; of a traced script it is found out, and until
+    then it is all of ``folder``, unless that is large.
 
     ``there``: files of ``folder`` of which is told whether they are read; ``opens``: the file to report that in.
     """
@@ -44,6 +45,7 @@ class Start:
     limit: float
     opens: Path
     there: frozenset[str] = frozenset()
+    large: bool = False
 
 
 @dataclass
@@ -147,8 +149,8 @@ class _Watch:
         self._limit = start.limit
         self._started = time.monotonic()
         self._tail = Tail(start.trace)
-        self._folder = start.checkpoints
-        self._counts_saves = start.checkpoints is not None
+        self._found_out = start.checkpoints is not None
+        self._folder = start.folder if start.checkpoints is None and not start.large else start.checkpoints
         self._cwd = start.folder
         self._files: object = None
         self._changed_at: float | None = None
@@ -189,8 +191,8 @@ class _Watch:
 
     def _take(self, moment: Moment) -> None:
         self.attempt.told.append((self.now(), moment))
-        if self._folder is None:
-            self._folder = self._cwd / moment.run
+        if not self._found_out:
+            self._found_out, self._folder, self._files = True, self._cwd / moment.run, None
         interruption = self.attempt.interruption
         if interruption is None or interruption.place is None or self._due is not None:
             return
@@ -198,9 +200,7 @@ class _Watch:
             self._due = self.now() + interruption.delay
 
     def _look_into_folder(self) -> None:
-        interruption = self.attempt.interruption
-        waited_for = interruption is not None and (interruption.at_change or interruption.settled)
-        if self._folder is None or not (waited_for or self._counts_saves):
+        if self._folder is None:
             return
         # Written to all the time by many a script: a log, a curve. Nobody's state is in them.
         files = sorted((name, at.st_size, at.st_mtime_ns) for name, at in files_in(self._folder) if can_be(name))

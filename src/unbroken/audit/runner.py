@@ -1,5 +1,6 @@
 """The audit of one script: whole runs, runs that are killed, what they show, and what that proves."""
 
+import math
 import os
 import random
 import shutil
@@ -67,14 +68,14 @@ class _Audit:
         self._left_over: dict[Name, compare.Seen] = {}
         self._repeatable = True
         self._resumed = False
-        self._of_a_whole_run = Whole(0.0, 0)
+        self._of_a_whole_run = Whole(math.inf, 0)
 
     def run(self) -> None:
         reference = self._whole(1, "1")
         self.report.traced = bool(reference.runs)
         self._check(reference)
         self._compare_whole_runs(reference)
-        watched = self.report.traced or self._request.checkpoints is not None
+        watched = self.report.traced or self._of_a_whole_run.saves > 0
         course = replace(reference.course, watched=watched)
         planned = moments.plan(course, self._request.kills, random.Random(self.report.seed))
         if not self._repeatable:
@@ -101,7 +102,7 @@ class _Audit:
     def _say_that_nothing_was_there(self, reference: Trial) -> None:
         """No restart found a checkpoint: it came too early, or what the script writes are none."""
         final = {str(self._request.final)}
-        written = (reference.left.unknown | reference.left.others) - final
+        written = reference.left.unknown - final or reference.left.others - final
         if self.report.traced or not written or reference.left.offered - final:
             raise UsageError("audit_no_resume")
         self.report.not_resumed.append(Sentence("audit_no_checkpoint", {"files": evidence.named(written)}))
@@ -182,11 +183,17 @@ class _Audit:
         attempt = trial.attempts[-1]
         if attempt.timed_out:
             raise UsageError("audit_whole_too_long", seconds=f"{self._request.seconds:.0f}")
+        outside = {"path": self._workshop.missed(trial), "folder": self._request.folder}
+        if outside["path"] is not None:
+            self.report.note(Sentence("audit_note_outside", outside))
+        if attempt.code != 0 and outside["path"] is not None:
+            code, said = trial.attempts[0].code, trial.attempts[0].said
+            raise UsageError("audit_fails_in_a_copy", **outside, code=code, said=said)
         if attempt.code != 0 or len(trial.attempts) > 1:
             raise UsageError("audit_script_fails", code=trial.attempts[0].code, said=trial.attempts[0].said)
         self._add(trial, Outcome.REFERENCE if number == 1 else Outcome.SAME)
         known = self._of_a_whole_run
-        self._of_a_whole_run = Whole(max(known.seconds, trial.seconds), max(known.saves, attempt.saves))
+        self._of_a_whole_run = Whole(min(known.seconds, trial.seconds), max(known.saves, attempt.saves))
         return trial
 
     def _killed(self, reference: Trial, number: int, kills: Sequence[Interruption], *, total: int) -> Trial:

@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from unbroken.audit.candidates import Left, files_in, survey
@@ -10,6 +10,7 @@ from unbroken.audit.copies import Copies
 from unbroken.audit.evidence import Process
 from unbroken.audit.moments import Course, Interruption
 from unbroken.audit.opens import accesses_are_kept
+from unbroken.audit.outside import missed
 from unbroken.audit.processes import Attempt, Start, run
 from unbroken.audit.trace import Line, Moment, Trace
 from unbroken.audit.verdict import Sentence
@@ -18,6 +19,7 @@ from unbroken.loop.trace import Kind
 
 # A script that stops itself to be started again, for a budget of time, may do so more often than it was killed.
 _MOST_STARTS_MORE = 20
+_MOST_WATCHED = 300  # files, looked at hundreds of times a second
 # Of the 107 bytes of a socket's path, multiprocessing takes some 35 below this folder.
 _LONGEST_TMPDIR = 64
 
@@ -113,13 +115,14 @@ class Workshop:
         trial.folder.parent.mkdir()
         self._copies.make(self._place)
         given = frozenset(path for path, _ in files_in(self._place))
+        large = len(given) > _MOST_WATCHED
         planned = list(interruptions)
         while trial.failure is None:
             interruption = planned.pop(0) if planned else None
             begun(interruption)
             trial.found.append(self._survey(given) if trial.attempts else Left())
             trial.hash_seeds.append(hash_seed(len(trial.attempts)))
-            attempt = run(self._start(name, trial, limit), interruption, self._look)
+            attempt = run(replace(self._start(name, trial, limit), large=large), interruption, self._look)
             trial.attempts.append(attempt)
             trial.failure = _failure(trial, limit)
             if _has_ended(attempt):
@@ -129,6 +132,12 @@ class Workshop:
         trial.left = self._survey(given)
         self._place.rename(trial.folder)
         return trial
+
+    def missed(self, trial: Trial) -> Path | None:
+        """What the script looked for beside the folder, and would have found there."""
+        looked_for = [path for attempt in trial.attempts for path in attempt.opened.outside]
+        said = trial.attempts[-1].said if trial.attempts[-1].code else ""
+        return missed(self._source, self._place, self._command, looked_for, said)
 
     def discard(self, trial: Trial) -> None:
         shutil.rmtree(trial.folder.parent, ignore_errors=True)

@@ -35,6 +35,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The command ends with exit code {code} without being killed, so there is nothing to audit yet. It says: {said}",
         "该命令未被终止就以退出码 {code} 结束，还无法审计。它的输出：{said}",
     ),
+    "audit_fails_in_a_copy": (
+        "The audit runs the command in a copy of {folder}, and {path}, which lies outside it, is not found from there: it "
+        "ends with exit code {code}. Start the audit in a folder that holds both, or give the script the absolute path. It "
+        "says: {said}",
+        "审计在 {folder} 的副本中运行该命令，而 {path} 在它之外，从副本中找不到：命令以退出码 {code} 结束。请在同时包含两者的"
+        "文件夹中启动审计，或给脚本绝对路径。它的输出：{said}",
+    ),
     "audit_whole_too_long": (
         "Whole runs of the script do not fit into {seconds} s: give --time more, or let the script train fewer epochs.",
         "在 {seconds} 秒内无法完成脚本的完整运行：请增大 --time，或让脚本训练更少的轮数。",
@@ -468,6 +475,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "audit_note_seed": (
         "To repeat it with the same moments: --seed {seed}",
         "用相同的时刻重复：--seed {seed}",
+    ),
+    "audit_note_outside": (
+        "The script looked for {path}, and did not find it: the audit runs it in copies of {folder}, and that lies outside. "
+        "Start the audit in a folder that holds both, or give the script the absolute path.",
+        "脚本寻找 {path} 而没有找到：审计在 {folder} 的副本中运行它，而该路径在其之外。请在同时包含两者的文件夹中启动审计，或给"
+        "脚本绝对路径。",
     ),
     "audit_note_unseen": (
         "Whether a checkpoint was read after a restart could not be seen (no Python that heeds PYTHONPATH, and a file system "

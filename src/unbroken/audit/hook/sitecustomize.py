@@ -12,7 +12,8 @@ import importlib.util
 import os
 import sys
 
-_ASKED = ("os.listdir", "os.scandir", "glob.glob")
+_PATTERNS = ("glob.glob",)
+_ASKED = ("os.listdir", "os.scandir", "pathlib.Path.glob", "pathlib.Path.rglob", *_PATTERNS)
 _MAGIC = "*?["
 
 
@@ -35,12 +36,14 @@ def _report() -> None:
         if event != "open" and event not in _ASKED:
             return
         path = arguments[0]
+        if event.startswith("pathlib"):
+            path = os.fspath(path)
         if not isinstance(path, (str, bytes)):
             return
         if event == "open" and isinstance(arguments[2], int) and arguments[2] & os.O_ACCMODE == os.O_WRONLY:
             return
         path = os.fsdecode(path)
-        if event == "glob.glob":
+        if event in _PATTERNS:
             path = _without_magic(path)
         if (event, path) in told:
             return
