@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unbroken import messages
+from unbroken import _restorable, messages
 from unbroken._origin import Origin, requeue_counter
 from unbroken.disk.digest import file_digest
 from unbroken.errors import CheckpointDamagedError, DiskError, GuardError, NothingToResumeError
@@ -60,7 +60,7 @@ def is_newest(folder: CheckpointFolder, point: ResumePoint) -> bool:
 
 
 def _newest(folder: CheckpointFolder) -> Found:
-    point = lineage.find_resume_point(folder)
+    point = lineage.find_resume_point(folder, _restorable.check)
     if point is None:
         return Found(None)
     for rejected in point.rejected:
@@ -78,7 +78,7 @@ def _named(origin: Origin, written: str, folder: CheckpointFolder) -> Found:
     shown = CheckpointFolder(path.parent, Path(written).parent).shown(path)
     before = _went_back_before(folder, path)
     try:
-        point = lineage.open_checkpoint(path)
+        point = lineage.open_checkpoint(path, _restorable.check)
     except NothingToResumeError:
         if before is None:
             raise

@@ -17,7 +17,7 @@ from unbroken._origin import Origin as Origin
 from unbroken._saving import Parts, Saver, restore_parts
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import require_space
-from unbroken.errors import CheckpointDamagedError, DataChangedError, UnbrokenError
+from unbroken.errors import DataChangedError, UnbrokenError
 from unbroken.loop.batches import FIRST_VERSION, VERSION
 from unbroken.loop.randomness import capture_streams
 from unbroken.loop.ranks import require_one_rank
@@ -35,8 +35,6 @@ from unbroken.store.lineage import ResumePoint, RunRecord
 _log = logging.getLogger("unbroken")
 
 _CHANGES_KEPT = 50
-_NEEDED = {"config", "data", "environment", "extras", "grads", "in_epoch", "metrics", "optimizer_parameters", "order"}
-_NEEDED |= {"parent", "partial", "passes", "replays", "seed", "state", "stop_requested", "streams"}
 
 
 @dataclass(frozen=True)
@@ -153,7 +151,6 @@ class _Beginner:
         payload = point.payload
         own = payload.get(keys.OWN)
         if own is not None:
-            self._check_own(point.path, own)
             self._check_data(own["data"])
         else:
             _log.warning(messages.text("plain_checkpoint", path=self._shown(point.path)))
@@ -254,11 +251,6 @@ class _Beginner:
         now = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
         record = RunRecord(run_id, branch, now, shlex.join(sys.argv), self._facts["config"])
         lineage.write_run_record(self._folder, record)
-
-    def _check_own(self, path: Path, own: Mapping[str, Any]) -> None:
-        missing = sorted(_NEEDED - own.keys())
-        if missing:
-            raise CheckpointDamagedError("store_keys_missing", path=path, keys=", ".join(missing))
 
     def _check_data(self, saved: Mapping[str, Any] | None) -> None:
         try:

@@ -173,6 +173,7 @@ def _read_seal(file: BinaryIO) -> _Seal:
             if f"{_SEAL}.npy" not in archive.namelist():
                 raise _UnusableError("cache_foreign", "foreign")
             info = archive.getinfo(f"{_SEAL}.npy")
+            _refuse_what_is_larger_than_its_file(info, os.fstat(file.fileno()).st_size)
             member = archive.read(info)
         (header_size,) = struct.unpack_from("<H", member, 8)
         said = json.loads(member[10 + header_size :])
@@ -187,6 +188,13 @@ def _read_seal(file: BinaryIO) -> _Seal:
         raise
     except Exception as error:  # whatever the parsers make of a damaged file
         raise _damaged(messages.text("cache_reason_structure", detail=error)) from error
+
+
+def _refuse_what_is_larger_than_its_file(info: zipfile.ZipInfo, size: int) -> None:
+    """Raise _UnusableError for a member that would take more memory than it has bytes: ours are never compressed."""
+    stored = info.compress_type == zipfile.ZIP_STORED and info.file_size == info.compress_size
+    if not stored or info.header_offset + info.compress_size > size:
+        raise _damaged(messages.text("cache_reason_expands", claimed=human(info.file_size), size=human(size)))
 
 
 def _map(file: BinaryIO, seal: _Seal) -> Arrays:

@@ -28,7 +28,7 @@ def test_both_languages_say_the_same_in_one_line(key: str) -> None:
 
 def test_every_sentence_is_used_and_every_key_has_one() -> None:
     def is_used(key: str) -> bool:
-        built = re.match(r"audit_(kill|outcome|verdict|group|cause|remedy)_", key)
+        built = re.match(r"audit_(kill|outcome|verdict|group|cause|remedy|part)_", key)
         return f'"{key}"' in SOURCE or bool(built and f'f"audit_{built[1]}_{{' in SOURCE)
 
     assert [key for key in SENTENCES if not is_used(key)] == []

@@ -31,6 +31,7 @@ def test_a_signal_while_the_script_is_started_ends_the_script_too(tmp_path: Path
         log=tmp_path / "log",
         checkpoints=None,
         limit=60,
+        opens=tmp_path / "opens",
     )
 
     def end(number: int, _frame: object) -> None:

@@ -2,16 +2,18 @@
 
 import os
 import signal
-import stat
 import subprocess
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Self
 
+from unbroken.audit import opens
+from unbroken.audit.candidates import can_be, files_in
 from unbroken.audit.moments import Interruption
+from unbroken.audit.opens import Accesses, Opened
 from unbroken.audit.trace import Moment, Tail, Trace
 from unbroken.errors import UsageError
 from unbroken.loop import trace
@@ -28,7 +30,11 @@ _TRACEBACK = "Traceback (most recent call last)"
 
 @dataclass(frozen=True)
 class Start:
-    """What is started, and where. ``checkpoints``: the folder to watch; of a traced script it is found out."""
+    """What is started, and where. ``checkpoints``: the folder to watch; of a traced script it is found out, and until
+    then it is all of ``folder``, unless that is large.
+
+    ``there``: files of ``folder`` of which is told whether they are read; ``opens``: the file to report that in.
+    """
 
     command: Sequence[str]
     folder: Path
@@ -37,11 +43,14 @@ class Start:
     log: Path
     checkpoints: Path | None
     limit: float
+    opens: Path
+    there: frozenset[str] = frozenset()
+    large: bool = False
 
 
 @dataclass
 class Attempt:
-    """One process from its start to its end."""
+    """One process from its start to its end. ``saves``: how often its folder of checkpoints was another one."""
 
     trace: Trace
     interruption: Interruption | None
@@ -51,6 +60,8 @@ class Attempt:
     signalled_at: float | None = None
     timed_out: bool = False
     said: str = ""
+    opened: Opened = field(default_factory=Opened)
+    saves: int = 0
 
     @property
     def last(self) -> Moment | None:
@@ -66,7 +77,8 @@ def run(start: Start, interruption: Interruption | None, look: Callable[[Moment 
     Raises:
         UsageError: there is no such command.
     """
-    environment = {**start.environment, trace.FILE: str(start.trace), trace.ROOT: str(start.folder)}
+    environment = opens.environment(start.environment, start.opens)
+    environment |= {trace.FILE: str(start.trace), trace.ROOT: str(start.folder)}
     if interruption is not None and interruption.hold and interruption.place is not None:
         environment[trace.HOLD] = str(interruption.place)
     with start.log.open("wb") as log, _HeldBack() as signals:
@@ -96,6 +108,8 @@ def run(start: Start, interruption: Interruption | None, look: Callable[[Moment 
             watch.close()
     attempt = watch.attempt
     attempt.code, attempt.seconds, attempt.said = code, watch.now(), _said(start.log)
+    attempt.opened = opens.reported(start.opens)
+    attempt.opened = replace(attempt.opened, inside=attempt.opened.inside | watch.read)
     return attempt
 
 
@@ -135,10 +149,14 @@ class _Watch:
         self._limit = start.limit
         self._started = time.monotonic()
         self._tail = Tail(start.trace)
-        self._folder = start.checkpoints
+        self._found_out = start.checkpoints is not None
+        self._folder = start.folder if start.checkpoints is None and not start.large else start.checkpoints
         self._cwd = start.folder
         self._files: object = None
         self._changed_at: float | None = None
+        self._saved = False  # a change that is not counted yet
+        self._accesses = Accesses(start.folder)
+        self._accesses.begin(start.there)
         self._due: float | None = None
         self._changed_when_due: float | None = None
         self.attempt = Attempt(Trace(start.trace), interruption)
@@ -148,9 +166,14 @@ class _Watch:
     def now(self) -> float:
         return time.monotonic() - self._started
 
+    @property
+    def read(self) -> frozenset[str]:
+        return frozenset(self._accesses.read)
+
     def see(self) -> Moment | None:
         for moment in self._tail.new():
             self._take(moment)
+        self._accesses.look()
         self._look_into_folder()
         if self.attempt.signalled_at is None:
             if self._is_due():
@@ -164,11 +187,12 @@ class _Watch:
 
     def close(self) -> None:
         self._tail.close()
+        self.attempt.saves += self._saved
 
     def _take(self, moment: Moment) -> None:
         self.attempt.told.append((self.now(), moment))
-        if self._folder is None:
-            self._folder = self._cwd / moment.run
+        if not self._found_out:
+            self._found_out, self._folder, self._files = True, self._cwd / moment.run, None
         interruption = self.attempt.interruption
         if interruption is None or interruption.place is None or self._due is not None:
             return
@@ -176,13 +200,17 @@ class _Watch:
             self._due = self.now() + interruption.delay
 
     def _look_into_folder(self) -> None:
-        interruption = self.attempt.interruption
-        if self._folder is None or interruption is None or not (interruption.at_change or interruption.settled):
+        if self._folder is None:
             return
-        files = sorted(_files_in(self._folder))
+        # Written to all the time by many a script: a log, a curve. Nobody's state is in them.
+        files = sorted((name, at.st_size, at.st_mtime_ns) for name, at in files_in(self._folder) if can_be(name))
         if files != self._files:
+            self._saved = self._files is not None
             self._changed_at = None if self._files is None and not files else self.now()
             self._files = files
+        elif self._saved and self._changed_at is not None and self.now() - self._changed_at > _QUIET:
+            self._saved = False
+            self.attempt.saves += 1
 
     def _is_due(self) -> bool:
         interruption = self.attempt.interruption
@@ -200,21 +228,6 @@ class _Watch:
         assert self.attempt.interruption is not None
         self.attempt.signalled_at = self.now()
         _signal(self._pid, signal.SIGTERM if self.attempt.interruption.stop else signal.SIGKILL)
-
-
-def _files_in(folder: Path) -> Iterator[tuple[str, int, int]]:
-    """Name, size and time of every file in a checkpoint folder."""
-    try:
-        with os.scandir(folder) as entries:
-            for entry in entries:
-                try:
-                    about = entry.stat(follow_symlinks=False)
-                except FileNotFoundError:
-                    continue  # replaced since the folder was read
-                if stat.S_ISREG(about.st_mode):
-                    yield entry.name, about.st_size, about.st_mtime_ns
-    except (FileNotFoundError, NotADirectoryError):
-        return
 
 
 def _has_ended(pid: int) -> bool:

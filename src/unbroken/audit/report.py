@@ -30,6 +30,7 @@ class Outcome(StrEnum):
     SAME = "same"
     DIFFERS = "differs"
     FAILED = "failed"
+    NOT_RESUMED = "not_resumed"
     UNKNOWN = "unknown"
 
 
@@ -55,6 +56,7 @@ class Report:
     runs: list[Done] = field(default_factory=list)
     findings: list[Finding] = field(default_factory=list)
     failures: list[Sentence] = field(default_factory=list)
+    not_resumed: list[Sentence] = field(default_factory=list)
     notes: list[Sentence] = field(default_factory=list)
     deterministic: bool = True
     seconds: float = 0.0
@@ -64,6 +66,8 @@ class Report:
     def verdict(self) -> Verdict:
         if self.failures:
             return Verdict.DOES_NOT_RESUME
+        if self.not_resumed:
+            return Verdict.NOT_RESUMED
         if not self.deterministic:
             return Verdict.NOT_DETERMINISTIC
         return Verdict.DIFFERS if self.findings else Verdict.EXACT

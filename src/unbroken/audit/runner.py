@@ -1,5 +1,6 @@
 """The audit of one script: whole runs, runs that are killed, what they show, and what that proves."""
 
+import math
 import os
 import random
 import shutil
@@ -10,11 +11,12 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from unbroken.audit import compare, finals, moments, verdict
+from unbroken.audit import compare, evidence, finals, moments, verdict
 from unbroken.audit.copies import Copies
+from unbroken.audit.evidence import Seen, Whole
 from unbroken.audit.moments import Interruption
 from unbroken.audit.report import Done, Outcome, Report, Request, Watcher
-from unbroken.audit.trials import Trial, Workshop, kinds_of_files
+from unbroken.audit.trials import Trial, Workshop
 from unbroken.audit.verdict import Finding, Sentence, Verdict
 from unbroken.errors import UsageError
 from unbroken.loop.trace import Group, Name
@@ -66,13 +68,14 @@ class _Audit:
         self._left_over: dict[Name, compare.Seen] = {}
         self._repeatable = True
         self._resumed = False
+        self._of_a_whole_run = Whole(math.inf, 0)
 
     def run(self) -> None:
         reference = self._whole(1, "1")
         self.report.traced = bool(reference.runs)
         self._check(reference)
         self._compare_whole_runs(reference)
-        watched = self.report.traced or self._request.checkpoints is not None
+        watched = self.report.traced or self._of_a_whole_run.saves > 0
         course = replace(reference.course, watched=watched)
         planned = moments.plan(course, self._request.kills, random.Random(self.report.seed))
         if not self._repeatable:
@@ -83,7 +86,6 @@ class _Audit:
                 left_out += len(kills)
                 continue
             trial = self._killed(reference, number, kills, total=sum(map(len, planned)))
-            self._resumed |= self._has_resumed(reference, trial)
             self._judge(reference, trial)
             late += 0 if trial.failure else len(kills) - len(trial.delivered)
         if self.report.verdict is Verdict.EXACT:
@@ -95,16 +97,26 @@ class _Audit:
         if not self.report.kills and self.report.verdict is Verdict.EXACT:
             raise UsageError("audit_no_kill")
         if not self._resumed and self.report.verdict is Verdict.EXACT:
-            raise UsageError("audit_no_resume")
+            self._say_that_nothing_was_there(reference)
 
-    def _has_resumed(self, reference: Trial, trial: Trial) -> bool:
-        """Whether a process went on from a checkpoint; of one that tells nothing, whether there was one to take."""
+    def _say_that_nothing_was_there(self, reference: Trial) -> None:
+        """No restart found a checkpoint: it came too early, or what the script writes are none."""
+        final = {str(self._request.final)}
+        written = reference.left.unknown - final or reference.left.others - final
+        if self.report.traced or not written or reference.left.offered - final:
+            raise UsageError("audit_no_resume")
+        self.report.not_resumed.append(Sentence("audit_no_checkpoint", {"files": evidence.named(written)}))
+
+    def _evidence(self, trial: Trial) -> Sentence | None:
+        """Why this run was no resume, if it was none; notes if it was."""
         if self.report.traced:
-            return any(line.resumed for trace in trial.traces for line in trace.lines())
-        if self._request.checkpoints is None:
-            return True
-        whole = kinds_of_files(reference.folder / self._request.checkpoints)
-        return any(found & whole for found in trial.found)
+            seen, why = evidence.of_traced(trial.traces)
+        else:
+            seen, why = evidence.of_run(trial.processes, self._of_a_whole_run)
+        self._resumed |= seen in (Seen.RESUMED, Seen.UNSEEN)
+        if seen is Seen.UNSEEN:
+            self.report.note(Sentence("audit_note_unseen"))
+        return why
 
     def _check(self, reference: Trial) -> None:
         """Raise UsageError unless the script can be audited in the time there is."""
@@ -171,9 +183,17 @@ class _Audit:
         attempt = trial.attempts[-1]
         if attempt.timed_out:
             raise UsageError("audit_whole_too_long", seconds=f"{self._request.seconds:.0f}")
+        outside = {"path": self._workshop.missed(trial), "folder": self._request.folder}
+        if outside["path"] is not None:
+            self.report.note(Sentence("audit_note_outside", outside))
+        if attempt.code != 0 and outside["path"] is not None:
+            code, said = trial.attempts[0].code, trial.attempts[0].said
+            raise UsageError("audit_fails_in_a_copy", **outside, code=code, said=said)
         if attempt.code != 0 or len(trial.attempts) > 1:
             raise UsageError("audit_script_fails", code=trial.attempts[0].code, said=trial.attempts[0].said)
         self._add(trial, Outcome.REFERENCE if number == 1 else Outcome.SAME)
+        known = self._of_a_whole_run
+        self._of_a_whole_run = Whole(min(known.seconds, trial.seconds), max(known.saves, attempt.saves))
         return trial
 
     def _killed(self, reference: Trial, number: int, kills: Sequence[Interruption], *, total: int) -> Trial:
@@ -198,6 +218,10 @@ class _Audit:
         if trial.failure is not None:
             self.report.failures.append(trial.failure)
             outcome = Outcome.FAILED
+        elif (why := self._evidence(trial)) is not None and not self._differs_as_well(reference, trial, why):
+            outcome = Outcome.NOT_RESUMED
+            if why not in self.report.not_resumed:
+                self.report.not_resumed.append(why)
         elif not self._repeatable:
             steps, parting = compare.replayed(trial.traces)
             if parting is None and steps:
@@ -215,6 +239,10 @@ class _Audit:
         self._add(trial, outcome)
         self._discard(trial)
 
+    def _differs_as_well(self, reference: Trial, trial: Trial, why: Sentence) -> bool:
+        """A run that took something from a checkpoint, and yet trained it all again, is told by what it ends with."""
+        return why.key == "audit_as_long" and self._repeatable and self._find_difference(reference, trial) is not None
+
     def _find_difference(self, reference: Trial, trial: Trial) -> Finding | None:
         files = self._compare_files(reference, trial)
         if self.report.traced:
@@ -229,7 +257,9 @@ class _Audit:
         if self.report.traced:
             left = compare.left_over(reference.traces[0], trial.traces, self._ignored)
             return _measured(verdict.of_final(names, left), files)
-        return _measured(verdict.of_files(names), files)
+        finding = verdict.of_files(names)
+        lacking = None if self.report.traced else evidence.lacking(trial.processes)
+        return _measured(finding if lacking is None else verdict.of_what_it_saves(finding, *lacking), files)
 
     def _compare_files(self, reference: Trial, other: Trial) -> Files:
         paths = [CheckpointFolder(run).latest for run in reference.runs]

@@ -2,11 +2,15 @@
 
 import shutil
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+from unbroken.audit.candidates import Left, files_in, survey
 from unbroken.audit.copies import Copies
+from unbroken.audit.evidence import Process
 from unbroken.audit.moments import Course, Interruption
+from unbroken.audit.opens import accesses_are_kept
+from unbroken.audit.outside import missed
 from unbroken.audit.processes import Attempt, Start, run
 from unbroken.audit.trace import Line, Moment, Trace
 from unbroken.audit.verdict import Sentence
@@ -15,6 +19,7 @@ from unbroken.loop.trace import Kind
 
 # A script that stops itself to be started again, for a budget of time, may do so more often than it was killed.
 _MOST_STARTS_MORE = 20
+_MOST_WATCHED = 300  # files, looked at hundreds of times a second
 # Of the 107 bytes of a socket's path, multiprocessing takes some 35 below this folder.
 _LONGEST_TMPDIR = 64
 
@@ -23,14 +28,30 @@ _LONGEST_TMPDIR = 64
 class Trial:
     """One run to its end. ``failure`` says why it did not come to it; ``hash_seeds`` are those of its processes.
 
-    ``found``: the kinds of files (``.pt``) that each process but the first found in the checkpoint folder.
+    ``found``: what each process found of what those before it had left; ``left``: what there is at the end.
     """
 
     folder: Path
     attempts: list[Attempt] = field(default_factory=list)
     hash_seeds: list[str] = field(default_factory=list)
     failure: Sentence | None = None
-    found: list[frozenset[str]] = field(default_factory=list)
+    found: list[Left] = field(default_factory=list)
+    left: Left = field(default_factory=Left)
+    opens_seen: bool = False
+
+    @property
+    def processes(self) -> list[Process]:
+        """What is known of each process that tells whether it resumed."""
+        return [
+            Process(
+                left=left,
+                opened=attempt.opened.inside if self.opens_seen or attempt.opened.seen else None,
+                saves=attempt.saves,
+                seconds=attempt.seconds,
+                ended=attempt.signalled_at is None,
+            )
+            for left, attempt in zip(self.found, self.attempts, strict=True)
+        ]
 
     @property
     def traces(self) -> list[Trace]:
@@ -77,6 +98,7 @@ class Workshop:
         self._environment = {**environment, **_temporary_folder(scratch)}
         self._checkpoints = checkpoints
         self._look = look
+        self._accesses_kept = accesses_are_kept(scratch)
         # The same for every run: what a script makes of the path of its folder is then the same as well.
         self._place = scratch / "run"
 
@@ -89,28 +111,39 @@ class Workshop:
         begun: Callable[[Interruption | None], None] = lambda _: None,
     ) -> Trial:
         """Start the command, once per interruption and until it ends by itself; ``begun`` is told of each start."""
-        trial = Trial(self._scratch / name / "folder")
+        trial = Trial(self._scratch / name / "folder", opens_seen=self._accesses_kept)
         trial.folder.parent.mkdir()
         self._copies.make(self._place)
+        given = frozenset(path for path, _ in files_in(self._place))
+        large = len(given) > _MOST_WATCHED
         planned = list(interruptions)
         while trial.failure is None:
             interruption = planned.pop(0) if planned else None
             begun(interruption)
-            if trial.attempts and self._checkpoints is not None:
-                trial.found.append(kinds_of_files(self._place / self._checkpoints))
+            trial.found.append(self._survey(given) if trial.attempts else Left())
             trial.hash_seeds.append(hash_seed(len(trial.attempts)))
-            attempt = run(self._start(name, trial, limit), interruption, self._look)
+            attempt = run(replace(self._start(name, trial, limit), large=large), interruption, self._look)
             trial.attempts.append(attempt)
             trial.failure = _failure(trial, limit)
             if _has_ended(attempt):
                 break
             if len(trial.attempts) > len(interruptions) + _MOST_STARTS_MORE:
                 trial.failure = Sentence("audit_never_ends", {"starts": len(trial.attempts)})
+        trial.left = self._survey(given)
         self._place.rename(trial.folder)
         return trial
 
+    def missed(self, trial: Trial) -> Path | None:
+        """What the script looked for beside the folder, and would have found there."""
+        looked_for = [path for attempt in trial.attempts for path in attempt.opened.outside]
+        said = trial.attempts[-1].said if trial.attempts[-1].code else ""
+        return missed(self._source, self._place, self._command, looked_for, said)
+
     def discard(self, trial: Trial) -> None:
         shutil.rmtree(trial.folder.parent, ignore_errors=True)
+
+    def _survey(self, given: frozenset[str]) -> Left:
+        return survey(self._place, self._place / (self._checkpoints or ""), given)
 
     def _start(self, name: str, trial: Trial, limit: float) -> Start:
         folder, number = self._place, len(trial.attempts) + 1
@@ -122,12 +155,9 @@ class Workshop:
             log=self._scratch / name / f"log-{number}.txt",
             checkpoints=None if self._checkpoints is None else folder / self._checkpoints,
             limit=limit,
+            opens=self._scratch / name / f"opens-{number}",
+            there=trial.found[-1].offered | trial.found[-1].unknown,
         )
-
-
-def kinds_of_files(folder: Path) -> frozenset[str]:
-    """The suffixes of all files in a folder, which need not be there."""
-    return frozenset(path.suffix for path in folder.rglob("*") if path.is_file())
 
 
 def _temporary_folder(scratch: Path) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """Verdicts: what a difference means, what is likely behind it, and what to change. Pure."""
 
 import re
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
 from unbroken import messages
@@ -28,7 +28,8 @@ class Verdict(StrEnum):
     EXACT = "exact"
     DIFFERS = "differs"  # it resumes, and trains on as another run
     NOT_DETERMINISTIC = "not_deterministic"  # two whole runs of it are not the same
-    DOES_NOT_RESUME = "does_not_resume"
+    DOES_NOT_RESUME = "does_not_resume"  # it fails when it is started again, or never ends
+    NOT_RESUMED = "not_resumed"  # it trains from the start each time, so that it ends the same proves nothing
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,16 @@ class Sentence:
 
     def __str__(self) -> str:
         return messages.text(self.key, **{name: str(value) for name, value in self.values.items()})
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Parts of a training, by what a checkpoint may lack, as words of a sentence."""
+
+    names: tuple[str, ...]
+
+    def __str__(self) -> str:
+        return messages.text("audit_comma").join(messages.text(f"audit_part_{name}") for name in self.names)
 
 
 @dataclass(frozen=True)
@@ -109,6 +120,15 @@ def of_files(differing: Sequence[str], *, hash_order: bool | None = None) -> Fin
         remedy=Sentence(f"audit_remedy_{key}"),
         at_resume=hash_order is None,
     )
+
+
+def of_what_it_saves(finding: Finding, path: str, missing: Collection[str]) -> Finding:
+    """The finding of files that differ, if the checkpoint gone on from (``path``) lacks parts of a training."""
+    if not missing or finding.cause.key != "audit_cause_files":
+        return finding
+    parts = Parts(tuple(missing))
+    cause = Sentence("audit_cause_files_lack", {"path": path, "parts": parts})
+    return replace(finding, cause=cause, remedy=Sentence("audit_remedy_files_lack", {"parts": parts}))
 
 
 def of_final(differing: Sequence[str], left: Sequence[Seen]) -> Finding:

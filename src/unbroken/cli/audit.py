@@ -33,7 +33,7 @@ _TIME = "10min"
 _NAMES = 3
 _REDRAW = 0.1
 _NOT_EXACT = 1
-_STYLES = {Outcome.DIFFERS: "bold red", Outcome.FAILED: "bold red", Outcome.SAME: "green"}
+_STYLES = {**dict.fromkeys((Outcome.DIFFERS, Outcome.FAILED, Outcome.NOT_RESUMED), "bold red"), Outcome.SAME: "green"}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -183,6 +183,8 @@ def _verdict(report: Report) -> str:
     verdict = report.verdict
     if verdict is Verdict.DOES_NOT_RESUME:
         return text("audit_verdict_does_not_resume", why=report.failures[0])
+    if verdict is Verdict.NOT_RESUMED:
+        return text("audit_verdict_not_resumed", why=report.not_resumed[0])
     if verdict is Verdict.EXACT:
         runs = sum(1 for run in report.runs if run.kills)
         key = "audit_verdict_exact" if report.traced else "audit_verdict_exact_files"
@@ -244,6 +246,7 @@ def _as_json(report: Report) -> dict[str, object]:
         "runs": [_run_as_json(run) for run in report.runs],
         "findings": [_finding_as_json(finding) for finding in report.findings],
         "failures": [str(failure) for failure in report.failures],
+        "not_resumed": [str(why) for why in report.not_resumed],
         "notes": [str(note) for note in report.notes],
         "kept": None if report.kept is None else str(report.kept),
     }

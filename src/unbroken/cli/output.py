@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Literal
 
 from unbroken.errors import UnbrokenError
+from unbroken.messages import printable as printable
 from unbroken.store.torchfile import TensorStub
 
 _UNBOUNDED = 10_000
@@ -123,7 +124,15 @@ def print_json(value: object) -> None:
         document.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
         document = json.dumps(jsonable(value), indent=2, allow_nan=False)
-    print(document)
+    # The line ends are JSON's own: one in a text is spelled out there already.
+    print("\n".join(_escaped(line) for line in document.split("\n")))
+
+
+def _escaped(line: str) -> str:
+    """The same JSON, with what could move a terminal's cursor spelled as JSON spells it."""
+    if printable(line) == line:
+        return line
+    return "".join(char if printable(char) == char else json.dumps(char)[1:-1] for char in line)
 
 
 def jsonable(value: object) -> object:
@@ -176,13 +185,6 @@ def working_on(path: Path) -> Iterator[None]:
 
     with Console(stderr=True).status(Text(printable(str(path)))):
         yield
-
-
-def printable(line: str) -> str:
-    """``line`` with what could move the cursor or break the line spelled out: names come from files."""
-    if line.isprintable():
-        return line
-    return "".join(char if char.isprintable() else char.encode("unicode_escape").decode() for char in line)
 
 
 def shortened(value: object, length: int = 60) -> str:

@@ -2,7 +2,8 @@
 
 import hashlib
 import random
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -12,8 +13,18 @@ import torch
 # Public in NumPy's documentation, but not re-exported in the type stubs of its package.
 from numpy.random.mtrand import get_bit_generator, set_bit_generator
 
+from unbroken.errors import CheckpointDamagedError, is_refusal, reason_of
+
 # Names the way a position becomes a seed; another way gets another name, and old checkpoints keep theirs.
 KEY_VERSION = 1
+
+_BIT_GENERATORS: dict[str, type[np.random.BitGenerator]] = {
+    "MT19937": np.random.MT19937,
+    "PCG64": np.random.PCG64,
+    "PCG64DXSM": np.random.PCG64DXSM,
+    "Philox": np.random.Philox,
+    "SFC64": np.random.SFC64,
+}
 
 
 class Position(NamedTuple):
@@ -28,12 +39,6 @@ class Position(NamedTuple):
     batch: int
     slot: int = -1
 
-
-# A checkpoint names its kind; nothing is looked up by a name from a file but in this table.
-_BIT_GENERATORS = {
-    kind.__name__: kind
-    for kind in (np.random.MT19937, np.random.PCG64, np.random.PCG64DXSM, np.random.Philox, np.random.SFC64)
-}
 
 # The position of what is drawn once per pass over a loader: the sample order.
 SAMPLER_BATCH = -1
@@ -149,13 +154,62 @@ def capture_streams() -> dict[str, Any]:
 
 
 def restore_streams(streams: Mapping[str, Any]) -> None:
-    """Put the global random streams where ``capture_streams`` found them."""
-    python = streams["python"]
-    random.setstate((python["version"], tuple(python["words"].tolist()), python["cached_normal"]))
-    numpy = streams["numpy"]
-    if get_bit_generator().__class__.__name__ != numpy["bit_generator"]:
-        set_bit_generator(_BIT_GENERATORS[numpy["bit_generator"]]())
-    np.random.set_state(numpy)
-    torch.default_generator.set_state(streams["torch"])
-    if "cuda" in streams and torch.cuda.is_available():
-        torch.cuda.set_rng_state_all(streams["cuda"])
+    """Put the global random streams where ``capture_streams`` found them. Raises CheckpointDamagedError."""
+    with _damage_told():
+        python, numpy = streams["python"], streams["numpy"]
+        random.setstate((python["version"], tuple(python["words"].tolist()), python["cached_normal"]))
+        if get_bit_generator().__class__.__name__ != numpy["bit_generator"]:
+            set_bit_generator(_bit_generator(numpy["bit_generator"]))
+        np.random.set_state(numpy)
+        torch.default_generator.set_state(streams["torch"])
+        if "cuda" in streams and torch.cuda.is_available():
+            torch.cuda.set_rng_state_all(streams["cuda"])
+
+
+def check_streams(streams: Mapping[str, Any]) -> None:
+    """Raise CheckpointDamagedError unless ``restore_streams`` could set these; tried on generators of its own."""
+    with _damage_told():
+        python, numpy = streams["python"], streams["numpy"]
+        random.Random().setstate((python["version"], tuple(python["words"].tolist()), python["cached_normal"]))
+        kind = numpy["bit_generator"]
+        if kind in _BIT_GENERATORS or kind != get_bit_generator().__class__.__name__:
+            _check_places(numpy)
+            np.random.RandomState(_bit_generator(kind)).set_state(numpy)
+        torch.Generator().set_state(streams["torch"])
+
+
+def check_generator(state: Mapping[str, Any]) -> None:
+    """Raise CheckpointDamagedError unless this is the state of a generator of the program's own, of whatever kind."""
+    with _damage_told():
+        if state.get("bit_generator") in _BIT_GENERATORS:
+            _check_places(state)
+            _bit_generator(state["bit_generator"]).state = dict(state)
+        elif state.get("device") == "cpu":
+            torch.Generator().set_state(state["state"])
+        elif isinstance(state.get("state"), tuple):
+            random.Random().setstate(state["state"])
+
+
+def _bit_generator(name: str) -> np.random.BitGenerator:
+    """A new one of NumPy's. Nobody else's is looked for: a program that uses one sets it itself, as it did before."""
+    if name not in _BIT_GENERATORS:
+        raise ValueError(f"bit_generator {name!r}")
+    return _BIT_GENERATORS[name]()
+
+
+def _check_places(numpy: Mapping[str, Any]) -> None:
+    """NumPy reads at these places of its buffers without looking how long they are."""
+    for place, most in ((numpy["state"].get("pos", 0), 624), (numpy.get("buffer_pos", 0), 4)):
+        if type(place) is not int or not 0 <= place <= most:
+            raise ValueError(f"place {place!r}")
+
+
+@contextmanager
+def _damage_told() -> Iterator[None]:
+    """What a state that is none raises in here, wherever it is met, is a CheckpointDamagedError."""
+    try:
+        yield
+    except (AttributeError, LookupError, OverflowError, RuntimeError, TypeError, ValueError) as error:
+        if is_refusal(error):
+            raise
+        raise CheckpointDamagedError("stream_damaged", detail=reason_of(error)) from error

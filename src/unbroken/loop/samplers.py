@@ -2,7 +2,7 @@
 
 import copy
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sized
 from enum import Enum
 from itertools import islice
 from typing import Any
@@ -97,7 +97,7 @@ class PositionedSampler:
         """
         self._position = position
         self._expected = expected
-        self._ahead = None if ahead is None else _unpacked(ahead)
+        self._ahead = None if ahead is None else _unpacked(ahead, self._dataset)
         self._check = check
         self.digests = deque()
         return self
@@ -240,11 +240,19 @@ def _packed(batches: list[Any]) -> dict[str, Any]:
     return {"batches": batches}
 
 
-def _unpacked(kept: Mapping[str, Any]) -> list[Any]:
+def _unpacked(kept: Mapping[str, Any], dataset: object) -> list[Any]:
     if "batches" in kept:
         return list(decode(kept["batches"]))
-    flat = iter(kept["indices"].tolist())
-    return [list(islice(flat, size)) for size in kept["sizes"].tolist()]
+    indices, sizes = kept["indices"], kept["sizes"].tolist()
+    sized = dataset if isinstance(dataset, Sized) else ()
+    if indices.ndim != 1 or min(sizes, default=0) < 0 or sum(sizes) != len(indices) or not _within(indices, sized):
+        raise LoaderRefusedError("ahead_does_not_fit", kept=len(indices), samples=len(sized))
+    flat = iter(indices.tolist())
+    return [list(islice(flat, size)) for size in sizes]
+
+
+def _within(indices: torch.Tensor, dataset: Sized) -> bool:
+    return len(indices) == 0 or (int(indices.min()) >= 0 and int(indices.max()) < len(dataset))
 
 
 def inner_of(source: Any) -> Any:

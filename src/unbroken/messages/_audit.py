@@ -35,6 +35,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The command ends with exit code {code} without being killed, so there is nothing to audit yet. It says: {said}",
         "该命令未被终止就以退出码 {code} 结束，还无法审计。它的输出：{said}",
     ),
+    "audit_fails_in_a_copy": (
+        "The audit runs the command in a copy of {folder}, and {path}, which lies outside it, is not found from there: it "
+        "ends with exit code {code}. Start the audit in a folder that holds both, or give the script the absolute path. It "
+        "says: {said}",
+        "审计在 {folder} 的副本中运行该命令，而 {path} 在它之外，从副本中找不到：命令以退出码 {code} 结束。请在同时包含两者的"
+        "文件夹中启动审计，或给脚本绝对路径。它的输出：{said}",
+    ),
     "audit_whole_too_long": (
         "Whole runs of the script do not fit into {seconds} s: give --time more, or let the script train fewer epochs.",
         "在 {seconds} 秒内无法完成脚本的完整运行：请增大 --time，或让脚本训练更少的轮数。",
@@ -63,10 +70,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "每次终止到来之前脚本都已结束，因此什么也没有证明：请让它训练得更久一些。",
     ),
     "audit_no_resume": (
-        "Every kill came before the first checkpoint was there, so no resume was seen and nothing is proven: let it save "
-        "earlier or train longer, or ask for more kills (--kills).",
-        "每次终止都发生在第一个检查点出现之前，没有看到任何恢复，因此什么也没有证明：请让它更早保存或训练更久，或增加终止次数"
-        "（--kills）。",
+        "No kill came when there was a checkpoint (of torch, pickle, safetensors, npz or HDF5), so no resume was seen and "
+        "nothing is proven: let it save earlier or train longer, name its folder (--checkpoints), or ask for more kills "
+        "(--kills).",
+        "每次终止时都还没有检查点（torch、pickle、safetensors、npz 或 HDF5 文件），没有看到任何恢复，因此什么也没有证明：请让它"
+        "更早保存或训练更久，指明其文件夹（--checkpoints），或增加终止次数（--kills）。",
     ),
     # Progress
     "audit_stage_whole": (
@@ -100,6 +108,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "audit_outcome_same": ("the same, bit for bit", "逐位相同"),
     "audit_outcome_differs": ("DIFFERS", "不同"),
     "audit_outcome_failed": ("DOES NOT RESUME", "无法恢复"),
+    "audit_outcome_not_resumed": ("NOT RESUMED", "没有恢复"),
     "audit_outcome_unknown": ("resumes; not comparable", "能恢复；无法比较"),
     # Verdicts
     "audit_verdict_exact": (
@@ -123,6 +132,28 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "脚本自身不确定。两次从未被终止的完整运行已不相同；任何恢复都无法使其相同。",
     ),
     "audit_verdict_does_not_resume": ("DOES NOT RESUME. {why}", "无法恢复。{why}"),
+    "audit_verdict_not_resumed": ("NOT RESUMED. {why}", "没有恢复。{why}"),
+    "audit_never_opened": (
+        "Started again after a kill, it did not open any of the checkpoints that were there ({files}) and trained from the "
+        "start: that it ends the same each time proves no resume. Let it load the newest one when it starts, and go on "
+        "from the step in it; or let unbroken.Run do so.",
+        "被终止后重新启动时，它没有打开已有的任何检查点（{files}），而是从头训练：每次结果相同并不能证明恢复。请让它在启动时载入"
+        "最新的检查点，并从其中的步继续；或使用 unbroken.Run。",
+    ),
+    "audit_as_long": (
+        "Started again after a kill, with {files} there, it trained as much as from the start: it took {seconds} s (a whole "
+        "run {whole} s) and saved as often. Let it go on from the step in the checkpoint, not from the first; or let "
+        "unbroken.Run do so.",
+        "被终止后重新启动时，虽有 {files}，它仍像从头开始一样训练：用时 {seconds} 秒（完整运行 {whole} 秒），保存次数也相同。请让它"
+        "从检查点中的步继续，而不是从第一步；或使用 unbroken.Run。",
+    ),
+    "audit_no_checkpoint": (
+        "Started again after a kill, it trained from the start: none of what it writes ({files}) was read again, and none is "
+        "a checkpoint (of torch, pickle, safetensors, npz or HDF5). Let it save its state and load it when it starts; or "
+        "let unbroken.Run do so.",
+        "被终止后重新启动时，它从头训练：它写出的文件（{files}）都没有再被读取，也都不是检查点（torch、pickle、safetensors、npz 或 "
+        "HDF5）。请让它保存状态并在启动时载入；或使用 unbroken.Run。",
+    ),
     "audit_restart_failed": (
         "Started again with the same command after a kill, it ended with exit code {code}. It says: {said}",
         "被终止后用同一命令重新启动，它以退出码 {code} 结束。它的输出：{said}",
@@ -335,6 +366,15 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Let unbroken.Run keep the state (three lines), and audit again: it then names the step and the object.",
         "请让 unbroken.Run 保存状态（三行代码），再次审计：届时会指出具体的步与对象。",
     ),
+    "audit_cause_files_lack": (
+        "What it goes on from ({path}) has no {parts}: whatever of these the training depends on starts anew at every resume.",
+        "它恢复所用的文件（{path}）中没有{parts}：训练所依赖的这些内容在每次恢复时都会从头开始。",
+    ),
+    "audit_remedy_files_lack": (
+        "Save and load these as well ({parts}), or let unbroken.Run keep the state (three lines) and audit again: it then "
+        "names the step and the object.",
+        "请同时保存并载入它们（{parts}）；或让 unbroken.Run 保存状态（三行代码）并再次审计：届时会指出具体的步与对象。",
+    ),
     "audit_cause_final": (
         "Every step of the training was the same, and yet the final file is not: it is made from something that is not "
         "tracked.",
@@ -436,7 +476,23 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "To repeat it with the same moments: --seed {seed}",
         "用相同的时刻重复：--seed {seed}",
     ),
+    "audit_note_outside": (
+        "The script looked for {path}, and did not find it: the audit runs it in copies of {folder}, and that lies outside. "
+        "Start the audit in a folder that holds both, or give the script the absolute path.",
+        "脚本寻找 {path} 而没有找到：审计在 {folder} 的副本中运行它，而该路径在其之外。请在同时包含两者的文件夹中启动审计，或给"
+        "脚本绝对路径。",
+    ),
+    "audit_note_unseen": (
+        "Whether a checkpoint was read after a restart could not be seen (no Python that heeds PYTHONPATH, and a file system "
+        "that keeps no times of access): that less was trained again is all that tells a resume.",
+        "无法看到重启后是否读取了检查点（运行的不是遵循 PYTHONPATH 的 Python，且文件系统不记录访问时间）：只能根据再次训练的内容更少"
+        "来判断发生了恢复。",
+    ),
     # Parts of sentences
+    "audit_part_optimizer": ("state of an optimizer", "优化器状态"),
+    "audit_part_streams": ("random streams", "随机数状态"),
+    "audit_part_count": ("count of steps or epochs", "步数或轮数"),
+    "audit_comma": (", ", "、"),
     "audit_variable": ("{name} in {where}", "{where} 中的 {name}"),
     "audit_the_script": ("the script", "脚本"),
     "audit_is_not": ("{name} is {got}, not {expected}", "{name} 为 {got}，而不是 {expected}"),

@@ -117,6 +117,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "its content does not match its digest",
         "内容与记录的校验值不符",
     ),
+    "cache_reason_expands": (
+        "its list of contents claims {claimed} in a file of {size}, or is compressed, which it never is as it is written here",
+        "其内容清单声称有 {claimed}，而文件只有 {size}，或者被压缩过，而本程序从不压缩它",
+    ),
     "cache_reason_structure": (
         "not a whole npz file: {detail}",
         "不是完整的 npz 文件：{detail}",

@@ -1,6 +1,12 @@
 """Sentences of the loop floor: key -> (English, Chinese)."""
 
 SENTENCES: dict[str, tuple[str, str]] = {
+    "stream_damaged": (
+        "A random stream in the checkpoint is not one ({detail}): it is damaged, or of another version of Python, NumPy or "
+        "torch. Resume from another checkpoint: unbroken list shows which there are.",
+        "检查点中的随机数状态无效（{detail}）：它已损坏，或来自其他版本的 Python、NumPy 或 torch。请从其他检查点恢复：可用 "
+        "unbroken list 查看。",
+    ),
     "bad_duration": (
         "{option}={value!r} is not a duration above zero; write for example '90s', '10min' or '1.5h'.",
         "{option}={value!r} 不是大于零的时长；请写成例如 '90s'、'10min' 或 '1.5h'。",
@@ -27,6 +33,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "resume from checkpoints at the end of an epoch only, where that state is as at the start.",
         "在一轮之内无法精确恢复：第一批加载了两次，结果不同。{dataset} 或 collate 函数保有 Unbroken 不了解的状态。请使用 python、"
         "numpy、torch 的随机数，把生成器放在属性里，或只从某一轮结束时的检查点恢复（且该状态须与开始时相同）。",
+    ),
+    "ahead_does_not_fit": (
+        "The checkpoint keeps the order of {kept} samples to come, which does not fit a dataset of {samples}; use the former data, or "
+        "resume from a checkpoint at the end of an epoch.",
+        "检查点中保存了之后 {kept} 个样本的顺序，与含 {samples} 个样本的数据集不符；请使用原来的数据，或改从某一轮结束时的检查点恢复。",
     ),
     "samples_changed": (
         "The checkpoint is inside an epoch over {old} samples, but the dataset now has {new}; use the former data, or resume from "

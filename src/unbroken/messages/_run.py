@@ -1,6 +1,11 @@
 """Sentences of Run: key -> (English, Chinese)."""
 
 SENTENCES: dict[str, tuple[str, str]] = {
+    "not_restorable": (
+        "{path} was not loaded, what it holds cannot be put back: {reason} unbroken list shows which other checkpoints "
+        "there are.",
+        "未加载 {path}，其内容无法恢复：{reason}可用 unbroken list 查看其他检查点。",
+    ),
     "started": (
         "Training from the start; the state is kept in {folder}.",
         "从头开始训练；状态保存在 {folder}。",

@@ -4,7 +4,6 @@ import collections
 import datetime
 import enum
 import pathlib
-import sys
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -12,6 +11,7 @@ import numpy as np
 import torch
 
 from unbroken.errors import ArchitectureChangedError, CheckpointDamagedError, UnsavableStateError
+from unbroken.state.classes import class_named, is_namedtuple, name_of
 
 MARK = "__unbroken__"
 """A dict with this key is not the user's: the key's value names the kind, the others hold its content."""
@@ -80,6 +80,7 @@ def _spelled(path: _Path) -> str:
 class _Encoder:
     def __init__(self, keep: Callable[[torch.Tensor], torch.Tensor]) -> None:
         self._keep = keep
+        self._found_again: dict[type, bool] = {}
 
     def encode(self, value: Any, path: _Path, depth: int) -> object:
         if depth > _DEPTH:
@@ -143,16 +144,19 @@ class _Encoder:
             return _encode_path(value, path)
         if kind in (datetime.datetime, datetime.date, datetime.time, datetime.timedelta):
             return _encode_time(value, path)
-        if (
-            isinstance(value, enum.Enum)
-            and _find_class(*_class_name(kind)) is kind
-            and kind.__members__.get(value.name) is value
-        ):
-            return {MARK: "enum", "class": list(_class_name(kind)), "name": value.name}
-        if isinstance(value, tuple) and _is_namedtuple(kind) and _find_class(*_class_name(kind)) is kind:
+        if isinstance(value, enum.Enum) and self._is_found_again(kind) and kind.__members__.get(value.name) is value:
+            return {MARK: "enum", "class": list(name_of(kind)), "name": value.name}
+        if isinstance(value, tuple) and is_namedtuple(kind) and self._is_found_again(kind):
             items = [self.encode(v, (path, f), depth + 1) for f, v in zip(kind._fields, value, strict=True)]
-            return {MARK: "namedtuple", "class": list(_class_name(kind)), "items": items}
+            return {MARK: "namedtuple", "class": list(name_of(kind)), "items": items}
         raise _unsavable(value, path)
+
+    def _is_found_again(self, kind: type) -> bool:
+        """Whether a program that is started again has this class under the same name; one made in a call it has not."""
+        if kind not in self._found_again:
+            of_a_call = "<locals>" in kind.__qualname__
+            self._found_again[kind] = not of_a_call and class_named(*name_of(kind)) is kind
+        return self._found_again[kind]
 
     def _array(self, value: "np.ndarray[Any, Any]", path: _Path) -> dict[str, object]:
         if value.dtype.hasobject:
@@ -225,10 +229,10 @@ def _decode_marked(value: dict[Any, Any], path: str) -> object:
 
 def _decode_classed(kind: str, value: dict[Any, Any], path: str) -> object:
     module, name = value["class"]
-    found: Any = _find_class(module, name)
+    found: Any = class_named(module, name)
     if kind == "enum" and isinstance(found, enum.EnumMeta) and value["name"] in found.__members__:
         return found.__members__[value["name"]]
-    if kind == "namedtuple" and _is_namedtuple(found) and len(found._fields) == len(value["items"]):
+    if kind == "namedtuple" and is_namedtuple(found) and len(found._fields) == len(value["items"]):
         return tuple.__new__(found, [decode(v, f"{path}[{i}]") for i, v in enumerate(value["items"])])
     raise ArchitectureChangedError("state_class_gone", path=path, name=f"{module}.{name}")
 
@@ -299,21 +303,3 @@ def _encode_time(value: Any, path: _Path) -> object:
         raise UnsavableStateError("state_named_timezone", path=_spelled(path))
     fold = {"fold": 1} if getattr(value, "fold", 0) else {}
     return {MARK: type(value).__name__, "text": value.isoformat(), **fold}
-
-
-def _is_namedtuple(kind: Any) -> bool:
-    return (
-        isinstance(kind, type) and issubclass(kind, tuple) and kind.__bases__ == (tuple,) and hasattr(kind, "_fields")
-    )
-
-
-def _class_name(kind: type) -> tuple[str, str]:
-    return kind.__module__, kind.__qualname__
-
-
-def _find_class(module: str, name: str) -> object:
-    """The class as the running program has it; nothing is imported and no code runs for a name in a file."""
-    found: Any = sys.modules.get(module)
-    for part in name.split("."):
-        found = vars(found).get(part) if found is not None and hasattr(found, "__dict__") else None
-    return found

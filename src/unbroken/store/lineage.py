@@ -5,7 +5,7 @@ times, so that a move that was cut short changes nothing; and nothing is loaded 
 """
 
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,9 @@ from unbroken.store.payload import Progress
 from unbroken.store.record import RunRecord as RunRecord
 from unbroken.store.record import read_run_record as read_run_record
 from unbroken.store.record import write_run_record as write_run_record
+
+Check = Callable[[Mapping[str, Any], Path], None]
+"""Raises CheckpointDamagedError for a payload that is well written, and is no state that could be put back."""
 
 
 @dataclass(frozen=True)
@@ -155,11 +158,12 @@ def _run_of(folder: CheckpointFolder, infos: Sequence[Manifest]) -> str | None:
     return None
 
 
-def find_resume_point(folder: CheckpointFolder) -> ResumePoint | None:
+def find_resume_point(folder: CheckpointFolder, check: Check = lambda payload, path: None) -> ResumePoint | None:
     """The newest good state of the folder's run, loaded; None only if there is no checkpoint at all.
 
-    Verifies from the newest on; a damaged one is passed over for the next, and named in ``rejected``. Raises
-    CheckpointDamagedError if all are damaged (never a fresh start instead), GuardError if the run is unclear.
+    Verifies from the newest on; a damaged one, or one that ``check`` raises CheckpointDamagedError of, is passed over
+    for the next, and named in ``rejected``. Raises CheckpointDamagedError if all are damaged (never a fresh start
+    instead), GuardError if the run is unclear.
     """
     found = survey(folder)
     rejected: list[Rejected] = []
@@ -170,6 +174,7 @@ def find_resume_point(folder: CheckpointFolder) -> ResumePoint | None:
         try:
             payload = torchfile.read(path, info.digest)
             keys.check_contract(payload, path)
+            check(payload, path)
         except (CheckpointDamagedError, DiskError) as error:
             rejected.append(Rejected(path, str(error), info.progress))
             continue
@@ -194,6 +199,7 @@ def explain(folder: CheckpointFolder) -> Explanation:
         path = folder.path / info.name
         try:
             manifests.verify_against(info, path)
+            keys.check_contract(torchfile.read_metadata(path), path)
         except (CheckpointDamagedError, DiskError) as error:
             rejected.append(Rejected(path, str(error), info.progress))
             continue
@@ -203,8 +209,8 @@ def explain(folder: CheckpointFolder) -> Explanation:
     return Explanation(None, [*rejected, *found.damaged], found)
 
 
-def open_checkpoint(path: Path) -> ResumePoint:
-    """The state of exactly this file, verified and loaded; never another one's.
+def open_checkpoint(path: Path, check: Check = lambda payload, path: None) -> ResumePoint:
+    """The state of exactly this file, verified, loaded and passed by ``check``; never another one's.
 
     Raises NothingToResumeError, UsageError (a folder), CheckpointDamagedError.
     """
@@ -212,6 +218,7 @@ def open_checkpoint(path: Path) -> ResumePoint:
     known = manifests.read(folder, path.name)
     payload = torchfile.read(path, known.digest if known else "")
     keys.check_contract(payload, path)
+    check(payload, path)
     if known and manifests.is_current(known, path):
         return ResumePoint(path, _as_loaded(known, payload, path), payload)
     return ResumePoint(path, manifests.rebuilt(payload, path), payload)

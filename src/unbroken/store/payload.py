@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from unbroken.errors import CheckpointDamagedError
+from unbroken.store import schema
 
 FORMAT_VERSION = 1
 
@@ -198,28 +199,27 @@ def _wrong_own(payload: Mapping[str, Any]) -> Iterable[str]:
     if OWN not in payload:
         return
     own = payload[OWN]
-    for key in ("branch", "batch", "step"):
-        if not _is_count(own.get(key)):
-            yield _mismatch(f"{OWN}.{key}", own.get(key), "int")
-    for key in ("run_id", "reason"):
-        if not (isinstance(own.get(key), str) and own[key]):
-            yield _mismatch(f"{OWN}.{key}", own.get(key), "str")
-    if not (own.get("batches") is None or _is_count(own["batches"])):
-        yield _mismatch(f"{OWN}.batches", own["batches"], "int")
-    if not isinstance(own.get("finished"), str | None):
-        yield _mismatch(f"{OWN}.finished", own["finished"], "str")
-    parent = own.get("parent")
-    if parent is not None and not _is_parent(parent):
-        yield _mismatch(f"{OWN}.parent", parent, "{run_id, branch, epoch, batch, step}")
+    for key in ("run_id", "branch", "batch", "step", "reason"):  # what progress is told by
+        if key not in own:
+            yield f"{OWN}.{key}: missing"
+    for mismatch in schema.wrong(own):
+        yield f"{OWN}.{mismatch}"
 
 
-def _is_parent(parent: object) -> bool:
-    return (
-        isinstance(parent, dict)
-        and isinstance(parent.get("run_id", 0), str | None)
-        and all(_is_count(parent.get(key)) for key in ("branch", "epoch", "batch"))
-        and _is_count(parent.get("step", 0))
-    )
+def check_whole(payload: Mapping[str, Any], path: Path) -> None:
+    """Raise CheckpointDamagedError unless a run can be gone on with from ``payload``, which fulfils the contract.
+
+    All that is needed is there, and nothing in it contradicts the rest. A plain file has nothing of ours, and is whole.
+    """
+    if OWN not in payload:
+        return
+    own = payload[OWN]
+    missing = sorted(schema.NEEDED - own.keys())
+    if missing:
+        raise CheckpointDamagedError("store_keys_missing", path=path, keys=", ".join(missing))
+    wrong = [f"{OWN}.{mismatch}" for mismatch in schema.contradictions(own, payload)]
+    if wrong:
+        raise CheckpointDamagedError("store_keys_wrong", path=path, keys="; ".join(wrong))
 
 
 def _is_count(value: object) -> bool:

@@ -1,0 +1,58 @@
+"""Restorable: whether the state in a checkpoint could be put back at all, asked of each before one is chosen."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from unbroken.errors import CheckpointDamagedError
+from unbroken.loop.randomness import check_generator, check_streams
+from unbroken.state.encoding import decode
+from unbroken.store import payload as keys
+
+_ENCODED = ("partial", "state", "grads", "extras")
+
+
+def check(payload: Mapping[str, Any], path: Path) -> None:
+    """Raise CheckpointDamagedError, naming ``path``, if any part of ``payload`` is no state; another is chosen then.
+
+    No live object is touched. What is sound, and does not fit them, is for the guards.
+    """
+    keys.check_whole(payload, path)
+    own = keys.own_of(payload)
+    try:
+        for name, state in keys.states_of(payload).items():
+            decode(state, name)
+        for name in _ENCODED:
+            decode(own.get(name), name)
+        for name, streams in decode(own.get("streams", {}), "streams").items():
+            if streams is not None:
+                check_streams(streams)
+                _check_generators(streams.get("generators", {}), payload, name)
+    except CheckpointDamagedError as error:
+        raise CheckpointDamagedError("not_restorable", path=path, reason=error) from error
+
+
+def _check_generators(generators: Mapping[str, Any], payload: Mapping[str, Any], path: str) -> None:
+    """The generators' states at the epoch's start are of the same make as those of the moment of the save."""
+    states = keys.states_of(payload)
+    for name, state in generators.items():
+        later = decode(states[name], name)
+        if isinstance(state, Mapping) and isinstance(later, Mapping):
+            check_generator(later)
+            check_generator(state)
+        if not _same_make(state, later):
+            raise CheckpointDamagedError("state_bad_encoding", path=f"streams.{path}.generators.{name}", detail=name)
+
+
+def _same_make(one: Any, other: Any) -> bool:
+    if isinstance(one, Mapping) and isinstance(other, Mapping):
+        return one.keys() == other.keys() and all(_same_make(one[key], other[key]) for key in one)
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_same_make, one, other))
+    if hasattr(one, "shape") or hasattr(other, "shape"):
+        return bool(
+            getattr(one, "shape", None) == getattr(other, "shape", None)
+            and getattr(one, "dtype", None) == getattr(other, "dtype", None)
+        )
+    numbers = (int, float, type(None))  # a normal deviate kept in hand is there or not
+    return type(one) is type(other) or (isinstance(one, numbers) and isinstance(other, numbers))
