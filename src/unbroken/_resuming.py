@@ -130,6 +130,7 @@ class _Beginner:
         }
 
     def begin(self) -> Beginning:
+        self._parts.tracked.remember_built()
         point = self._find()
         require_space(self._folder.path, self._parts.tracked.expected_bytes())
         beginning = self._start() if point is None else self._go_on(point)

@@ -113,6 +113,7 @@ class Saver:
             "streams": dict(streams),
             "grads": parts.gradients.capture(),
             "extras": parts.tracked.extras(),
+            "attributes": parts.tracked.attributes(),
             "optimizer_parameters": parts.tracked.optimizer_parameters(),
         }
         payload = keys.build(
@@ -252,6 +253,7 @@ def _restore(parts: Parts, payload: Mapping[str, Any], *, prologue_follows: bool
         keys.states_of(payload),
         own.get("optimizer_parameters"),
         own.get("extras"),
+        attributes=own.get("attributes"),
         prologue_follows=prologue_follows,
     )
     parts.history.restore(

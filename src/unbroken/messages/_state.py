@@ -136,7 +136,35 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The checkpoint holds a gradient of {name}, which nothing tracked has; track the same objects as then.",
         "检查点中有 {name} 的梯度，但跟踪的对象里没有它；请跟踪与当时相同的对象。",
     ),
+    "state_class_changed": (
+        "'{name}' was a {old} when it was saved, and is a {new} now; build a {old} as before, "
+        'or start a new run with resume="never".',
+        "“{name}”保存时是 {old}，现在是 {new}；请像原来一样构建 {old}，"
+        '或用 resume="never" 开始新的训练。',
+    ),
+    "state_buffer_homeless": (
+        "The checkpoint holds the buffer {path}, for which the model has no place; build the model as it was then, "
+        'or start a new run with resume="never".',
+        "检查点中有缓冲区 {path}，但模型里没有它的位置；请按当时的方式构建模型，"
+        '或用 resume="never" 开始新的训练。',
+    ),
     # What is said on the way
+    "state_attributes_lost": (
+        "A resume will not bring these back as they are now, since no checkpoint can hold them: {paths}. "
+        "Keep them as tensors, numbers, text, or lists and dicts of these, or track the object by a name of its own.",
+        "以下属性在训练中发生了变化，但检查点无法保存，恢复后不会是现在的值：{paths}。"
+        "请改用张量、数字、文本，或由它们组成的列表和字典；也可以用单独的名字 track 该对象。",
+    ),
+    "state_attributes_homeless": (
+        "These attributes were saved, and nothing is there to take them: {paths}. They are as they were built; "
+        "build the objects as they were at the save.",
+        "检查点中有这些属性，但现在没有对象可以接收：{paths}。它们保持刚构建时的样子；请按保存时的方式构建这些对象。",
+    ),
+    "state_attribute_overruled": (
+        "{path}: built with {built}, goes on with {saved} as saved. To have another value from here on, "
+        "set it inside the loop.",
+        "{path}：构建时为 {built}，将按检查点以 {saved} 继续。若要从此使用其他值，请在循环内设置。",
+    ),
     "state_left_as_built": (
         "The checkpoint holds no state for {names}: it starts as it was built.",
         "检查点中没有 {names} 的状态：它将以刚构建的样子开始。",
