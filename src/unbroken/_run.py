@@ -22,6 +22,7 @@ from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.triggers import Triggers, seconds, whole_number
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
+from unbroken.state.mentions import Mentions
 from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState
 
@@ -74,7 +75,9 @@ class Run:
         budget = None if stop_after is None else seconds(stop_after, "stop_after")
         origin = Origin(folder, resume, {} if config is None else config, data, allow_changed_data, keep, keep_space)
         tracked = Tracked()
-        self._parts = Parts(tracked, History(best, best_mode), UserState(), Gradients(tracked), Cursor())
+        self._parts = Parts(
+            tracked, History(best, best_mode), UserState(), Gradients(tracked, Mentions("grad")), Cursor()
+        )
         self._loop = Loop(self._parts, triggers, budget, origin, torch.initial_seed() if seed is None else _seed(seed))
         self._loaders = Loaders()
         _give_log_a_console()

@@ -139,14 +139,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "state_class_changed": (
         "'{name}' was a {old} when it was saved, and is a {new} now; build a {old} as before, "
         'or start a new run with resume="never".',
-        "“{name}”保存时是 {old}，现在是 {new}；请像原来一样构建 {old}，"
-        '或用 resume="never" 开始新的训练。',
+        '“{name}”保存时是 {old}，现在是 {new}；请像原来一样构建 {old}，或用 resume="never" 开始新的训练。',
     ),
     "state_buffer_homeless": (
         "The checkpoint holds the buffer {path}, for which the model has no place; build the model as it was then, "
         'or start a new run with resume="never".',
-        "检查点中有缓冲区 {path}，但模型里没有它的位置；请按当时的方式构建模型，"
-        '或用 resume="never" 开始新的训练。',
+        '检查点中有缓冲区 {path}，但模型里没有它的位置；请按当时的方式构建模型，或用 resume="never" 开始新的训练。',
     ),
     # What is said on the way
     "state_attributes_lost": (

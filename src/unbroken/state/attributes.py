@@ -130,7 +130,7 @@ class Attributes:
         if homeless:
             _log.warning(messages.text("state_attributes_homeless", paths=", ".join(sorted(set(homeless))[:8])))
         if prologue_follows:
-            self._before = {place: kept for place, kept in self._now()}
+            self._before = dict(self._now())
 
     def _live(self, owner: Owner, key: str) -> Any:
         """What is filled in place: the object that was built, also when another one has come there since."""

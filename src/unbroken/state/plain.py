@@ -228,10 +228,9 @@ class Maker:
         value = tree["value"]
         if isinstance(value, torch.Tensor):
             return self._tensor(tree, value, live)
-        if isinstance(value, np.ndarray) and tree.get("same") and isinstance(live, np.ndarray):
-            if live.shape == value.shape and live.dtype == value.dtype and live.flags.writeable:
-                np.copyto(live, value)
-                return live
+        if isinstance(value, np.ndarray) and tree.get("same") and _takes(live, value):
+            np.copyto(live, value)
+            return live
         return value
 
     def _tensor(self, tree: Tree, value: torch.Tensor, live: Any) -> torch.Tensor:
@@ -306,11 +305,24 @@ class Maker:
         return target
 
 
+def _takes(live: Any, value: "np.ndarray[Any, Any]") -> bool:
+    return (
+        isinstance(live, np.ndarray)
+        and live.shape == value.shape
+        and live.dtype == value.dtype
+        and live.flags.writeable
+    )
+
+
 def look(tree: Tree) -> str:
     """A short text for a tree, equal for equal trees: what an attribute was is told apart from what it is."""
     if "value" in tree and type(tree["value"]) in _SCALARS:
         text = repr(tree["value"])
-        return text if len(text) <= 60 else f"{len(text)} {xxhash.xxh3_64_hexdigest(text.encode('utf-8', 'surrogatepass'))}"
+        return (
+            text
+            if len(text) <= 60
+            else f"{len(text)} {xxhash.xxh3_64_hexdigest(text.encode('utf-8', 'surrogatepass'))}"
+        )
     digest = xxhash.xxh3_64()
     for part in _parts(tree):
         digest.update(f"{part}\n".encode("utf-8", "surrogatepass"))
