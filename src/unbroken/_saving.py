@@ -93,6 +93,7 @@ class Saver:
         None, and an error in the log, where it can't be copied: training goes on, and the next save tries again.
         """
         parts = self._parts
+        parts.tracked.look_for_sleepers(parts.cursor.step)
         own = {
             **self.facts,
             "library_version": __version__,

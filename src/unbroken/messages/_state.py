@@ -158,6 +158,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "build the objects as they were at the save.",
         "检查点中有这些属性，但现在没有对象可以接收：{paths}。它们保持刚构建时的样子；请按保存时的方式构建这些对象。",
     ),
+    "state_optimizer_asleep": (
+        "The optimizer '{name}' ({kind}) takes no steps any more, while its parameters change: what trains them is not "
+        "tracked, and a resume would not have its state. Track the optimizer that is used, from the start.",
+        "优化器“{name}”（{kind}）已不再更新，但它的参数仍在变化：真正训练它们的优化器没有被跟踪，恢复时将缺少它的状态。"
+        "请从一开始就 track 实际使用的优化器。",
+    ),
     "state_attribute_overruled": (
         "{path}: built with {built}, goes on with {saved} as saved. To have another value from here on, "
         "set it inside the loop.",

@@ -20,6 +20,7 @@ from unbroken.state.optimizers import Names, OptimizerState, Plan
 from unbroken.state.origins import is_users
 from unbroken.state.plain import OF_OPTIMIZERS, is_fixed, is_looked_into
 from unbroken.state.snapshot import bytes_of
+from unbroken.state.stepping import Stepping
 from unbroken.store.payload import RESERVED
 
 _log = logging.getLogger("unbroken")
@@ -36,6 +37,7 @@ class Tracked:
         self._optimizers: dict[str, OptimizerState] = {}
         self._others: dict[str, ObjectState] = {}
         self._attributes = Attributes(self._owners, self._objects_by_name)
+        self._stepping = Stepping()
 
     @property
     def names(self) -> list[str]:
@@ -114,6 +116,10 @@ class Tracked:
     def attributes(self) -> dict[str, Any]:
         """What the objects hold beside their state_dicts, where training has changed it: for ``restore``."""
         return self._attributes.capture()
+
+    def look_for_sleepers(self, step: int) -> None:
+        """At a save: say it where a tracked optimizer no longer is the one that trains its parameters."""
+        self._stepping.look(self.optimizers, step)
 
     def remember_built(self) -> None:
         """Remember what the program has built, before training or a restore changes it; only the first call counts."""
@@ -202,6 +208,7 @@ class Tracked:
         Raises ``ArchitectureChangedError``.
         """
         self.remember_built()
+        self._stepping.forget()
         states = {name: state for name, state in states.items() if state is not None}
         self._compare_names(states, plain=extras is None)
         self._compare_kinds(states, extras)
