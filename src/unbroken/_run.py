@@ -23,7 +23,7 @@ from unbroken.loop.triggers import Triggers, seconds, whole_number
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
 from unbroken.state.mentions import Mentions
-from unbroken.state.tracked import Tracked
+from unbroken.state.tracked import Tracked, try_state
 from unbroken.state.user import UserState
 
 _log = logging.getLogger("unbroken")
@@ -90,7 +90,8 @@ class Run:
         Anything with ``state_dict`` and ``load_state_dict``, and torch, numpy and python generators.
 
         Raises:
-            UnsavableStateError: an object's state has a value that no safe checkpoint can hold.
+            UnsavableStateError: an object's state has a value that no safe checkpoint can hold, or the object does
+                not take its own state.
             UsageError: a name is reserved, used twice, or the run has begun.
         """
         if unnamed:
@@ -99,6 +100,7 @@ class Run:
             raise UsageError("track_too_late", names=", ".join(objects))
         for name, tracked in objects.items():
             self._parts.tracked.add(name, tracked)
+            try_state(name, tracked)
 
     def epochs(self, count: int) -> Iterator[int]:
         """Yield the numbers of the epochs still to be trained, from 1 to ``count``.

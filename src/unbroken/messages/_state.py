@@ -67,6 +67,24 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "“{name}”的类型是 {type}，没有 state_dict() 和 load_state_dict()；请为它实现这两个方法，"
         "或把数值放进 run.state。",
     ),
+    "state_not_taken_back": (
+        "'{name}' refuses the state that it gives itself: {detail}. A resume would fail: repair its state_dict() and "
+        "load_state_dict(), or keep the values in run.state.",
+        "“{name}”不接受它自己给出的状态：{detail}。这样恢复时会失败：请修正它的 state_dict() 和 load_state_dict()，"
+        "或把数值放进 run.state。",
+    ),
+    "state_other_than_given": (
+        "'{name}' has another state after it was given its own: {path} differs. A resume would not be exact: repair "
+        "its state_dict() and load_state_dict(), or keep the values in run.state.",
+        "把“{name}”自己的状态交还给它之后，状态发生了变化：{path} 不同。这样恢复不会精确：请修正它的 state_dict() 和 "
+        "load_state_dict()，或把数值放进 run.state。",
+    ),
+    "state_says_nothing": (
+        "'{name}' is a {type} with an empty state_dict(): nothing of it will be in a checkpoint. "
+        "Give it a state_dict() that has its values, or keep them in run.state.",
+        "“{name}”（{type}）的 state_dict() 是空的：检查点里不会有它的任何内容。"
+        "请让 state_dict() 返回它的数值，或把数值放进 run.state。",
+    ),
     # What does not fit
     "state_architecture": (
         "The model is not the one that was saved: {differences}. Build the same model again, or start a "

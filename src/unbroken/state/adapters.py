@@ -31,7 +31,7 @@ class ObjectState:
         self.name = name
         self._owner = owner
         self._get = get
-        self._put = put
+        self.take = put
 
     def state(self) -> Any:
         try:
@@ -52,7 +52,7 @@ class ObjectState:
     def load(self, saved: Any) -> None:
         """Set the (decoded) state."""
         with refusals_told(self.name):
-            self._put(own_copy(saved, self.name))
+            self.take(own_copy(saved, self.name))
 
     def check(self, saved: Any) -> None:
         """Raise ``ArchitectureChangedError`` unless it reads back as it was saved, bit for bit."""

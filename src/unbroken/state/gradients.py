@@ -57,11 +57,12 @@ class Gradients:
         for name in self._tracked.optimizers:
             for parameter, disposable in self._witnesses[name].judged():
                 owners.setdefault(id(parameter), []).append(disposable)
-        captured, left_out = {}, {}
+        captured: dict[str, torch.Tensor] = {}
+        left_out: dict[str, torch.Tensor] = {}
         for name, parameter in self._tracked.parameters().items():
             if parameter.grad is not None:
-                disposable = owners.get(id(parameter), [False])
-                (left_out if all(disposable) else captured)[name] = parameter.grad
+                judged = owners.get(id(parameter), [False])
+                (left_out if all(judged) else captured)[name] = parameter.grad
         if left_out and self._may_be_read():
             captured.update(left_out)
         return captured or None
@@ -134,7 +135,7 @@ class _Witness:
         for parameter, seen in zip(self._parameters, self._awaited, strict=False):
             if seen is not None:
                 held, version = seen
-                gradient = held() if type(held) is ref else held
+                gradient = _held(held)
                 if gradient is not None and gradient._version != version:  # added to, and stepped on
                     self._dropped[id(parameter)] = 0
         parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
@@ -146,7 +147,7 @@ class _Witness:
         ]
 
     def _judge(self, parameter: torch.Tensor, held: "torch.Tensor | ref[torch.Tensor]", version: int) -> None:
-        gradient = held() if type(held) is ref else held
+        gradient = _held(held)
         current = parameter.grad
         if current is not None and current is gradient and gradient._version == version:
             return  # nothing happened to it: this batch proves nothing
@@ -160,5 +161,8 @@ class _Witness:
 
 def _is_spent(gradient: torch.Tensor, held: "torch.Tensor | ref[torch.Tensor]", version: int) -> bool:
     """Whether it is the very one of the last step, with nothing added."""
-    consumed = held() if type(held) is ref else held
-    return consumed is gradient and gradient._version == version
+    return _held(held) is gradient and gradient._version == version
+
+
+def _held(held: "torch.Tensor | ref[torch.Tensor]") -> torch.Tensor | None:
+    return held() if isinstance(held, ref) else held

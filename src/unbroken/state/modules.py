@@ -51,11 +51,13 @@ class ModuleState:
             module = getattr(module, child)
         self._module = module
         self._built_buffers: frozenset[str] | None = None
+        self._left_out: frozenset[str] = frozenset()
 
     def remember(self) -> None:
         """Remember which buffers were built; only the first call counts."""
         if self._built_buffers is None:
             self._built_buffers = frozenset(self._kept_buffers())
+            self._left_out = self._find_left_out()
 
     def late_buffers(self) -> list[str]:
         """The names of the buffers in its state that were registered in the course of training."""
@@ -83,6 +85,10 @@ class ModuleState:
             derived = {key[: -len(end)] for key in module._parameters for end in _MADE_FROM if key.endswith(end)}
             yield Owner(full, vars(module), OF_MODULES | derived if derived else OF_MODULES)
             yield from parameters_with_attributes(full, module)
+            if self._left_out:
+                for tensors in (module._parameters, module._buffers):
+                    kept = frozenset(key for key in tensors if f"{full}.{key}" not in self._left_out)
+                    yield Owner(full, tensors, kept)
 
     def known(self) -> Iterator[tuple[str, object]]:
         """Modules and buffers by their full names."""
@@ -219,6 +225,21 @@ class ModuleState:
         found = equal_bits(saved, encode(dict(self.state()), root), root)
         if found is not None:
             raise ArchitectureChangedError("state_not_restored", path=found)
+
+    def take(self, state: Mapping[str, object]) -> None:
+        """Load a state that ``state`` gave, as ``restore`` does with a saved one."""
+        self.restore(self.fit(state), getattr(state, "_metadata", None))
+
+    def left_out(self) -> frozenset[str]:
+        """The full names of parameters and buffers that its own ``state_dict`` leaves out: attributes like others."""
+        self.remember()
+        return self._left_out
+
+    def _find_left_out(self) -> frozenset[str]:
+        bare, state = self._bare_names(), self.state()
+        parameters = [key for key, _ in self._module.named_parameters(remove_duplicate=False)]
+        declared = [*map(bare, parameters), *self._kept_buffers()]
+        return frozenset(f"{self.name}.{name}" for name in declared if name not in state)
 
     def _kept_buffers(self) -> Iterator[str]:
         bare = self._bare_names()

@@ -85,7 +85,9 @@ class _Watched:
         return self._said
 
     def _sample(self) -> list[torch.Tensor]:
-        dense = [p for p in self.parameters() if p.layout is torch.strided and p.requires_grad and bytes_of(p) <= _LARGEST]
+        dense = [
+            p for p in self.parameters() if p.layout is torch.strided and p.requires_grad and bytes_of(p) <= _LARGEST
+        ]
         return sorted(dense, key=lambda p: p.numel())[:_MOST]
 
     def _own(self) -> str:

@@ -21,6 +21,7 @@ from unbroken.state.origins import is_users
 from unbroken.state.plain import OF_OPTIMIZERS, is_fixed, is_looked_into
 from unbroken.state.snapshot import bytes_of
 from unbroken.state.stepping import Stepping
+from unbroken.state.trial import says_nothing, try_round_trip
 from unbroken.store.payload import RESERVED
 
 _log = logging.getLogger("unbroken")
@@ -68,21 +69,18 @@ class Tracked:
         for other, known in self._objects.items():
             if known is obj:
                 raise UsageError("state_tracked_twice", name=name, other=other)
-        adapter: ModuleState | OptimizerState | ObjectState
-        if isinstance(obj, nn.Module):
-            adapter = ModuleState(name, obj)
-            encode(adapter.state(), name)
+        adapter = _adapter_for(name, obj)
+        state = encode(adapter.state(), name)
+        if isinstance(adapter, ModuleState):
             encode(adapter.extras(), name)
             self._modules[name] = adapter
-        elif isinstance(obj, Optimizer):
-            adapter = OptimizerState(name, obj)
-            encode(adapter.state(), name)
+        elif isinstance(adapter, OptimizerState):
             self._optimizers[name] = adapter
         else:
-            adapter = adapt(name, obj)
-            encode(adapter.state(), name)
             adapter.functions()
             self._others[name] = adapter
+        if says_nothing(obj, state):
+            _log.warning(messages.text("state_says_nothing", name=name, type=type(obj).__name__))
         self._objects[name] = obj
 
     def state(self) -> dict[str, Any]:
@@ -269,6 +267,8 @@ class Tracked:
         found: dict[str, object] = {name: parameter for parameter, name in self._known_tensors()}
         for module in self._modules.values():
             found.update(module.known())
+            for name in module.left_out():
+                found.pop(name, None)
         for name, adapter in self._optimizers.items():
             optimizer = adapter.optimizer
             found[f"{name}.state"], found[f"{name}.param_groups"] = optimizer.state, optimizer.param_groups
@@ -365,6 +365,19 @@ class Tracked:
             for path, value in saved.items():
                 with torch.no_grad():
                     live[path].copy_(value)
+
+
+def try_state(name: str, obj: object) -> None:
+    """Raise ``UnsavableStateError`` if an object does not take its own state: before anything can be lost by that."""
+    obj = unwrapped(obj)
+    adapter = _adapter_for(name, obj)
+    try_round_trip(name, obj, adapter.state, adapter.take)
+
+
+def _adapter_for(name: str, obj: object) -> ModuleState | OptimizerState | ObjectState:
+    if isinstance(obj, nn.Module):
+        return ModuleState(name, obj)
+    return OptimizerState(name, obj) if isinstance(obj, Optimizer) else adapt(name, obj)
 
 
 def _bytes_in(value: object) -> int:
