@@ -110,6 +110,7 @@ class _Beginner:
         self._changed: list[str] = []
 
     def begin(self) -> Beginning:
+        self._parts.tracked.remember_built()
         found = finding.find(self._origin, self._folder)
         require_space(self._folder.path, self._parts.tracked.expected_bytes())
         beginning = self._start() if found.point is None else self._go_on(found.point, found)

@@ -22,8 +22,9 @@ from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.triggers import Triggers, seconds, whole_number
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
+from unbroken.state.mentions import Mentions
 from unbroken.state.settings import Settings
-from unbroken.state.tracked import Tracked
+from unbroken.state.tracked import Tracked, try_state
 from unbroken.state.user import UserState
 
 _log = logging.getLogger("unbroken")
@@ -78,7 +79,12 @@ class Run:
         origin = Origin(folder, resume, said, data, allow_changed_data, keep, keep_space, given)
         tracked = Tracked()
         self._parts = Parts(
-            tracked, History(best, best_mode), UserState(), Gradients(tracked), Cursor(), Settings(tracked)
+            tracked,
+            History(best, best_mode),
+            UserState(),
+            Gradients(tracked, Mentions("grad")),
+            Cursor(),
+            Settings(tracked),
         )
         self._loaders = Loaders()
         first_seed = torch.initial_seed() if given is None else given
@@ -93,7 +99,8 @@ class Run:
         Anything with ``state_dict`` and ``load_state_dict``, and torch, numpy and python generators.
 
         Raises:
-            UnsavableStateError: an object's state has a value that no safe checkpoint can hold.
+            UnsavableStateError: an object's state has a value that no safe checkpoint can hold, or the object does
+                not take its own state.
             UsageError: a name is reserved, used twice, or the run has begun.
         """
         if unnamed:
@@ -102,6 +109,7 @@ class Run:
             raise UsageError("track_too_late", names=", ".join(objects))
         for name, tracked in objects.items():
             self._parts.tracked.add(name, tracked)
+            try_state(name, tracked)
 
     def keep_built(self, *names: str) -> None:
         """From here on have these settings as the script builds them now, where a resume would restore the saved ones.

@@ -109,6 +109,7 @@ class Saver:
         next save tries again.
         """
         parts = self._parts
+        parts.tracked.look_for_sleepers(parts.cursor.step)
         states = parts.tracked.state()
         own: dict[str, Any] = {
             **self.facts,
@@ -131,6 +132,7 @@ class Saver:
             "streams": dict(streams),
             "grads": parts.gradients.capture(),
             "extras": parts.tracked.extras(),
+            "attributes": parts.tracked.attributes(),
             "optimizer_parameters": parts.tracked.optimizer_parameters(),
         }
         self._say_drift(states, own["extras"]["late_groups"])
@@ -297,6 +299,7 @@ def _restore(parts: Parts, payload: Mapping[str, Any], *, prologue_follows: bool
         keys.states_of(payload),
         own.get("optimizer_parameters"),
         own.get("extras"),
+        attributes=own.get("attributes"),
         prologue_follows=prologue_follows,
     )
     parts.history.restore(

@@ -67,6 +67,24 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "“{name}”的类型是 {type}，没有 state_dict() 和 load_state_dict()；请为它实现这两个方法，"
         "或把数值放进 run.state。",
     ),
+    "state_not_taken_back": (
+        "'{name}' refuses the state that it gives itself: {detail}. A resume would fail: repair its state_dict() and "
+        "load_state_dict(), or keep the values in run.state.",
+        "“{name}”不接受它自己给出的状态：{detail}。这样恢复时会失败：请修正它的 state_dict() 和 load_state_dict()，"
+        "或把数值放进 run.state。",
+    ),
+    "state_other_than_given": (
+        "'{name}' has another state after it was given its own: {path} differs. A resume would not be exact: repair "
+        "its state_dict() and load_state_dict(), or keep the values in run.state.",
+        "把“{name}”自己的状态交还给它之后，状态发生了变化：{path} 不同。这样恢复不会精确：请修正它的 state_dict() 和 "
+        "load_state_dict()，或把数值放进 run.state。",
+    ),
+    "state_says_nothing": (
+        "'{name}' is a {type} with an empty state_dict(): nothing of it will be in a checkpoint. "
+        "Give it a state_dict() that has its values, or keep them in run.state.",
+        "“{name}”（{type}）的 state_dict() 是空的：检查点里不会有它的任何内容。"
+        "请让 state_dict() 返回它的数值，或把数值放进 run.state。",
+    ),
     # What does not fit
     "state_architecture": (
         "The model is not the one that was saved: {differences}. Build the same model again, or start a "
@@ -150,7 +168,39 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The checkpoint holds a gradient of {name}, which nothing tracked has; track the same objects as then.",
         "检查点中有 {name} 的梯度，但跟踪的对象里没有它；请跟踪与当时相同的对象。",
     ),
+    "state_class_changed": (
+        "'{name}' was a {old} when it was saved, and is a {new} now; build a {old} as before, "
+        'or start a new run with resume="never".',
+        '“{name}”保存时是 {old}，现在是 {new}；请像原来一样构建 {old}，或用 resume="never" 开始新的训练。',
+    ),
+    "state_buffer_homeless": (
+        "The checkpoint holds the buffer {path}, for which the model has no place; build the model as it was then, "
+        'or start a new run with resume="never".',
+        '检查点中有缓冲区 {path}，但模型里没有它的位置；请按当时的方式构建模型，或用 resume="never" 开始新的训练。',
+    ),
     # What is said on the way
+    "state_attributes_lost": (
+        "A resume will not bring these back as they are now, since no checkpoint can hold them: {paths}. "
+        "Keep them as tensors, numbers, text, or lists and dicts of these, or track the object by a name of its own.",
+        "以下属性在训练中发生了变化，但检查点无法保存，恢复后不会是现在的值：{paths}。"
+        "请改用张量、数字、文本，或由它们组成的列表和字典；也可以用单独的名字 track 该对象。",
+    ),
+    "state_attributes_homeless": (
+        "These attributes were saved, and nothing is there to take them: {paths}. They are as they were built; "
+        "build the objects as they were at the save.",
+        "检查点中有这些属性，但现在没有对象可以接收：{paths}。它们保持刚构建时的样子；请按保存时的方式构建这些对象。",
+    ),
+    "state_optimizer_asleep": (
+        "The optimizer '{name}' ({kind}) takes no steps any more, while its parameters change: what trains them is not "
+        "tracked, and a resume would not have its state. Track the optimizer that is used, from the start.",
+        "优化器“{name}”（{kind}）已不再更新，但它的参数仍在变化：真正训练它们的优化器没有被跟踪，恢复时将缺少它的状态。"
+        "请从一开始就 track 实际使用的优化器。",
+    ),
+    "state_attribute_overruled": (
+        "{path}: built with {built}, goes on with {saved} as saved. To have another value from here on, "
+        "set it inside the loop.",
+        "{path}：构建时为 {built}，将按检查点以 {saved} 继续。若要从此使用其他值，请在循环内设置。",
+    ),
     "state_left_as_built": (
         "The checkpoint holds no state for {names}: it starts as it was built.",
         "检查点中没有 {names} 的状态：它将以刚构建的样子开始。",

@@ -31,7 +31,7 @@ class ObjectState:
         self.name = name
         self._owner = owner
         self._get = get
-        self._put = put
+        self.take = put
 
     def state(self) -> Any:
         try:
@@ -46,8 +46,16 @@ class ObjectState:
 
     def restore(self, saved: Any) -> None:
         """Set the (decoded) state, and make sure that it reads back as it was saved, bit for bit."""
+        self.load(saved)
+        self.check(saved)
+
+    def load(self, saved: Any) -> None:
+        """Set the (decoded) state."""
         with refusals_told(self.name):
-            self._put(own_copy(saved, self.name))
+            self.take(own_copy(saved, self.name))
+
+    def check(self, saved: Any) -> None:
+        """Raise ``ArchitectureChangedError`` unless it reads back as it was saved, bit for bit."""
         found = equal_bits(encode(saved, self.name), encode(self._get(), self.name), self.name)
         if found is not None:
             raise ArchitectureChangedError("state_not_restored", path=found)

@@ -1,8 +1,10 @@
 """Gradients: what is left of an unfinished accumulation, told apart from what the next step throws away."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from typing import Any
+from weakref import ref
 
 import torch
 from torch._compile import _disable_dynamo
@@ -13,21 +15,31 @@ from unbroken.state.adapters import check_same_shape
 from unbroken.state.encoding import decode
 from unbroken.state.tracked import Tracked
 
+_Seen = tuple["torch.Tensor | ref[torch.Tensor]", int]  # a gradient at a step, and its version then
+
 _EVIDENCE = 64  # more than the batches of any common accumulation: a loop may drop gradients only now and then
+_HELD = (
+    4096  # elements: a gradient up to here is held after its step, of a larger one it is only seen whether it is there
+)
 
 
 class Gradients:
     """Which gradients a checkpoint needs, as seen from what the loop does with them.
 
-    A gradient is left out only where nobody can miss it: every optimizer of its parameter has consumed it in a
-    step and nothing was added since (it is *spent*), and the last 64 times its gradients were spent they were
-    dropped, not added to, before they were needed (*proven*). One parameter per optimizer, the smallest that has
-    a gradient, stands for all of them. Everything unproven is saved, as in the first batches of a process: that
-    costs space, the other mistake costs the run. Gradients of parameters without an optimizer are saved as well.
+    A gradient is left out only where nobody can miss it, judged for each parameter by itself: every optimizer of it
+    has consumed the gradient in a step and nothing was added since (it is *spent*), and the last 64 times its gradient
+    was spent it was dropped, not added to, before it was needed (*proven*). Everything unproven is saved, as in the
+    first batches of a process: that costs space, the other mistake costs the run. Gradients of parameters without an
+    optimizer are saved as well.
+
+    What cannot be seen from outside is a loop that only reads a spent gradient before it drops it, or that puts in its
+    place a new one made of it. Both have to name it: ``may_be_read`` says whether code of the user's does so anywhere,
+    and while it does every gradient is saved.
     """
 
-    def __init__(self, tracked: Tracked) -> None:
+    def __init__(self, tracked: Tracked, may_be_read: Callable[[], bool] = lambda: False) -> None:
         self._tracked = tracked
+        self._may_be_read = may_be_read
 
     @cached_property
     def _witnesses(self) -> dict[str, "_Witness"]:
@@ -35,25 +47,24 @@ class Gradients:
         return {name: _Witness(optimizer) for name, optimizer in self._tracked.optimizers.items()}
 
     def note_boundary(self) -> None:
-        """To be called at every batch boundary (a few microseconds)."""
+        """To be called at every batch boundary (a third of a microsecond per parameter)."""
         for witness in self._witnesses.values():
             witness.note_boundary()
 
     def capture(self) -> dict[str, torch.Tensor] | None:
         """The live gradients to save, by their parameter's full name; ``None`` when there are none."""
-        owners: dict[int, list[_Witness]] = {}
-        for name, optimizer in self._tracked.optimizers.items():
-            witness = self._witnesses[name]
-            for group in optimizer.param_groups:
-                for parameter in group["params"]:
-                    owners.setdefault(id(parameter), []).append(witness)
-        captured = {}
+        owners: dict[int, list[bool]] = {}
+        for name in self._tracked.optimizers:
+            for parameter, disposable in self._witnesses[name].judged():
+                owners.setdefault(id(parameter), []).append(disposable)
+        captured: dict[str, torch.Tensor] = {}
+        left_out: dict[str, torch.Tensor] = {}
         for name, parameter in self._tracked.parameters().items():
-            if parameter.grad is None:
-                continue
-            witnesses = owners.get(id(parameter), [])
-            if not witnesses or not all(w.disposable() for w in witnesses):
-                captured[name] = parameter.grad
+            if parameter.grad is not None:
+                judged = owners.get(id(parameter), [False])
+                (left_out if all(judged) else captured)[name] = parameter.grad
+        if left_out and self._may_be_read():
+            captured.update(left_out)
         return captured or None
 
     def restore(self, saved: Mapping[str, Any] | None) -> None:
@@ -72,63 +83,86 @@ class Gradients:
 
 
 class _Witness:
-    """Watches what becomes of one optimizer's gradients, by the smallest parameter that has one.
+    """Watches what becomes of the gradients of one optimizer, parameter by parameter.
 
-    The gradient's object tells whether it was dropped (``set_to_none``), its version counter whether it was
-    added to. A gradient made with ``create_graph`` is added to out of place and proves nothing. Not seen through:
-    a loop that replaces ``.grad`` by hand with a new tensor computed from the old.
+    The gradient's object tells whether it was dropped (``set_to_none``), its version counter whether it was added to;
+    large ones are not kept alive for that, and are compared again before the next step. A gradient made with
+    ``create_graph`` is added to out of place, and so is a dense one to a sparse one: neither proves anything.
     """
 
     def __init__(self, optimizer: Optimizer) -> None:
+        self._optimizer = optimizer
+        self._parameters: list[torch.Tensor] = []
         self.forget()
-        optimizer.register_step_post_hook(self._after_step)
+        # One that never called ``Optimizer.__init__`` takes no hooks: it is seen to consume nothing, and all is saved.
+        with suppress(AttributeError):
+            optimizer.register_step_post_hook(self._after_step)
 
     def forget(self) -> None:
-        self._parameter: torch.Tensor | None = None
-        self._consumed: tuple[torch.Tensor, int] | None = None
-        self._awaited: tuple[torch.Tensor, int] | None = None
-        self._dropped = 0
+        self._dropped = dict.fromkeys(map(id, self._parameters), 0)
+        self._consumed: list[_Seen | None] = []
+        self._awaited: list[_Seen | None] = []
 
     def note_boundary(self) -> None:
-        if self._awaited is not None:
-            self._judge(*self._awaited)
-        self._awaited = self._consumed if self._spent() else None
+        dropped = self._dropped
+        for parameter, seen in zip(self._parameters, self._awaited, strict=False):
+            if seen is not None:
+                self._judge(parameter, *seen)
+        awaited: list[_Seen | None] = []
+        for parameter, seen in zip(self._parameters, self._consumed, strict=False):
+            gradient = parameter.grad
+            if seen is None or gradient is None or not _is_spent(gradient, *seen):
+                awaited.append(None)
+            elif gradient.layout is not torch.strided or gradient.requires_grad:
+                dropped[id(parameter)] = 0
+                awaited.append(None)
+            else:
+                awaited.append(seen)
+        self._awaited = awaited
 
-    def disposable(self) -> bool:
-        return self._dropped >= _EVIDENCE and self._spent()
+    def judged(self) -> Iterator[tuple[torch.Tensor, bool]]:
+        """Each parameter of the optimizer, and whether its gradient may be left out of a checkpoint."""
+        consumed = {id(p): seen for p, seen in zip(self._parameters, self._consumed, strict=False)}
+        for group in self._optimizer.param_groups:
+            for parameter in group["params"]:
+                seen, gradient = consumed.get(id(parameter)), parameter.grad
+                proven = self._dropped.get(id(parameter), 0) >= _EVIDENCE
+                yield parameter, proven and seen is not None and gradient is not None and _is_spent(gradient, *seen)
 
     # A compiled step would trace into the hook; torch.compiler.disable says the same, and imports dynamo for it.
     @_disable_dynamo
     def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        if self._parameter is None or not _is_dense(self._parameter.grad):
-            self._parameter = _smallest(optimizer)
-        gradient = None if self._parameter is None else self._parameter.grad
-        self._consumed = None if gradient is None else (gradient, gradient._version)
+        for parameter, seen in zip(self._parameters, self._awaited, strict=False):
+            if seen is not None:
+                held, version = seen
+                gradient = _held(held)
+                if gradient is not None and gradient._version != version:  # added to, and stepped on
+                    self._dropped[id(parameter)] = 0
+        parameters = [parameter for group in optimizer.param_groups for parameter in group["params"]]
+        if list(map(id, parameters)) != list(map(id, self._parameters)):
+            self._parameters, self._awaited = parameters, []
+            self._dropped = {id(p): self._dropped.get(id(p), 0) for p in parameters}
+        self._consumed = [
+            None if (g := p.grad) is None else (g if g.numel() <= _HELD else ref(g), g._version) for p in parameters
+        ]
 
-    def _spent(self) -> bool:
-        """Whether the gradients are the very ones of the last step, with nothing added."""
-        if self._parameter is None or self._consumed is None:
-            return False
-        gradient, version = self._consumed
-        return self._parameter.grad is gradient and gradient._version == version
-
-    def _judge(self, gradient: torch.Tensor, version: int) -> None:
-        assert self._parameter is not None
-        current = self._parameter.grad
-        if current is gradient and gradient._version == version:
+    def _judge(self, parameter: torch.Tensor, held: "torch.Tensor | ref[torch.Tensor]", version: int) -> None:
+        gradient = _held(held)
+        current = parameter.grad
+        if current is not None and current is gradient and gradient._version == version:
             return  # nothing happened to it: this batch proves nothing
-        replaced = current is not gradient and gradient._version == version
-        of_a_graph = any(g is not None and g.requires_grad for g in (gradient, current))
-        self._dropped = self._dropped + 1 if replaced and not of_a_graph else 0
+        replaced = current is not gradient or current is None
+        untouched = gradient is None or gradient._version == version
+        of_a_graph = current is not None and current.requires_grad
+        self._dropped[id(parameter)] = (
+            self._dropped[id(parameter)] + 1 if replaced and untouched and not of_a_graph else 0
+        )
 
 
-def _smallest(optimizer: Optimizer) -> torch.Tensor | None:
-    candidates = [
-        parameter for group in optimizer.param_groups for parameter in group["params"] if _is_dense(parameter.grad)
-    ]
-    return min(candidates, key=lambda p: p.numel(), default=None)
+def _is_spent(gradient: torch.Tensor, held: "torch.Tensor | ref[torch.Tensor]", version: int) -> bool:
+    """Whether it is the very one of the last step, with nothing added."""
+    return _held(held) is gradient and gradient._version == version
 
 
-def _is_dense(gradient: torch.Tensor | None) -> bool:
-    """Whether a gradient can bear witness: a dense one is added to a sparse one out of place."""
-    return gradient is not None and gradient.layout == torch.strided
+def _held(held: "torch.Tensor | ref[torch.Tensor]") -> torch.Tensor | None:
+    return held() if isinstance(held, ref) else held

@@ -2,7 +2,7 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import torch
@@ -12,13 +12,16 @@ from torch.optim.swa_utils import AveragedModel
 from unbroken import messages
 from unbroken.errors import ArchitectureChangedError
 from unbroken.state.adapters import describe, refusals_told
+from unbroken.state.attributes import Owner, parameters_with_attributes
 from unbroken.state.encoding import decode, encode
 from unbroken.state.functions import fingerprint
+from unbroken.state.plain import OF_MODULES
 from unbroken.state.snapshot import equal_bits, own_copy
 
 _log = logging.getLogger("unbroken")
 
 _EXTRA_STATE = "_extra_state"
+_MADE_FROM = ("_orig", "_g")
 
 
 class Place(NamedTuple):
@@ -47,6 +50,53 @@ class ModuleState:
         while (child := _wrapped_child(module)) is not None:
             module = getattr(module, child)
         self._module = module
+        self._built_buffers: frozenset[str] | None = None
+        self._left_out: frozenset[str] = frozenset()
+
+    def remember(self) -> None:
+        """Remember which buffers were built; only the first call counts."""
+        if self._built_buffers is None:
+            self._built_buffers = frozenset(self._kept_buffers())
+            self._left_out = self._find_left_out()
+
+    def late_buffers(self) -> list[str]:
+        """The names of the buffers in its state that were registered in the course of training."""
+        self.remember()
+        assert self._built_buffers is not None
+        return [name for name in self._kept_buffers() if name not in self._built_buffers]
+
+    def add_late_buffers(self, names: Iterable[str], values: Mapping[str, object]) -> None:
+        """Register those that are not there, as they were registered in the course of training."""
+        for name in names:
+            value, home = values.get(name), self._home_of(name)
+            if isinstance(value, torch.Tensor) and home is not None:
+                home[0].register_buffer(home[1], torch.empty_like(value, device=_device_of(self._module)))
+
+    def missing_late(self, names: Iterable[str]) -> list[str]:
+        """Those of the names that can be registered and are not."""
+        return [name for name in names if self._home_of(name) is not None]
+
+    def owners(self) -> Iterator[Owner]:
+        """The modules and parameters whose attributes are to be looked at."""
+        bare = self._bare_names()
+        for path, module in self._module.named_modules():
+            full = f"{self.name}.{bare(path)}" if path else self.name
+            # Of pruning and of norms of weights: made anew from these before each forward.
+            derived = {key[: -len(end)] for key in module._parameters for end in _MADE_FROM if key.endswith(end)}
+            yield Owner(full, vars(module), OF_MODULES | derived if derived else OF_MODULES)
+            yield from parameters_with_attributes(full, module)
+            if self._left_out:
+                for tensors in (module._parameters, module._buffers):
+                    kept = frozenset(key for key in tensors if f"{full}.{key}" not in self._left_out)
+                    yield Owner(full, tensors, kept)
+
+    def known(self) -> Iterator[tuple[str, object]]:
+        """Modules and buffers by their full names."""
+        bare = self._bare_names()
+        for path, module in self._module.named_modules():
+            yield (f"{self.name}.{bare(path)}" if path else self.name), module
+        for key, buffer in self._module.named_buffers():
+            yield f"{self.name}.{bare(key)}", buffer
 
     def state(self) -> "OrderedDict[str, object]":
         """``state_dict()`` with bare names; the tensors are the live ones."""
@@ -148,9 +198,15 @@ class ModuleState:
         if changed:
             _log.info(messages.text("state_frozen_restored", count=len(changed), names=_some(changed)))
         saved = extras["buffers"]
-        for path, module, key in self._hidden_buffers():
-            if bare(path) in saved:
-                _set_buffer(module, key, saved[bare(path)], _device_of(self._module))
+        there = {bare(path): (module, key) for path, module, key in self._hidden_buffers()}
+        for path, value in saved.items():
+            # A forward may register one when it first needs it.
+            home = there.get(path) or self._home_of(path)
+            if home is None:
+                raise ArchitectureChangedError("state_buffer_homeless", path=f"{self.name}.{path}")
+            if path not in there:
+                home[0].register_buffer(home[1], None, persistent=False)
+            _set_buffer(*home, value, _device_of(self._module))
 
     def _put_back(self, wanted: Mapping[str, object]) -> None:
         """Copy in what ``load_state_dict`` changed on its way (hooks that cast or recompute)."""
@@ -169,6 +225,37 @@ class ModuleState:
         found = equal_bits(saved, encode(dict(self.state()), root), root)
         if found is not None:
             raise ArchitectureChangedError("state_not_restored", path=found)
+
+    def take(self, state: Mapping[str, object]) -> None:
+        """Load a state that ``state`` gave, as ``restore`` does with a saved one."""
+        self.restore(self.fit(state), getattr(state, "_metadata", None))
+
+    def left_out(self) -> frozenset[str]:
+        """The full names of parameters and buffers that its own ``state_dict`` leaves out: attributes like others."""
+        self.remember()
+        return self._left_out
+
+    def _find_left_out(self) -> frozenset[str]:
+        bare, state = self._bare_names(), self.state()
+        parameters = [key for key, _ in self._module.named_parameters(remove_duplicate=False)]
+        declared = [*map(bare, parameters), *self._kept_buffers()]
+        return frozenset(f"{self.name}.{name}" for name in declared if name not in state)
+
+    def _kept_buffers(self) -> Iterator[str]:
+        bare = self._bare_names()
+        for path, module in self._module.named_modules():
+            for key in module._buffers:
+                if key not in module._non_persistent_buffers_set:
+                    yield bare(f"{path}.{key}" if path else key)
+
+    def _home_of(self, name: str) -> tuple[nn.Module, str] | None:
+        """The module that may register a buffer of this bare name, and the name in it; None where it is taken."""
+        path, _, key = name.rpartition(".")
+        bare = self._bare_names()
+        homes = [module for found, module in self._module.named_modules() if bare(found) == path]
+        if not homes or hasattr(homes[-1], key):  # the last is the bare one inside its wrappers
+            return None
+        return homes[-1], key
 
     def _hidden_buffers(self) -> Iterator[tuple[str, nn.Module, str]]:
         for path, module in self._module.named_modules():

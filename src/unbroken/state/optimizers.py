@@ -54,6 +54,10 @@ class OptimizerState:
     def state(self) -> dict[str, Any]:
         return self.optimizer.state_dict()
 
+    def take(self, state: dict[str, Any]) -> None:
+        """Load a state as it is, without a look at names."""
+        self.optimizer.load_state_dict(state)
+
     def names(self, known: Mapping[int, str]) -> Names:
         """The names of its parameters; ``known`` maps ``id(parameter)`` to the name it has in what is tracked.
 

@@ -1,7 +1,7 @@
 """What is tracked: everything whose state a checkpoint holds, and how all of it comes back."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -12,10 +12,16 @@ from unbroken import messages
 from unbroken.errors import ArchitectureChangedError, UsageError
 from unbroken.state import functions
 from unbroken.state.adapters import GENERATORS, ObjectState, adapt, check_same_shape
+from unbroken.state.attributes import Attributes, Owner, covered
 from unbroken.state.encoding import decode, encode
 from unbroken.state.modules import ModuleState, Place, architecture_of, compare_architectures
 from unbroken.state.optimizers import Names, OptimizerState, Plan
+from unbroken.state.origins import is_users
+from unbroken.state.plain import OF_OPTIMIZERS, is_fixed, is_looked_into
 from unbroken.state.snapshot import bytes_of
+from unbroken.state.stepping import Stepping
+from unbroken.state.trial import says_nothing, try_round_trip
+from unbroken.state.wrappers import class_name, is_scheduler, unwrapped
 from unbroken.store.payload import RESERVED
 
 _log = logging.getLogger("unbroken")
@@ -31,6 +37,8 @@ class Tracked:
         self._modules: dict[str, ModuleState] = {}
         self._optimizers: dict[str, OptimizerState] = {}
         self._others: dict[str, ObjectState] = {}
+        self._attributes = Attributes(self._owners, self._objects_by_name)
+        self._stepping = Stepping()
 
     @property
     def names(self) -> list[str]:
@@ -57,24 +65,22 @@ class Tracked:
             raise UsageError("state_bad_name", name=name)
         if name in self._objects:
             raise UsageError("state_name_taken", name=name)
+        obj = unwrapped(obj)
         for other, known in self._objects.items():
             if known is obj:
                 raise UsageError("state_tracked_twice", name=name, other=other)
-        adapter: ModuleState | OptimizerState | ObjectState
-        if isinstance(obj, nn.Module):
-            adapter = ModuleState(name, obj)
-            encode(adapter.state(), name)
+        adapter = _adapter_for(name, obj)
+        state = encode(adapter.state(), name)
+        if isinstance(adapter, ModuleState):
             encode(adapter.extras(), name)
             self._modules[name] = adapter
-        elif isinstance(obj, Optimizer):
-            adapter = OptimizerState(name, obj)
-            encode(adapter.state(), name)
+        elif isinstance(adapter, OptimizerState):
             self._optimizers[name] = adapter
         else:
-            adapter = adapt(name, obj)
-            encode(adapter.state(), name)
             adapter.functions()
             self._others[name] = adapter
+        if says_nothing(obj, state):
+            _log.warning(messages.text("state_says_nothing", name=name, type=type(obj).__name__))
         self._objects[name] = obj
 
     def state(self) -> dict[str, Any]:
@@ -105,8 +111,24 @@ class Tracked:
             "modules": {name: adapter.extras() for name, adapter in self._modules.items()},
             "optimizers": {name: adapter.strangers(known) for name, adapter in self._optimizers.items()},
             "late_groups": {name: adapter.late_groups for name, adapter in self._optimizers.items()},
+            "late_buffers": {name: adapter.late_buffers() for name, adapter in self._modules.items()},
             "functions": self._functions(),
+            "classes": self._classes(),
         }
+
+    def attributes(self) -> dict[str, Any]:
+        """What the objects hold beside their state_dicts, where training has changed it: for ``restore``."""
+        return self._attributes.capture()
+
+    def look_for_sleepers(self, step: int) -> None:
+        """At a save: say it where a tracked optimizer no longer is the one that trains its parameters."""
+        self._stepping.look(self.optimizers, step)
+
+    def remember_built(self) -> None:
+        """Remember what the program has built, before training or a restore changes it; only the first call counts."""
+        for adapter in self._modules.values():
+            adapter.remember()
+        self._attributes.remember()
 
     def expected_bytes(self) -> int:
         """About how many bytes a checkpoint of all this will take, also before the optimizers have any state."""
@@ -159,9 +181,13 @@ class Tracked:
             places.update(adapter.places())
         return places
 
-    def compare_architecture(self, saved: Mapping[str, Any]) -> None:
-        """Raise ``ArchitectureChangedError`` naming every tensor that is missing, new, or of another shape or dtype."""
+    def compare_architecture(self, saved: Mapping[str, Any], late: Collection[str] = ()) -> None:
+        """Raise ``ArchitectureChangedError`` naming every tensor that is missing, new, or of another shape or dtype.
+
+        ``late`` are the names of buffers that will be registered.
+        """
         current = self.architecture()
+        current.update({path: saved[path] for path in late if path in saved})
         for adapter in self._modules.values():
             current.update({path: saved[path] for path in adapter.empty_buffers() if path in saved})
         compare_architectures(saved, current)
@@ -172,6 +198,7 @@ class Tracked:
         optimizer_parameters: Mapping[str, Names] | None = None,
         extras: Mapping[str, Any] | None = None,
         *,
+        attributes: Mapping[str, Any] | None = None,
         prologue_follows: bool = False,
     ) -> None:
         """Bring everything tracked to the saved state, bit for bit; may be called again with the same payload.
@@ -183,28 +210,40 @@ class Tracked:
         it again; where an epoch's prologue follows, which may do that itself, only in the restore after it.
         Raises ``ArchitectureChangedError``.
         """
+        self.remember_built()
+        self._stepping.forget()
         states = {name: state for name, state in states.items() if state is not None}
         self._compare_names(states, plain=extras is None)
         self._compare_kinds(states, extras)
-        wanted = {name: adapter.fit(states[name]) for name, adapter in self._modules.items() if name in states}
-        self.compare_architecture(
-            {path: entry for name, state in wanted.items() for path, entry in architecture_of(name, state).items()}
-        )
         kept = decode(dict(extras), "extras") if extras is not None else None
+        if kept is not None:
+            self._compare_classes(kept.get("classes", {}))
+        wanted = {name: adapter.fit(states[name]) for name, adapter in self._modules.items() if name in states}
+        late: dict[str, list[str]] = kept.get("late_buffers", {}) if kept is not None else {}
+        self.compare_architecture(
+            {path: entry for name, state in wanted.items() for path, entry in architecture_of(name, state).items()},
+            {f"{name}.{path}" for name, paths in late.items() for path in self._modules[name].missing_late(paths)},
+        )
         plans = self._plans(states, optimizer_parameters or {}, kept.get("late_groups", {}) if kept is not None else {})
         if kept is not None:
             self._compare_functions(kept["functions"])
             self._compare_strangers(kept["optimizers"])
 
+        for name, paths in late.items():
+            self._modules[name].add_late_buffers(paths, wanted.get(name, {}))
         for name, state in wanted.items():
             self._modules[name].restore(state, getattr(states[name], "_metadata", None))
         for name, (decoded, plan) in plans.items():
             self._optimizers[name].restore(decoded, plan, add_late=not prologue_follows)
         if kept is not None:
             self._restore_extras(kept)
-        for name, adapter in self._others.items():
-            if name in states:
-                adapter.restore(decode(states[name], name))
+        others = {name: decode(states[name], name) for name in self._others if name in states}
+        for name, state in others.items():
+            self._others[name].load(state)
+        if attributes is not None:
+            self._attributes.restore(decode(dict(attributes), "attributes"), prologue_follows=prologue_follows)
+        for name, state in others.items():
+            self._others[name].check(state)
 
     def _plans(
         self, states: Mapping[str, Any], names: Mapping[str, Names], late_groups: Mapping[str, int]
@@ -216,6 +255,41 @@ class Tracked:
                 decoded = decode(states[name], name)
                 plans[name] = (decoded, adapter.plan(decoded, names.get(name), known, late_groups.get(name, 0)))
         return plans
+
+    def _owners(self) -> Iterator[Owner]:
+        for module in self._modules.values():
+            yield from module.owners()
+        for name, optimizer in self.optimizers.items():
+            yield Owner(name, vars(optimizer), OF_OPTIMIZERS)
+        for name, adapter in self._others.items():
+            obj = self._objects[name]
+            if is_looked_into(obj) and is_users(type(obj)):
+                fixed = all(map(is_fixed, vars(obj).values()))
+                yield Owner(name, vars(obj), frozenset() if fixed else covered(obj, adapter.state()))
+
+    def _objects_by_name(self) -> dict[str, object]:
+        """All that attributes may refer to: what is tracked, its parts, and the containers of optimizers."""
+        found: dict[str, object] = {name: parameter for parameter, name in self._known_tensors()}
+        for module in self._modules.values():
+            found.update(module.known())
+            for name in module.left_out():
+                found.pop(name, None)
+        for name, adapter in self._optimizers.items():
+            optimizer = adapter.optimizer
+            found[f"{name}.state"], found[f"{name}.param_groups"] = optimizer.state, optimizer.param_groups
+            found.update({f"{name}.param_groups[{i}]": group for i, group in enumerate(optimizer.param_groups)})
+            found.update(adapter.strangers(self._known()))
+        return {**self._objects, **found}
+
+    def _classes(self) -> dict[str, str]:
+        judged = {name: obj for name, obj in self._objects.items() if name in self._optimizers or is_scheduler(obj)}
+        return {name: class_name(obj) for name, obj in judged.items()}
+
+    def _compare_classes(self, saved: Mapping[str, str]) -> None:
+        current = self._classes()
+        for name, then in saved.items():
+            if current.get(name, then) != then:
+                raise ArchitectureChangedError("state_class_changed", name=name, old=then, new=current[name])
 
     def _adapter(self, name: str) -> ModuleState | OptimizerState | ObjectState:
         return self._modules.get(name) or self._optimizers.get(name) or self._others[name]
@@ -296,6 +370,19 @@ class Tracked:
             for path, value in saved.items():
                 with torch.no_grad():
                     live[path].copy_(value)
+
+
+def try_state(name: str, obj: object) -> None:
+    """Raise ``UnsavableStateError`` if an object does not take its own state: before anything can be lost by that."""
+    obj = unwrapped(obj)
+    adapter = _adapter_for(name, obj)
+    try_round_trip(name, obj, adapter.state, adapter.take)
+
+
+def _adapter_for(name: str, obj: object) -> ModuleState | OptimizerState | ObjectState:
+    if isinstance(obj, nn.Module):
+        return ModuleState(name, obj)
+    return OptimizerState(name, obj) if isinstance(obj, Optimizer) else adapt(name, obj)
 
 
 def _bytes_in(value: object) -> int:

@@ -233,7 +233,7 @@ _EXTRAS = _record(
         "optimizers": _dict_of(_dict_of(_TENSOR)),
         "functions": _dict_of(_dict_of(_TEXT)),
     },
-    {"late_groups": _dict_of(_leaf(_is_whole, "int"))},
+    {"late_groups": _dict_of(_leaf(_is_whole, "int")), "classes": _dict_of(_TEXT)},
 )
 
 _FIELDS: dict[str, Shape] = {
@@ -272,6 +272,10 @@ _FIELDS: dict[str, Shape] = {
     "data": _or_none(_record({"files": _list_of(_record({"name": _TEXT, "size": _COUNT, "digest": _TEXT}))})),
     "replays": _list_of(_record({"after": _COUNT, "steps": _COUNT, "difference": _or_none(_pair_of(_COUNT, _ANY))})),
     "library_version": _TEXT,
+    "attributes": _MAPPING,
+    "built": _or_none(_MAPPING),
+    "changes": _list_of(_record({"step": _COUNT, "setting": _TEXT})),
+    "request": _or_none(_record({"path": _TEXT, "digest": _TEXT, "step": _COUNT})),
     "loading": _leaf(lambda value: _is_whole(value) and 1 <= value <= 2, "1 or 2"),
     "next_batch": _or_none(_record({"order": _DIGEST, "content": _DIGEST})),
     "epoch_before": _or_none(_record({"batches": _COUNT, "cut": _FLAG, "steady": _FLAG, "resumed": _FLAG})),

@@ -1,0 +1,374 @@
+"""Plain: what an attribute holds, as a tree that a checkpoint can keep, and the value made of such a tree again.
+
+A tree is a dict. ``value`` has what a checkpoint holds as it is; every other tree names its ``kind``. ``same`` says
+that an object is still the one that was built: it is filled in place, so whoever else holds it sees the change.
+"""
+
+import collections
+import enum
+import functools
+import io
+import logging
+import threading
+import types
+import weakref
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import torch
+import xxhash
+from torch import nn
+from torch.optim import SGD, Optimizer
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from unbroken.errors import UnsavableStateError
+from unbroken.state.adapters import GENERATORS, adapt
+from unbroken.state.encoding import child_path, encode
+from unbroken.state.origins import is_users
+from unbroken.store.tensors import tensor_digest
+
+Tree = dict[str, Any]
+
+SCALARS = (bool, int, float, complex, str, bytes, type(None))
+_SCALARS = frozenset(SCALARS)
+_IMMUTABLE = (torch.dtype, torch.device, torch.Size, torch.layout, torch.memory_format, enum.Enum)
+_IGNORED = (
+    type,
+    types.ModuleType,
+    types.CodeType,
+    functools.partial,
+    weakref.ReferenceType,
+    weakref.ProxyType,
+    io.IOBase,
+    logging.Logger,
+    threading.Thread,
+    type(threading.Lock()),
+    type(threading.RLock()),
+    threading.Condition,
+    threading.Event,
+    threading.local,
+)
+_LOADING = (Dataset, Sampler, DataLoader)
+_SEQUENCES: dict[str, Any] = {t.__name__: t for t in (list, tuple, collections.deque, set, frozenset)}
+_MAPPINGS: dict[str, Any] = {
+    t.__name__: t for t in (dict, collections.OrderedDict, collections.defaultdict, collections.Counter)
+}
+_DEEPEST = 6  # of objects inside objects; a module's parts don't count
+_RESULT = 16 << 20  # bytes: a larger tensor with a graph is what a forward has left behind
+
+OF_MODULES = frozenset(vars(nn.Module()))
+OF_OPTIMIZERS = frozenset(vars(SGD([torch.zeros(1)], lr=0.1))) | {"_opt_called", "_step_count", "found_inf"}
+_INSIDE_MODULES = frozenset({"_parameters", "_buffers", "_modules", "training"})
+_INSIDE_OPTIMIZERS = frozenset({"state", "param_groups"})
+
+
+def is_fixed(value: object) -> bool:
+    """Whether the very same object must have the very same content."""
+    kind = type(value)
+    if kind in _SCALARS or isinstance(value, _IMMUTABLE):
+        return True
+    if kind is tuple:
+        return all(type(item) in _SCALARS for item in value)  # type: ignore[attr-defined]
+    return not is_looked_into(value) and _is_ignored(value)
+
+
+def is_looked_into(value: object) -> bool:
+    """Whether what an object holds is state of whoever holds the object."""
+    if isinstance(value, (nn.Module, Optimizer, LRScheduler, ReduceLROnPlateau)):
+        return True
+    kind = type(value)
+    return (
+        not isinstance(value, (*_LOADING, *_IGNORED, *_SEQUENCES.values(), dict, torch.Tensor, np.ndarray, enum.Enum))
+        and not isinstance(value, types.FunctionType | types.MethodType | types.BuiltinFunctionType)
+        and hasattr(value, "__dict__")
+        and is_users(kind)
+    )
+
+
+def held(value: object) -> dict[str, Any]:
+    """What an object that is looked into holds, by the names of its attributes, without what torch's classes keep."""
+    found = vars(value)
+    if isinstance(value, nn.Module):
+        left_out = OF_MODULES - _INSIDE_MODULES
+    elif isinstance(value, Optimizer):
+        left_out = OF_OPTIMIZERS - _INSIDE_OPTIMIZERS
+    else:
+        return {key: child for key, child in found.items() if not key.startswith("__")}
+    return {key: child for key, child in found.items() if key not in left_out}
+
+
+class Describer:
+    """Makes trees, all of one moment: an object met twice is told once, and referred to the second time."""
+
+    def __init__(self, known: Callable[[], Mapping[int, str]], is_built: Callable[[object], bool]) -> None:
+        self._known = known
+        self._is_built = is_built
+        self._paths: dict[int, str] = {}
+        self.objects: dict[str, object] = {}
+        """What was met, by its path."""
+        self.lost: list[str] = []
+        """The paths of what no tree can hold."""
+
+    def describe(self, value: Any, path: str, depth: int = 0) -> Tree:
+        kind = type(value)
+        if kind in _SCALARS or isinstance(value, _IMMUTABLE):
+            return self._leaf(value, path)
+        if kind is tuple and all(type(item) in _SCALARS for item in value):
+            return {"value": value}
+        known = self._known().get(id(value))
+        if known is None:
+            known = self._paths.get(id(value))
+        if known is not None:
+            return {"kind": "ref", "to": known}
+        self._paths[id(value)] = path
+        self.objects[path] = value
+        if isinstance(value, torch.Tensor):
+            return self._tensor(value, path)
+        if isinstance(value, GENERATORS):
+            return {"kind": "generator", "class": kind.__name__, "state": adapt(path, value).state()}
+        if kind in _MAPPINGS.values():
+            return self._mapping(value, path, depth)
+        if kind in _SEQUENCES.values():
+            return self._sequence(value, path, depth)
+        if is_looked_into(value):
+            return self._object(value, path, depth)
+        if _is_ignored(value):
+            return {"kind": "left"}
+        return self._leaf(value, path, same=isinstance(value, np.ndarray) and self._is_built(value))
+
+    def _leaf(self, value: object, path: str, **more: object) -> Tree:
+        try:
+            encode(value, path)
+        except UnsavableStateError:
+            self.lost.append(path)
+            return {"kind": "left", "object": id(value)}
+        return {"value": value, **more}
+
+    def _tensor(self, value: torch.Tensor, path: str) -> Tree:
+        if value.grad_fn is not None and value.numel() * value.element_size() > _RESULT:
+            self.lost.append(path)
+            return {"kind": "left", "object": id(value)}
+        more: dict[str, object] = {"same": self._is_built(value)}
+        if value.device.type != "cpu":
+            more["device"] = str(value.device)
+        if value.requires_grad and value.is_leaf:
+            more["requires_grad"] = True
+        if isinstance(value, nn.Parameter):
+            more["parameter"] = True
+        return self._leaf(value, path, **more)
+
+    def _sequence(self, value: Any, path: str, depth: int) -> Tree:
+        tree: Tree = {"kind": type(value).__name__, "same": self._is_built(value)}
+        if isinstance(value, collections.deque):
+            tree["longest"] = value.maxlen
+        items: Iterable[Any] = value
+        if isinstance(value, (set, frozenset)):
+            items = sorted(value, key=repr)
+        if all(kind in _SCALARS for kind in set(map(type, value))):
+            return {**tree, "flat": list(items)}
+        return {**tree, "items": [self.describe(v, f"{path}[{i}]", depth + 1) for i, v in enumerate(items)]}
+
+    def _mapping(self, value: Any, path: str, depth: int) -> Tree:
+        tree: Tree = {"kind": type(value).__name__, "same": self._is_built(value)}
+        if all(kind in _SCALARS for kind in set(map(type, value.values())) | set(map(type, value))):
+            return {**tree, "flat": dict(value)}
+        items = []
+        for key, child in value.items():
+            described = self.describe(key, f"{path} key", depth + 1)
+            known = described.get("to")
+            inside = f"{path}[{known}]" if known else child_path(path, key)
+            items.append([described, self.describe(child, inside, depth + 1)])
+        return {**tree, "items": items}
+
+    def _object(self, value: object, path: str, depth: int) -> Tree:
+        if depth >= _DEEPEST and not isinstance(value, nn.Module):
+            return {"kind": "left"}
+        within = {k: self.describe(child, child_path(path, k), depth + 1) for k, child in held(value).items()}
+        tree: Tree = {"kind": "object", "class": type(value).__qualname__, "attributes": within}
+        if not self._is_built(value):
+            tree["new"] = True
+        return tree
+
+
+class Maker:
+    """Makes values of (decoded) trees. ``objects`` are those that trees refer to, by name or path."""
+
+    def __init__(self, objects: dict[str, object]) -> None:
+        self._objects = objects
+        self._devices: dict[tuple[int, str], torch.Tensor] = {}
+        self.homeless: list[str] = []
+        """The paths of values for which there is no object any more."""
+
+    def make(self, tree: Tree, live: Any, path: str) -> Any:
+        """The value; ``live`` is what stands in its place now."""
+        kind = tree.get("kind")
+        if kind is None:
+            made = self._leaf(tree, live)
+        elif kind == "ref":
+            made = self._objects.get(tree["to"], live)
+            if tree["to"] not in self._objects:
+                self.homeless.append(path)
+            return made
+        elif kind == "left":
+            return live
+        elif kind == "generator":
+            return self._generator(tree, live, path)
+        elif kind == "object":
+            return self._object(tree, live, path)
+        elif kind in _MAPPINGS:
+            return self._mapping(tree, live, path)
+        else:
+            return self._sequence(tree, live, path)
+        self._objects[path] = made
+        return made
+
+    def _leaf(self, tree: Tree, live: Any) -> Any:
+        value = tree["value"]
+        if isinstance(value, torch.Tensor):
+            return self._tensor(tree, value, live)
+        if isinstance(value, np.ndarray) and tree.get("same") and _takes(live, value):
+            np.copyto(live, value)
+            return live
+        return value
+
+    def _tensor(self, tree: Tree, value: torch.Tensor, live: Any) -> torch.Tensor:
+        fits = isinstance(live, torch.Tensor) and live.shape == value.shape and live.dtype == value.dtype
+        if tree["same"] and fits and live.layout == value.layout and live.is_leaf:
+            with torch.no_grad():
+                live.copy_(value)
+            return live  # type: ignore[no-any-return]
+        device = tree.get("device")
+        if device is not None:  # a tensor under two names stays one
+            value = self._devices.setdefault((id(value), device), value.to(device))
+        if tree.get("parameter"):
+            return nn.Parameter(value, requires_grad=bool(tree.get("requires_grad")))
+        return value.requires_grad_() if tree.get("requires_grad") else value
+
+    def _generator(self, tree: Tree, live: Any, path: str) -> Any:
+        if type(live).__name__ != tree["class"]:
+            self.homeless.append(path)
+            return live
+        adapt(path, live).restore(tree["state"])
+        return live
+
+    def _object(self, tree: Tree, live: Any, path: str) -> Any:
+        if type(live).__qualname__ != tree["class"] or not is_looked_into(live):
+            self.homeless.append(path)
+            return live
+        self._objects[path] = live
+        attributes = vars(live)
+        for key, child in tree["attributes"].items():
+            made = self.make(child, attributes.get(key), child_path(path, key))
+            if child.get("kind") != "left" or key in attributes:
+                attributes[key] = made
+        for key in held(live).keys() - tree["attributes"].keys():
+            del attributes[key]
+        return live
+
+    def _sequence(self, tree: Tree, live: Any, path: str) -> Any:
+        kind = _SEQUENCES[tree["kind"]]
+        known = list(live) if isinstance(live, (list, tuple, collections.deque)) else []
+        target: Any = live if tree["same"] and type(live) is kind and kind not in (tuple, frozenset) else None
+        if target is None:
+            target = collections.deque(maxlen=tree["longest"]) if kind is collections.deque else kind()
+        self._objects[path] = target
+        if "flat" in tree:
+            items = tree["flat"]
+        else:
+            counterparts = [*known, *[None] * (len(tree["items"]) - len(known))]
+            pairs = enumerate(zip(tree["items"], counterparts, strict=False))
+            items = [self.make(child, other, f"{path}[{i}]") for i, (child, other) in pairs]
+        if kind in (tuple, frozenset):
+            self._objects[path] = made = kind(items)
+            return made
+        target.clear()
+        target.update(items) if kind is set else target.extend(items)
+        return target
+
+    def _mapping(self, tree: Tree, live: Any, path: str) -> Any:
+        kind = _MAPPINGS[tree["kind"]]
+        known = dict(live) if isinstance(live, dict) else {}
+        target: Any = live if tree["same"] and type(live) is kind else None
+        if target is None:
+            factory = getattr(live, "default_factory", None)
+            target = collections.defaultdict(factory) if kind is collections.defaultdict else kind()
+        self._objects[path] = target
+        content = dict(tree["flat"]) if "flat" in tree else {}
+        for described, child in tree.get("items", ()):
+            key = self.make(described, None, f"{path} key")
+            inside = f"{path}[{described['to']}]" if "to" in described else child_path(path, key)
+            content[key] = self.make(child, known.get(key), inside)
+        target.clear()
+        target.update(content)
+        return target
+
+
+def _takes(live: Any, value: "np.ndarray[Any, Any]") -> bool:
+    return (
+        isinstance(live, np.ndarray)
+        and live.shape == value.shape
+        and live.dtype == value.dtype
+        and live.flags.writeable
+    )
+
+
+def look(tree: Tree) -> str:
+    """A short text for a tree, equal for equal trees: what an attribute was is told apart from what it is."""
+    if "value" in tree and type(tree["value"]) in _SCALARS:
+        text = repr(tree["value"])
+        return (
+            text
+            if len(text) <= 60
+            else f"{len(text)} {xxhash.xxh3_64_hexdigest(text.encode('utf-8', 'surrogatepass'))}"
+        )
+    digest = xxhash.xxh3_64()
+    for part in _parts(tree):
+        digest.update(f"{part}\n".encode("utf-8", "surrogatepass"))
+    return f"#{digest.hexdigest()}"
+
+
+def tensors_in(tree: Any) -> Iterator[Any]:
+    """Every tensor and array in a tree."""
+    if isinstance(tree, (torch.Tensor, np.ndarray)):
+        yield tree
+    elif isinstance(tree, dict):
+        for child in tree.values():
+            yield from tensors_in(child)
+    elif isinstance(tree, (list, tuple)) and tree and type(tree[0]) not in _SCALARS:
+        for child in tree:
+            yield from tensors_in(child)
+
+
+def refers_into_optimizers(tree: Any) -> bool:
+    """Whether a tree has a list or a mapping of a tracked optimizer: ``load_state_dict`` puts others in their place."""
+    if isinstance(tree, dict):
+        if tree.get("kind") == "ref":
+            return ".param_groups" in tree["to"] or tree["to"].endswith(".state")
+        return any(map(refers_into_optimizers, tree.values()))
+    return isinstance(tree, list) and any(map(refers_into_optimizers, tree))
+
+
+def _parts(tree: Any) -> Iterator[str]:
+    if isinstance(tree, torch.Tensor):
+        yield f"{tree.dtype} {tuple(tree.shape)} {tensor_digest(tree.detach().cpu())}"
+    elif isinstance(tree, np.ndarray):
+        yield f"{tree.dtype} {tree.shape} {xxhash.xxh3_64_hexdigest(np.ascontiguousarray(tree).tobytes())}"
+    elif isinstance(tree, dict) and tree.get("kind") in ("list", "tuple") and "flat" in tree:
+        yield f"{tree['kind']}{tree['flat']!r}"
+    elif isinstance(tree, dict):
+        for key, child in tree.items():
+            if key not in ("same", "new"):  # which object it is makes no other value
+                yield repr(key)
+                yield from _parts(child)
+    elif isinstance(tree, (list, tuple)):
+        yield str(len(tree))
+        for child in tree:
+            yield from _parts(child)
+    else:
+        yield f"{type(tree).__name__} {tree!r}"
+
+
+def _is_ignored(value: object) -> bool:
+    return isinstance(value, _IGNORED) or callable(value) or isinstance(value, _LOADING)
