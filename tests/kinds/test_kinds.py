@@ -1,0 +1,104 @@
+"""Never silently wrong: every loop here ends, killed or stopped, as the whole run does, or it is said that it may not."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.kinds import loops
+from tests.kinds.judge import Trial, outcome
+
+Case = tuple[Callable[[Trial], Any], int]
+
+EXACT: dict[str, Case] = {
+    "generator of the module": (loops.over(loops.OfTheModule), 11),
+    "generator of a class": (loops.over(loops.OfAClass), 11),
+    "generator's bound method": (loops.over(loops.AsAMethod), 11),
+    "generator for each sample": (loops.over(loops.OnePerSample), 11),
+    "generator in a deque of dicts": (loops.over(loops.InADeque), 11),
+    "generator behind a function": (loops.over(loops.BehindAFunction), 11),
+    "generator behind a function, workers": (loops.over(loops.BehindAFunction, num_workers=2), 11),
+    "generator in the collate function": (loops.over(loops.Samples, collate_fn=loops.draws_in_collate), 11),
+    "generator that is tracked": (loops.tracked_generator, 11),
+    "generator that is tracked, just saved": (loops.tracked_generator, 5),
+    "collate function replaced": (loops.collate_replaced, 17),
+    "dataset that grows": (loops.dataset_that_grows, 13),
+    "epochs counted from 0": (loops.epochs_counted_from_0(), 17),
+    "epochs counted from 0, persistent workers": (
+        loops.epochs_counted_from_0(num_workers=2, persistent_workers=True),
+        17,
+    ),
+    "weights that follow the losses": (loops.weights_that_follow_the_losses, 17),
+    "sampler that draws one by one": (loops.bandit, 17),
+    "islice": (loops.first_seven, 9),
+    "enumerate and break": (loops.counted_by_hand, 10),
+    "DistributedSampler": (loops.distributed_sampler, 9),
+    "momentum of a BatchNorm": (loops.batchnorm_momentum, 30),
+    "plain": (loops.plain, 11),
+    "workers": (loops.with_workers, 11),
+    "steps": (loops.by_steps, 14),
+    "side by side": (loops.side_by_side, 14),
+    "accumulating": (loops.accumulating, 13),
+}
+
+TOLD: dict[str, Case] = {
+    "generator that is tracked and not found": (loops.tracked_generator_that_is_not_found, 6),
+    "islice, in the first epoch": (loops.first_seven, 3),
+    "dataset that counts": (loops.over(loops.Counting), 11),
+    "dataset that counts, workers": (loops.over(loops.Counting, num_workers=2), 11),
+    "iterable that counts its passes": (loops.iterable(loops.CountsItsPasses), 29),
+    "stream": (loops.iterable(loops.UsedUp), 17),
+    "order of long tensors": (loops.order_of_long_tensors, 7),
+    "beside a plain loader": (loops.beside_a_plain_loader, 10),
+    "inputs shifted": (loops.forgets("inputs"), 14),
+    "targets shifted": (loops.forgets("targets"), 14),
+}
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+@pytest.mark.parametrize("name", EXACT)
+def test_ends_as_without_an_interruption(tmp_path: Path, name: str, how: str) -> None:
+    loop, step = EXACT[name]
+    whole = outcome(loop, tmp_path / "whole")
+    resumed = outcome(loop, tmp_path / "resumed", (how, step))
+    assert whole.code == resumed.code == 0, resumed.log
+    assert resumed.end == whole.end != {}
+    assert not [line for line in whole.said if "ends after" not in line]
+    if how == "stop":
+        assert resumed.replayed > 0
+
+
+@pytest.mark.parametrize("how", ["kill", "stop"])
+@pytest.mark.parametrize("name", TOLD)
+def test_what_is_not_exact_is_said(tmp_path: Path, name: str, how: str) -> None:
+    loop, step = TOLD[name]
+    whole = outcome(loop, tmp_path / "whole")
+    resumed = outcome(loop, tmp_path / "resumed", (how, step))
+    assert whole.end != {}
+    assert resumed.said or resumed.code == 4 or (how == "kill" and resumed.end == whole.end)
+
+
+@pytest.mark.parametrize("name", ["plain", "workers", "steps", "side by side", "accumulating"])
+@pytest.mark.parametrize("how", ["interrupt", "stop"])
+def test_a_stop_is_proven_by_the_steps_trained_meanwhile(tmp_path: Path, name: str, how: str) -> None:
+    loop, _ = EXACT[name]
+    whole = outcome(loop, tmp_path / "whole")
+    for step in (1, 12, 13, 20):
+        resumed = outcome(loop, tmp_path / f"stopped in {step}", (how, step))
+        assert resumed.end == whole.end
+        assert resumed.replayed > 0, f"step {step}"
+
+
+def test_a_spent_budget_is_proven_too(tmp_path: Path) -> None:
+    whole = outcome(loops.plain, tmp_path / "whole")
+    stopped = outcome(loops.plain, tmp_path / "stopped", stop_after=1e-9)
+    assert stopped.code == 75 and stopped.end == {}
+    resumed = outcome(loops.plain, tmp_path / "stopped")
+    assert resumed.replayed > 0 and resumed.end == whole.end
+
+
+@pytest.mark.parametrize("options", [{}, {"num_workers": 2}, {"num_workers": 2, "persistent_workers": True}])
+def test_the_epoch_that_a_dataset_is_told_is_the_users(tmp_path: Path, options: dict[str, Any]) -> None:
+    whole = outcome(loops.epochs_counted_from_0(**options), tmp_path)
+    assert [whole.end[f"growth.{place}"].split()[0] for place in range(3)] == ["1.0", "1.1", "1.2"]
