@@ -105,5 +105,5 @@ def test_a_copy_can_be_made_without_a_second_thread(before: str) -> None:
         "state = torch.arange(1 << 23)\n"
         "copy = lambda: print(bool((copy_to_host(state) == state).all()))\n" + before
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=60, check=True)
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
     assert (done.stdout, done.stderr) == ("True\n", "")
