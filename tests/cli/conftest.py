@@ -63,7 +63,7 @@ def process(here: Path) -> Callable[..., "subprocess.CompletedProcess[str]"]:
     def run(words: list[str], environ: Mapping[str, str] | None = None) -> "subprocess.CompletedProcess[str]":
         env = {**os.environ, **(environ or {})}
         return subprocess.run(
-            [sys.executable, *words], cwd=here, env=env, capture_output=True, text=True, encoding="utf-8", timeout=60
+            [sys.executable, *words], cwd=here, env=env, capture_output=True, text=True, encoding="utf-8"
         )
 
     return run

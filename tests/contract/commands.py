@@ -6,7 +6,6 @@ import selectors
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,6 +13,7 @@ from types import TracebackType
 from typing import Self
 
 from tests.kill.toolkit.watch import FolderWatch
+from tests.patience import Patience, ended
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -42,30 +42,26 @@ def run(folder: Path, *words: str, variables: Mapping[str, str] | None = None, b
 
     ``before`` are words in front of the command, such as those of setpriv.
     """
-    ended = subprocess.run(
-        [*before, *_argv(words)],
-        cwd=folder,
-        env=_environment(variables),
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=_PATIENCE,
-    )
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    return _to_its_end(folder, [*before, *_argv(words)], variables)
 
 
 def run_python(folder: Path, source: str, *arguments: str) -> Ended:
     """A script of somebody who does not have this project: importing it fails, as if it were not installed."""
-    ended = subprocess.run(
-        [sys.executable, "-c", _WITHOUT_THE_PROJECT + source, *arguments],
+    return _to_its_end(folder, [sys.executable, "-c", _WITHOUT_THE_PROJECT + source, *arguments], None)
+
+
+def _to_its_end(folder: Path, command: list[str], variables: Mapping[str, str] | None) -> Ended:
+    process = subprocess.Popen(
+        command,
         cwd=folder,
-        env=_environment(None),
-        capture_output=True,
+        env=_environment(variables),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
         encoding="utf-8",
-        timeout=_PATIENCE,
     )
-    return Ended(ended.returncode, ended.stdout, ended.stderr)
+    out, err = ended(process, _PATIENCE)
+    return Ended(process.returncode, out, err)
 
 
 _WITHOUT_THE_PROJECT = """
@@ -102,7 +98,7 @@ class Running:
         os.set_blocking(self._pipe.fileno(), False)
         self._heard = b""
         self._renamed: list[str] = []
-        self._deadline = time.monotonic() + _PATIENCE
+        self._patience = Patience(self._process.pid, _PATIENCE)
 
     @property
     def pid(self) -> int:
@@ -139,7 +135,7 @@ class Running:
     def end(self) -> Ended:
         """Wait for its end."""
         self._wait(lambda: False, "")
-        code = self._process.wait(timeout=_PATIENCE)
+        code = self._process.wait()
         self._errors.seek(0)
         return Ended(code, self.out, self._errors.read())
 
@@ -148,9 +144,8 @@ class Running:
             selector.register(self._pipe, selectors.EVENT_READ)
             selector.register(self._watch.descriptor, selectors.EVENT_READ)
             while not reached():
-                rest = self._deadline - time.monotonic()
-                assert rest > 0, f"still running after {_PATIENCE:.0f} s, {otherwise}: {self.out[-2000:]}"
-                selector.select(rest)
+                selector.select(self._patience.until_next_look)
+                assert not self._patience.spent, f"still running, {otherwise}: {self.out[-2000:]}"
                 if not self._take() and not reached():
                     assert not otherwise, f"ended and {otherwise}: {self.out[-2000:]}"
                     return
@@ -173,7 +168,7 @@ class Running:
     ) -> None:
         if self._process.poll() is None:
             self._process.kill()
-        self._process.wait(timeout=_PATIENCE)
+        self._process.wait()
         self._pipe.close()
         self._errors.close()
         self._watch.close()

@@ -56,7 +56,7 @@ def program(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Program
             needs.require("strace")
             command = ["strace", "-f", "-qq", "-o", "/dev/null", *trace, *command]
         environment = {**os.environ, "UNBROKEN_LANG": "en"}
-        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=60)
+        return subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True)
 
     return program
 
@@ -85,7 +85,6 @@ def _first_with(argument: str, call: str, command: list[str], folder: Path) -> i
         cwd=folder,
         check=True,
         capture_output=True,
-        timeout=60,
     )
     earlier: Counter[str] = Counter()  # each thread's calls are counted by themselves when a fault is injected
     for thread, _, line in (line.partition(" ") for line in trace.read_text().splitlines() if f"{call}(" in line):

@@ -27,7 +27,6 @@ _HEARD = (
     "SLURM_RESTART_COUNT",
     "TORCHELASTIC_RESTART_COUNT",
 )
-_PATIENCE = 3000.0
 
 # A run of the whole suite from inside itself would never end: the reader of the quick suite runs one module of it.
 _ONE_MODULE = {"PYTEST_ADDOPTS": "tests/disk/test_space.py -p no:cacheprovider"}
@@ -68,7 +67,6 @@ class Reader:
             stderr=subprocess.STDOUT,
             text=True,
             encoding="utf-8",
-            timeout=_PATIENCE,
         )
         return Typed(ended.returncode, ended.stdout)
 

@@ -52,7 +52,7 @@ def saving(folder: Path, *injected: str) -> str:
     environment = {**os.environ, "UNBROKEN_LANG": "en"}
     ended = subprocess.run(
         [*strace, sys.executable, "-B", "-c", _SAVE, str(folder)],
-        cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True, timeout=120,
+        cwd=Path(__file__).parents[2], env=environment, capture_output=True, text=True,
     )  # fmt: skip
     assert ended.returncode == 0, ended.stderr[-2000:]
     return ended.stdout.strip()

@@ -36,7 +36,7 @@ for _ in run.batches(DataLoader(TensorDataset(torch.zeros(9, 1))), steps=9):
 def test_a_snapshot_without_the_memory_for_it_fails_alone(tmp_path: Path) -> None:
     command = [sys.executable, "-c", _TRAINS_WITH_LITTLE_MEMORY]
     environment = {**os.environ, "UNBROKEN_LANG": "en"}
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, env=environment)
+    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
     assert done.stdout.splitlines()[-1] == "step 9"
     assert "could not be copied" in done.stderr
     assert (tmp_path / "checkpoints" / "checkpoint_latest.pth").is_file()
@@ -76,7 +76,7 @@ def test_a_resume_without_the_memory_for_it_says_so_whatever_it_is_doing_then(tm
 
     def went(extra: int) -> tuple[int, str, str]:
         command = [sys.executable, "-c", _RESUMES_WITH_LITTLE_MEMORY, str(extra)]
-        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, timeout=100, env=environment)
+        done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment)
         return done.returncode, done.stdout, done.stderr
 
     assert went(0)[0] == 0

@@ -19,10 +19,10 @@ def both(folder: Path) -> list[tuple[str, str]]:
     trainers = [context.Process(target=train_at_once, args=(folder, barrier, answers, done)) for _ in range(2)]
     for trainer in trainers:
         trainer.start()
-    said = sorted(answers.get(timeout=60) for _ in trainers)
+    said = sorted(answers.get() for _ in trainers)
     pids = {str(trainer.pid) for trainer in trainers}
     for trainer in trainers:
-        trainer.join(60)
+        trainer.join()
         assert trainer.exitcode == 0
     told = re.search(r"pid (\d+)", said[0][1])
     assert told is not None and told[1] in pids, said
@@ -64,20 +64,20 @@ def test_a_restart_is_not_refused_for_workers_that_outlived_their_trainer(tmp_pa
     trainer.start()
     workers: list[int] = []
     for _ in range(2):
-        kind, workers, _ = answers.get(timeout=60)
+        kind, workers, _ = answers.get()
         assert kind == "batch"
     assert trainer.pid is not None and len(workers) == 2
     os.kill(trainer.pid, signal.SIGKILL)
-    trainer.join(60)
+    trainer.join()
     try:
         for pid in workers:
             os.kill(pid, 0)  # they are still there, loading
         answers = context.Queue()  # who was killed may have held the lock of the former one
         again = context.Process(target=train_with_slow_workers, args=(tmp_path, answers, 0.0))
         again.start()
-        kind, _, step = answers.get(timeout=60)
+        kind, _, step = answers.get()
         assert kind == "batch" and step in (2, 3)
-        again.join(60)
+        again.join()
         assert again.exitcode == 0
         for pid in workers:
             os.kill(pid, 0)

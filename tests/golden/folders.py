@@ -178,7 +178,8 @@ def pack(name: str, folder: Path) -> None:
 def unpack(name: str, folder: Path) -> Path:
     """The golden folder as it was left, with its times."""
     with tarfile.open(archive(name)) as packed:
-        packed.extractall(folder, filter="data")
+        packed.extraction_filter = getattr(tarfile, "data_filter", None)  # Python 3.11.2 has none
+        packed.extractall(folder)
         for member in reversed(packed.getmembers()):
             seconds, _, rest = member.pax_headers["mtime"].partition(".")
             time = int(seconds) * 10**9 + int(rest)

@@ -104,7 +104,7 @@ def test_a_held_script_stands_still_until_the_signal(nursery: Nursery, tmp_path:
 def test_a_process_that_does_not_end_is_ended_and_named(nursery: Nursery, tmp_path: Path) -> None:
     never = Interruption(Moment("never", "no such line"), hold="batch 1 1")
     with pytest.raises(StuckError, match="batch 1 1"):
-        run_to_its_end(nursery, EXACT, tmp_path / "run", [never], time_limit=1.5)
+        run_to_its_end(nursery, EXACT, tmp_path / "run", [never], time_limit=3)
 
 
 def test_digests_tell_what_equality_hides() -> None:

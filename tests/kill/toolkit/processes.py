@@ -18,6 +18,7 @@ import unbroken
 from tests.kill.toolkit import script
 from tests.kill.toolkit.moments import LAUNCHED, Interruption
 from tests.kill.toolkit.watch import FolderWatch
+from tests.patience import Patience
 
 ROOT = Path(__file__).resolve().parents[3]
 # The processes under test get the tests and the library that this process has.
@@ -94,7 +95,7 @@ class Nursery:
         """Run the program in ``folder`` until it ends, interrupting it if its moment comes.
 
         Raises:
-            StuckError: it did not end in time; it is dead now.
+            StuckError: it computed for ``time_limit`` seconds or did nothing for as long; it is dead now.
         """
         channels = _Channels(folder, number, interruption)
         environment = {
@@ -120,13 +121,13 @@ class Nursery:
                 }
             )
             course = _Course(started["started"], interruption, time.monotonic())
-            for event in channels.events(self._control, course, time_limit):
+            for event in channels.events(self._control, course, Patience(course.pid, time_limit)):
                 course.see(event)
             if course.code is None:
                 os.killpg(course.pid, signal.SIGKILL)
                 self._receive()
                 log = channels.log_path.read_text(errors="replace")[-3000:]
-                raise StuckError(f"still running after {time_limit:.0f} s, last: {course.events[-1]}\n{log}")
+                raise StuckError(f"computed or did nothing for {time_limit:.0f} s, last: {course.events[-1]}\n{log}")
             return Attempt(
                 code=course.code,
                 events=course.events,
@@ -222,14 +223,16 @@ class _Channels:
         self._watch = FolderWatch(folder)
         self._rest = b""
 
-    def events(self, control: socket.socket, course: _Course, time_limit: float) -> Iterator[str]:
-        """What happens, as it happens, until the process has ended or its time is up; interrupts when due."""
+    def events(self, control: socket.socket, course: _Course, patience: Patience) -> Iterator[str]:
+        """What happens, as it happens, until the process has ended or patience with it; interrupts when due."""
         with selectors.DefaultSelector() as selector:
             for source in (control, self._progress, self._watch.descriptor):
                 selector.register(source, selectors.EVENT_READ)
-            while course.code is None and course.now() < time_limit:
-                until = min(time_limit, time_limit if course.due is None else course.due)
-                ready = {key.fileobj for key, _ in selector.select(max(0.0, until - course.now()))}
+            while course.code is None:
+                rest = patience.until_next_look if course.due is None else course.due - course.now()
+                ready = {key.fileobj for key, _ in selector.select(max(0.0, rest))}
+                if patience.spent:
+                    break
                 yield from self._take()
                 if control in ready:
                     course.code = json.loads(control.recv(_LONGEST_MESSAGE))["code"]
