@@ -55,8 +55,7 @@ def _run(given: Mapping[str, Any], *, auto: bool) -> int:
         print(error, file=sys.stderr)
         return error.exit_code
     try:
-        options, new_rate = _choose_options(given, auto=auto)
-        _train(options, new_rate, console)
+        return _train(_choose_options(given, auto=auto), console)
     except unbroken.UnbrokenError as error:
         _log.error(str(error))
         return error.exit_code
@@ -65,13 +64,12 @@ def _run(given: Mapping[str, Any], *, auto: bool) -> int:
     except Exception:
         _log.exception(text("unexpected"))
         return 1
-    return 0
 
 
-def _choose_options(given: Mapping[str, Any], *, auto: bool) -> tuple[Options, float | None]:
-    """The run's options, and its new learning rate if one was given that is not the one it was started with."""
+def _choose_options(given: Mapping[str, Any], *, auto: bool) -> Options:
+    """The run's options: of one that is resumed those it was started with, but for the flags given now."""
     if not auto and "resume" not in given:
-        return replace(Options(), **given), None
+        return replace(Options(), **given)
     from forecaster.former import newest_parameters, saved_parameters
 
     if "resume" in given:
@@ -81,12 +79,10 @@ def _choose_options(given: Mapping[str, Any], *, auto: bool) -> tuple[Options, f
         source = Path(given.get("checkpoint_dir", Options.checkpoint_dir))
         saved = newest_parameters(source, CACHE)
         given = {**given, "resume": "auto"}
-    options = continued(given, saved, source)
-    new_rate = options.lr if "lr" in saved and options.lr != saved["lr"] else None
-    return options, new_rate
+    return continued(given, saved, source)
 
 
-def _train(options: Options, new_rate: float | None, console: "Console") -> None:
+def _train(options: Options, console: "Console") -> int:
     given = {name: value for name, value in options.parameters().items() if value is not None}
     _log.info(text("parameters", parameters=json.dumps(given, ensure_ascii=False)))
 
@@ -95,7 +91,7 @@ def _train(options: Options, new_rate: float | None, console: "Console") -> None
     from forecaster.results import write_results
     from forecaster.train import train
 
-    outcome = train(options, cache=CACHE, report=EpochReport(console), new_rate=new_rate)
+    outcome = train(options, cache=CACHE, report=EpochReport(console))
     _log.info(
         text(
             "result",
@@ -109,3 +105,4 @@ def _train(options: Options, new_rate: float | None, console: "Console") -> None
     write_results(RESULTS, outcome, options)
     draw(PICTURE, outcome, options.target, resumed_epochs(LOG))
     _log.info(text("written", results=RESULTS, picture=PICTURE))
+    return 0 if outcome.unsafe is None else outcome.unsafe.exit_code

@@ -212,10 +212,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{correlation:.6f}  最佳 "
         "{best:.6f}（第 {best_epoch} 轮）",
     ),
-    "rate_set": (
-        "Learning rate {rate:g}, as given now, from the first step on (the checkpoint had begun with {old:g}).",
-        "学习率按本次参数设为 {rate:g}，从第一步起生效（检查点的初始值为 {old:g}）。",
-    ),
     "no_such_device": (
         "--device {device}: not available here; use --device auto or cpu.",
         "--device {device}：本机不可用；请用 --device auto 或 cpu。",
@@ -324,9 +320,18 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "help_epochs": ("epochs to train (default: {default})", "训练轮数（默认：{default}）"),
     "help_batch_size": ("windows per step (default: {default})", "每步的窗口数（默认：{default}）"),
-    "help_lr": ("learning rate at the start (default: {default:g})", "初始学习率（默认：{default:g}）"),
-    "help_weight_decay": ("weight decay of AdamW (default: {default:g})", "AdamW 的权重衰减（默认：{default:g}）"),
-    "help_seed": ("seed of everything random (default: {default})", "所有随机性的种子（默认：{default}）"),
+    "help_lr": (
+        "learning rate at the start; on a resume: from there on (default: {default:g})",
+        "初始学习率；恢复时自该处起生效（默认：{default:g}）",
+    ),
+    "help_weight_decay": (
+        "weight decay of AdamW; on a resume: from there on (default: {default:g})",
+        "AdamW 的权重衰减；恢复时自该处起生效（默认：{default:g}）",
+    ),
+    "help_seed": (
+        "seed of everything random; a resumed run keeps its own (default: {default})",
+        "所有随机性的种子；恢复的训练沿用原有种子（默认：{default}）",
+    ),
     "help_device": (
         "auto, cpu, cuda, cuda:N or mps (default: auto, a GPU if there is one)",
         "auto、cpu、cuda、cuda:N 或 mps（默认：auto，有 GPU 则用）",
@@ -361,7 +366,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "time budget, e.g. 2h: then save and stop with exit code 75",
         "时间预算，如 2h：到时保存并以退出码 75 停止",
     ),
-    "help_resume": ("resume from this checkpoint", "从该检查点恢复训练"),
+    "help_resume": (
+        "resume from this checkpoint; the same command again goes on with what came of it",
+        "从该检查点恢复训练；再次运行同一命令则从其后的进度继续",
+    ),
     "help_allow_changed_data": (
         "resume although the data file's content has changed",
         "即使数据文件的内容已改变也继续恢复",

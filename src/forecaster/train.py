@@ -3,7 +3,7 @@
 import logging
 import os
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -40,14 +40,14 @@ class Outcome:
     best: float
     best_epoch: int
     predictions: npt.NDArray[np.float64]  # of the validation labels, in their own unit, after the last epoch
+    unsafe: unbroken.DiskError | None = None  # why the last state is not safe on disk
 
 
-def train(options: Options, *, cache: Path, report: EpochReport, new_rate: float | None = None) -> Outcome:
+def train(options: Options, *, cache: Path, report: EpochReport) -> Outcome:
     """Train as ``options`` say, or go on with what their ``resume`` names, exactly where it stopped.
 
     Args:
         cache: the file of the preprocessed data, made if missing.
-        new_rate: a learning rate that wins over the one in the checkpoint resumed from.
 
     Raises:
         InputError: the data can't be used, or the device is not there.
@@ -74,8 +74,6 @@ def train(options: Options, *, cache: Path, report: EpochReport, new_rate: float
     scheduler = torch.optim.lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.5, patience=3)
     scaler = torch.amp.GradScaler(device.type, enabled=options.amp and device.type == "cuda")
     half = torch.float16 if device.type == "cuda" else torch.bfloat16
-    if new_rate is not None:
-        _set_rate_at_first_step(optimizer, new_rate)
 
     with (
         report,
@@ -97,6 +95,8 @@ def train(options: Options, *, cache: Path, report: EpochReport, new_rate: float
         run.track(model=model, optimizer=optimizer, scheduler=scheduler)
         if scaler.is_enabled():
             run.track(scaler=scaler)
+        # A flag given on a resume takes effect; what is not given is as the run was started, and changes nothing.
+        run.keep_built("optimizer.lr", "optimizer.weight_decay")
 
         for _ in report.epochs(run, options.epochs, len(loader)):
             model.train()
@@ -116,7 +116,7 @@ def train(options: Options, *, cache: Path, report: EpochReport, new_rate: float
             run.record(val_losses=val_loss, aucs=pearson(predicted, labels))
 
         predicted, _ = predict(model, windows, device)
-        return Outcome(
+        outcome = Outcome(
             windows=windows,
             yardsticks=yardsticks,
             train_losses=tuple(run.history["train_losses"]),
@@ -126,6 +126,7 @@ def train(options: Options, *, cache: Path, report: EpochReport, new_rate: float
             best_epoch=run.best.epoch,
             predictions=predicted.numpy().astype(np.float64) * windows.label_scale + windows.label_mean,
         )
+    return replace(outcome, unsafe=run.failure)
 
 
 @torch.no_grad()
@@ -161,19 +162,6 @@ def _choose_device(name: str) -> torch.device:
     except (RuntimeError, AssertionError) as error:
         raise InputError("no_such_device", device=name) from error
     return device
-
-
-def _set_rate_at_first_step(optimizer: torch.optim.Optimizer, rate: float) -> None:
-    """Resuming restores the rate in the checkpoint; a new one takes over when that has happened, and only once."""
-
-    def set_rate(stepping: torch.optim.Optimizer, *_: object) -> None:
-        handle.remove()
-        old = stepping.param_groups[0]["lr"]
-        for group in stepping.param_groups:
-            group["lr"] = rate
-        _log.info(text("rate_set", rate=rate, old=old))
-
-    handle = optimizer.register_step_pre_hook(set_rate)
 
 
 def _as_it_is(batch: Any) -> Any:

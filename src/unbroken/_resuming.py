@@ -195,9 +195,8 @@ class _Beginner:
             values = {"setting": one.name, "old": one.then, "new": one.now, "in_force": one.in_force}
             _log.warning(messages.text("setting_changed", **values))
         for one in self._parts.settings.overruled():
-            owner = one.name.partition(".")[0]
-            name = one.name if owner in self._parts.tracked.optimizers else owner
-            values = {"setting": one.name, "new": one.now, "in_force": one.in_force, "name": repr(name)}
+            name = repr(self._parts.settings.to_keep(one.name))
+            values = {"setting": one.name, "new": one.now, "in_force": one.in_force, "name": name}
             _log.warning(messages.text("setting_overruled", **values))
         if self._origin.seed is not None and own.get("seed", self._origin.seed) != self._origin.seed:
             _log.warning(messages.text("seed_overruled", new=self._origin.seed, old=own["seed"]))

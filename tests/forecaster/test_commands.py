@@ -110,11 +110,64 @@ def test_a_rate_given_on_a_resume_is_used(here: Path, panel_file: Path) -> None:
     assert go_on("--epochs", "2", "--lr", "1e-4") == 0
     payload = unbroken.load("checkpoints/checkpoint_latest.pth")
     assert payload["optimizer_state_dict"]["param_groups"][0]["lr"] == 1e-4
-    assert sum("Learning rate 0.0001" in line for line in log_lines()) == 1
+    assert sum("optimizer.lr: 0.001 → 0.0001" in line for line in log_lines()) == 1
     assert go_on("--epochs", "3") == 0  # and the run keeps it
     payload = unbroken.load("checkpoints/checkpoint_latest.pth")
     assert payload["optimizer_state_dict"]["param_groups"][0]["lr"] == 1e-4
     assert payload["unbroken"]["config"]["lr"] == 1e-4
+
+
+def test_a_weight_decay_given_on_a_resume_is_used_and_a_seed_is_said_not_to_be(here: Path, panel_file: Path) -> None:
+    assert train(panel_file, "--epochs", "1") == 0
+    assert go_on("--epochs", "2", "--weight-decay", "0.5", "--seed", "7") == 0
+    payload = unbroken.load("checkpoints/checkpoint_latest.pth")
+    assert payload["optimizer_state_dict"]["param_groups"][0]["weight_decay"] == 0.5
+    assert payload["unbroken"]["seed"] == 1
+    said = "\n".join(log_lines())
+    assert "optimizer.weight_decay: 0.01 → 0.5" in said and "seed: given 7, goes on with 1" in said
+
+
+def test_a_rate_that_the_run_has_lowered_is_no_flag(here: Path, panel_file: Path) -> None:
+    assert train(panel_file, "--epochs", "8", "--lr", "1e-8") == 0  # too little to get any better
+    before = unbroken.load("checkpoints/checkpoint_latest.pth")["optimizer_state_dict"]["param_groups"][0]["lr"]
+    assert before < 1e-8
+    assert go_on("--epochs", "9") == 0
+    after = unbroken.load("checkpoints/checkpoint_latest.pth")["optimizer_state_dict"]["param_groups"][0]["lr"]
+    assert after <= before and not any("optimizer.lr" in line for line in log_lines())
+
+
+def test_the_same_resume_again_goes_on_with_what_came_of_it(here: Path, panel_file: Path) -> None:
+    assert train(panel_file, "--epochs", "4", "--checkpoint-freq", "1") == 0
+    again = [
+        sys.executable,
+        str(ROOT / "Training.py"),
+        "--resume",
+        "checkpoints/checkpoint_epoch_2.pth",
+        "--epochs",
+        "6",
+    ]
+    slow = {**os.environ, "UNBROKEN_LANG": "en", "PYTHONPATH": str(ROOT / "src")}
+    codes = [subprocess.run([*again, "--stop-after", "0.001s"], env=slow, timeout=100).returncode for _ in range(3)]
+    assert codes == [75, 75, 75]
+    assert any("going on with what came of it" in line for line in log_lines())
+
+
+def test_a_newest_checkpoint_that_is_a_link_is_found(here: Path, panel_file: Path) -> None:
+    assert train(panel_file, "--epochs", "2", "--checkpoint-freq", "1") == 0
+    folder = here / "checkpoints"
+    for name in ("latest", "best", "previous"):
+        (folder / f"checkpoint_{name}.pth").unlink(missing_ok=True)
+    (folder / "checkpoint_epoch_1.pth").unlink()
+    (folder / "store").mkdir()
+    (folder / "checkpoint_epoch_2.pth").rename(folder / "store" / "e2.bin")
+    (folder / "checkpoint_latest.pth").symlink_to("store/e2.bin")
+    assert go_on("--epochs", "3") == 0
+    assert any("恢复训练，从 epoch 3 开始" in line for line in log_lines())
+    (folder / "checkpoint_latest.pth").unlink()
+    for path in folder.glob("*.pth"):
+        path.unlink()
+    (folder / "checkpoint_latest.pth").symlink_to("/nowhere/e2.bin")
+    assert go_on("--epochs", "4") == 5
 
 
 def test_another_target_or_other_data_are_refused(

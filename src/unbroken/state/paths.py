@@ -30,7 +30,9 @@ def plain_items(group: Mapping[str, Any]) -> As:
 
 def leaves(path: str, value: Any) -> Iterator[tuple[str, Any]]:
     """Every plain value in a scheduler's state that is a setting, or may be."""
-    if isinstance(value, Mapping):
+    if isinstance(value, Mapping) and not all(isinstance(key, str) for key in value):
+        yield path, sorted([key, count] for key, count in value.items())  # milestones
+    elif isinstance(value, Mapping):
         for key, inner in value.items():
             if not str(key).startswith("_") or key in _PRIVATE_SETTINGS:
                 yield from leaves(f"{path}.{str(key).lstrip('_')}", inner)

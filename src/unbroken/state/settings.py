@@ -88,10 +88,12 @@ class Settings:
             self._then = {path: value for path, value in then.items() if path in self._now and is_plain(value)}
         else:  # of an older version: a parameter of the run that has the setting's name and value tells
             self._guesses = True
-            before = own.get("config")
+            before: Any = own.get("config")
+            if not isinstance(before, Mapping):
+                before = {}
             for path, now in self._now.items():
                 key = setting_of(path).rpartition(".")[2]
-                if isinstance(before, Mapping) and key in config and config[key] == now and is_plain(before.get(key)):
+                if key in before and is_plain(before[key]) and key in config and config[key] == now:
                     self._then[path] = before[key]
         for path in self._differing():
             if setting_of(path) in self._kept or (owner_of(path) in self._kept and owner_of(path) in self._groups):
@@ -130,6 +132,16 @@ class Settings:
         paths = self._differing() - self._changed
         paths = {path for path in paths if path in in_force and in_force[path] != self._now[path]}
         return list(_several(paths, self._then, self._now, in_force))
+
+    def to_keep(self, setting: str) -> str:
+        """What to give to ``keep`` for a setting: of a schedule, and of what it sets, the schedule as a whole."""
+        owner, key = owner_of(setting), key_of(setting)
+        optimizer = self._tracked.optimizers.get(owner)
+        if optimizer is None:
+            return owner
+        if key in _OF_A_SCHEDULE:
+            return next((name for name, s in self._schedulers().items() if s.optimizer is optimizer), setting)
+        return setting
 
     def _as_it_is(self) -> As:
         found: As = {}
