@@ -26,7 +26,11 @@ def main() -> None:
     by_shape = sorted(names, key=lambda name: tuple(parameters[name].shape))
     optimizer = torch.optim.Adam([parameters[name] for name in by_shape], lr=0.003)
     step, order = 0, torch.arange(BATCHES)
-    if LATEST.exists():
+    if LATEST.exists() and fault in ("model only", "model and step"):
+        saved = torch.load(LATEST, weights_only=True)
+        model.load_state_dict(saved["model"] if fault == "model and step" else saved)
+        step = saved["step"] if fault == "model and step" else 0
+    elif LATEST.exists() and fault != "never loads":
         saved = torch.load(LATEST, weights_only=True)
         model.load_state_dict(saved["model"])
         if fault != "optimizer forgotten":
@@ -45,16 +49,21 @@ def main() -> None:
         optimizer.step()
         step += 1
         if step % EVERY == 0:
-            save(model, optimizer, step, order)
+            save(model, optimizer, step, order, fault)
     torch.save({"model": model.state_dict(), "loss": loss.item()}, "final.pt")
 
 
-def save(model: nn.Module, optimizer: torch.optim.Optimizer, step: int, order: torch.Tensor) -> None:
+def save(model: nn.Module, optimizer: torch.optim.Optimizer, step: int, order: torch.Tensor, fault: str) -> None:
     LATEST.parent.mkdir(exist_ok=True)
     temporary = LATEST.with_suffix(".tmp")
     state = {"model": model.state_dict(), "optimizer": optimizer.state_dict()}
+    state |= {"step": step, "order": order, "rng": torch.get_rng_state()}
+    if fault == "model only":
+        state = model.state_dict()
+    if fault == "model and step":
+        state = {"model": model.state_dict(), "step": step}
     with temporary.open("wb") as file:
-        torch.save({**state, "step": step, "order": order, "rng": torch.get_rng_state()}, file)
+        torch.save(state, file)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(LATEST)

@@ -1,9 +1,16 @@
 """EXACT needs a resume that was seen. Real scripts that save and never load, load and ignore, or do it rightly."""
 
+import os
+import pickle
+import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
+import torch
+from safetensors.torch import save_file
 
 from tests.audit.conftest import Audit
 from unbroken.audit import evidence, opens
@@ -14,7 +21,7 @@ from unbroken.audit.verdict import Verdict
 from unbroken.errors import UsageError
 
 HERE = Path(__file__).parent
-KEEPING = HERE / "keeping.py"
+KEEPING, CLASSIC = HERE / "keeping.py", HERE / "classic.py"
 FILES = {"final": Path("final.txt"), "checkpoints": Path("ckpt")}
 
 
@@ -104,9 +111,6 @@ def test_what_is_seen_of_the_restarts(processes: list[Process], seen: Seen) -> N
 
 @pytest.mark.parametrize("words", [(), ("-E",), ("-S",), ("-I",)])
 def test_a_read_is_seen_in_one_way_or_the_other(tmp_path: Path, words: tuple[str, ...]) -> None:
-    import os
-    import subprocess
-
     folder = tmp_path / "run"
     folder.mkdir()
     (folder / "a.pt").write_bytes(b"a")
@@ -125,9 +129,6 @@ def test_a_read_is_seen_in_one_way_or_the_other(tmp_path: Path, words: tuple[str
 
 
 def test_a_sitecustomize_of_the_users_own_still_runs(tmp_path: Path) -> None:
-    import os
-    import subprocess
-
     (tmp_path / "site").mkdir()
     (tmp_path / "site/sitecustomize.py").write_text("import builtins; builtins.THEIRS = 1")
     before = {**os.environ, "UNBROKEN_TRACE_ROOT": str(tmp_path), "PYTHONPATH": str(tmp_path / "site")}
@@ -138,13 +139,6 @@ def test_a_sitecustomize_of_the_users_own_still_runs(tmp_path: Path) -> None:
 
 
 def test_what_can_be_a_checkpoint_is_told_by_what_is_in_it(tmp_path: Path) -> None:
-    import pickle
-    import zipfile
-
-    import numpy as np
-    import torch
-    from safetensors.torch import save_file
-
     torch.save({"a": torch.ones(3)}, tmp_path / "torch.bin")
     torch.save({"a": torch.ones(3)}, tmp_path / "legacy", _use_new_zipfile_serialization=False)
     torch.save(torch.ones(3), tmp_path / "half.pt")
@@ -165,3 +159,24 @@ def test_what_can_be_a_checkpoint_is_told_by_what_is_in_it(tmp_path: Path) -> No
     assert left.unknown == {"half.pt", "whole.pt.tmp", "source.zip", "state.json"}
     assert len(left.others) == 6
     assert left.lacking["torch.bin"] == {"optimizer", "streams", "count"} == left.lacking["model.safetensors"]
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize(
+    ("fault", "verdict", "lacks"),
+    [
+        ("none", Verdict.EXACT, None),
+        ("never loads", Verdict.NOT_RESUMED, None),
+        ("model only", Verdict.DIFFERS, "has no state of an optimizer, random streams, count of steps or epochs"),
+        ("model and step", Verdict.DIFFERS, "has no state of an optimizer, random streams:"),
+    ],
+)
+def test_scripts_with_torch_of_their_own(audited: Audit, fault: str, verdict: Verdict, lacks: str | None) -> None:
+    where = {"checkpoints": Path("ckpt"), "final": Path("final.pt")}
+    report = audited(CLASSIC, "--fault", fault, kills=3, **where)
+    assert report.verdict is verdict
+    if lacks is not None:
+        finding = report.findings[0]
+        assert finding.cause.key == "audit_cause_files_lack"
+        assert "ckpt/last.pt" in str(finding.cause) and lacks in str(finding.cause)

@@ -90,10 +90,13 @@ def _touched(path: Path) -> Path:
 def test_an_orphan_that_outlives_a_killed_holder_does_not_keep_it(tmp_path: Path, second_process: Second) -> None:
     holder = second_process(
         "lock = FolderLock.acquire(Path('lock'))\n"
+        "ends = os.pipe()\n"
         "orphan = os.fork()\n"
         "if orphan == 0:\n"
+        "    os.write(ends[1], b'up')\n"
         "    signal.alarm(60)\n"
         "    signal.pause()\n"
+        "os.read(ends[0], 2)\n"
         "print(orphan, flush=True)\n"
         "sys.stdin.read()\n"
     )

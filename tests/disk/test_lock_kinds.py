@@ -36,20 +36,28 @@ for line in sys.stdin:
 """
 # Children that outlive the trainer, each begun in another way.
 _ORPHANS = {
-    "fork": "child = os.fork()\nif child == 0:\n    signal.alarm(60)\n    signal.pause()\n",
+    "fork": (
+        "ends = os.pipe()\n"
+        "child = os.fork()\n"
+        "if child == 0:\n    os.write(ends[1], b'up')\n    signal.alarm(60)\n    signal.pause()\n"
+        "os.read(ends[0], 2)\n"
+    ),
     "program": "import subprocess\nchild = subprocess.Popen(['sleep', '60'], close_fds=False).pid\n",
     "spawned": "child = os.posix_spawn('/bin/sleep', ['sleep', '60'], os.environ)\n",
     "multiprocessing": (
         "import multiprocessing, time\n"
-        "process = multiprocessing.get_context('fork').Process(target=time.sleep, args=(60,))\n"
-        "process.start()\nchild = process.pid\n"
+        "context = multiprocessing.get_context('fork')\n"
+        "up = context.Event()\n"
+        "process = context.Process(target=lambda: (up.set(), time.sleep(60)))\n"
+        "process.start()\nchild = process.pid\nup.wait()\n"
     ),
     "grandchild": (
         "ends = os.pipe()\n"
         "if os.fork() == 0:\n"
         "    child = os.fork()\n"
-        "    if child == 0:\n        signal.alarm(60)\n        signal.pause()\n"
-        "    os.write(ends[1], b'%d' % child)\n    os._exit(0)\n"
+        "    if child == 0:\n"
+        "        os.write(ends[1], b'%d' % os.getpid())\n        signal.alarm(60)\n        signal.pause()\n"
+        "    os._exit(0)\n"
         "os.wait()\nchild = int(os.read(ends[0], 20))\n"
     ),
 }

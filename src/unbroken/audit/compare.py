@@ -181,7 +181,7 @@ def _parting(
     resumed: bool = False,
 ) -> Parting:
     in_order = sorted(
-        (one for one in differing if one.name.mark is not Mark.HINT),
+        (one for one in differing if one.name.mark not in (Mark.HINT, Mark.BEFORE)),
         key=lambda one: (
             one.name.mark is Mark.SAVED,  # a forgotten object first: it leads to the others
             _IN_ORDER[one.name.group],

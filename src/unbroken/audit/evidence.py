@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from unbroken.audit.candidates import Left
+from unbroken.audit.candidates import PARTS, Left
 from unbroken.audit.trace import Traced
 from unbroken.audit.verdict import Sentence
 from unbroken.loop.trace import Kind
@@ -86,12 +86,13 @@ def of_traced(attempts: Sequence[Traced]) -> tuple[Seen, Sentence | None]:
     return Seen.NOTHING_THERE, None
 
 
-def lacking(processes: Sequence[Process]) -> tuple[str, frozenset[str]] | None:
+def lacking(processes: Sequence[Process]) -> tuple[str, list[str]] | None:
     """A checkpoint that was gone on from, and which parts of a training none of those opened holds."""
     for process in processes[1:]:
         known = [path for path in sorted(process.taken) if path in process.left.lacking]
         if known:
-            return known[0], frozenset.intersection(*(process.left.lacking[path] for path in known))
+            missing = frozenset.intersection(*(process.left.lacking[path] for path in known))
+            return known[0], [part for part in PARTS if part in missing]
     return None
 
 

@@ -19,6 +19,7 @@ from unbroken.loop.trace import Kind
 
 # A script that stops itself to be started again, for a budget of time, may do so more often than it was killed.
 _MOST_STARTS_MORE = 20
+_OPENED_NATIVELY = (".safetensors", ".h5", ".hdf5")
 _MOST_WATCHED = 300  # files, looked at hundreds of times a second
 # Of the 107 bytes of a socket's path, multiprocessing takes some 35 below this folder.
 _LONGEST_TMPDIR = 64
@@ -29,6 +30,7 @@ class Trial:
     """One run to its end. ``failure`` says why it did not come to it; ``hash_seeds`` are those of its processes.
 
     ``found``: what each process found of what those before it had left; ``left``: what there is at the end.
+    ``opens_seen``: the file system notes whatever is read.
     """
 
     folder: Path
@@ -45,7 +47,7 @@ class Trial:
         return [
             Process(
                 left=left,
-                opened=attempt.opened.inside if self.opens_seen or attempt.opened.seen else None,
+                opened=attempt.opened.inside if self._is_seen(left, attempt) else None,
                 saves=attempt.saves,
                 seconds=attempt.seconds,
                 ended=attempt.signalled_at is None,
@@ -56,6 +58,12 @@ class Trial:
     @property
     def traces(self) -> list[Trace]:
         return [attempt.trace for attempt in self.attempts]
+
+    def _is_seen(self, left: Left, attempt: Attempt) -> bool:
+        """Whether a read would have been seen: where no times of access are kept, of what Python itself opens."""
+        return self.opens_seen or (
+            attempt.opened.seen and not any(path.endswith(_OPENED_NATIVELY) for path in left.offered)
+        )
 
     @property
     def seconds(self) -> float:

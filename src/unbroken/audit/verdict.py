@@ -7,18 +7,26 @@ from enum import StrEnum
 
 from unbroken import messages
 from unbroken.audit.compare import STEPS, Parting, Seen, groups_of
+from unbroken.audit.suspects import (
+    MOST_SUSPECTS,
+    is_container,
+    is_held,
+    likeliest,
+    listed_all,
+    plain_name,
+    split_scope,
+    suspects,
+)
+from unbroken.audit.suspects import (
+    said_path as said_path,
+)
+from unbroken.audit.suspects import (
+    shown as shown,
+)
 from unbroken.audit.trace import Moment
 from unbroken.loop.trace import COMPILED, Group, Mark, Name
 
 MOST_LARGEST = 3
-_MOST_SUSPECTS = 3
-_INTEGER = re.compile(r"-?\d+")
-_FRACTION = re.compile(r"-?(\d+\.\d*([eE][-+]?\d+)?|\d+[eE][-+]?\d+|inf|nan)")
-_UNSAID = ("", "")  # values that are not worth showing
-_DIGEST = re.compile(r"[0-9a-f]{16}")
-# Where these differ, so do the tensors that were computed with them.
-_CONSEQUENCES = frozenset({Group.AVERAGE, Group.MODEL, Group.OPTIMIZER, Group.LEARNING_RATE})
-
 _COMPUTED = frozenset({Group.AVERAGE, Group.MODEL, Group.OPTIMIZER})
 
 
@@ -136,7 +144,7 @@ def of_final(differing: Sequence[str], left: Sequence[Seen]) -> Finding:
 
     ``left`` is what the code holds differently at the end.
     """
-    listed = _listed(_likeliest([(rank, one) for one in left if (rank := _rank(one, Group.HISTORY)) is not None]))
+    listed = listed_all(likeliest(left, Group.HISTORY))
     cause = Sentence("audit_cause_final_held", {"variables": listed}) if listed else Sentence("audit_cause_final")
     remedy = Sentence("audit_remedy_final")
     return Finding(_group_of_path(differing[0]), tuple(differing), cause, remedy, at_resume=True)
@@ -144,49 +152,8 @@ def of_final(differing: Sequence[str], left: Sequence[Seen]) -> Finding:
 
 def of_left_over(left: Sequence[Seen]) -> Sentence | None:
     """What to say of variables that are not the same at the end, where the training is."""
-    ranked = [(rank, one) for one in left if (rank := _rank(one, Group.COURSE)) is not None]
-    if not ranked:
-        return None
-    return Sentence("audit_note_left_over", {"variables": _listed(_likeliest(ranked))})
-
-
-def suspects(parting: Parting) -> list[Seen]:
-    """What the user's code holds that is not as it was and may be why, the likeliest first."""
-    group = parting.differing[0].name.group if parting.differing else Group.OTHER
-    ranked = [(rank, one) for one in parting.hints if (rank := _rank(one, group)) is not None]
-    return _likeliest(ranked)
-
-
-def _likeliest(ranked: list[tuple[int, Seen]]) -> list[Seen]:
-    """The first few, and of the items of one container only one, under the container's name."""
-    found: dict[str, Seen] = {}
-    for _, one in sorted(ranked, key=lambda pair: pair[0]):
-        path, bracket, _ = one.name.path.partition("[")
-        whole = Seen(Name(one.name.group, path, one.name.mark), *_UNSAID) if bracket else one
-        found.setdefault(path, whole)
-    return [*found.values()][:_MOST_SUSPECTS]
-
-
-def _rank(one: Seen, group: Group) -> int | None:
-    """Counters and generators lead to differences; numbers and tensors that are computed mostly follow from them."""
-    text = one.got or ""
-    if one.name == COMPILED:
-        return None  # not one of the user's
-    if one.name.group is Group.SEED or (one.name.group is Group.STREAM and one.name.mark is Mark.SAVED):
-        return None
-    if one.name.group is Group.DATA:
-        return (
-            0 if group in (Group.ORDER, Group.DATA) else None
-        )  # what they held was in the batches, which are the same
-    if one.name.mark is Mark.UNTRACKED or one.name.group is not Group.VARIABLE:
-        return 1
-    if _INTEGER.fullmatch(text) or text in ("True", "False"):
-        return 2
-    if _INTEGER.match(text) and " " in text:
-        return 3  # a list or the like: its length, and a digest
-    if _FRACTION.fullmatch(text):
-        return 5
-    return None if group in _CONSEQUENCES else 4
+    found = likeliest(left, Group.COURSE)
+    return Sentence("audit_note_left_over", {"variables": listed_all(found)}) if found else None
 
 
 def _finding(parting: Parting, cause: Sentence, remedy: Sentence, *, at_resume: bool) -> Finding:
@@ -216,18 +183,18 @@ def _resume_cause(parting: Parting) -> tuple[Sentence, Sentence]:
     if found and found[0].name.mark is Mark.UNTRACKED and first.group is not Group.ORDER:
         return _untracked(found[0])
     if first.group is Group.DATA:
-        listed = _listed([one for one in found if one.name.group is Group.DATA])
+        listed = listed_all([one for one in found if one.name.group is Group.DATA])
         cause = Sentence("audit_cause_data_held", {"held": listed}) if listed else Sentence("audit_cause_data")
         return cause, Sentence("audit_remedy_data")
     compiled = next((one for one in parting.hints if one.name == COMPILED), None)
     if compiled is not None and first.group in _COMPUTED:
         counts = {"expected": compiled.expected, "got": compiled.got}
         return Sentence("audit_cause_compiled", counts), Sentence("audit_remedy_compiled")
-    if first.group not in (Group.ORDER, Group.STREAM) and found:
-        return (
-            Sentence("audit_cause_variable", {"variables": _listed(found)}),
-            Sentence("audit_remedy_variable", {"name": plain_name(found[0].name.path)}),
-        )
+    if first.group is not Group.ORDER and found:
+        why = "audit_cause_stream_held" if first.group is Group.STREAM else "audit_cause_variable"
+        how = "audit_remedy_held" if is_held(found[0]) else "audit_remedy_variable"
+        values = {"variables": listed_all(found)}
+        return Sentence(why, values), Sentence(how, {"name": plain_name(found[0].name.path)})
     return Sentence(f"audit_cause_{first.group}"), Sentence(f"audit_remedy_{first.group}")
 
 
@@ -251,59 +218,21 @@ def _own_cause(parting: Parting, hash_order: bool) -> tuple[Sentence, Sentence]:
                 Sentence("audit_cause_optimizer_set", {"name": optimizer}),
                 Sentence("audit_remedy_optimizer_set"),
             )
-        held = [one for one in hints.values() if one.name.group is Group.VARIABLE and _rank(one, Group.DATA) == 3]
+        held = [one for one in hints.values() if one.name.group is Group.VARIABLE and is_container(one)]
         if held:
-            names = ", ".join(said_path(one.name.path) for one in held[:_MOST_SUSPECTS])
+            names = ", ".join(said_path(one.name.path) for one in held[:MOST_SUSPECTS])
             return Sentence("audit_cause_hash_held", {"names": names}), Sentence("audit_remedy_hash")
         return Sentence("audit_cause_hash"), Sentence("audit_remedy_hash")
     if Name(Group.SEED, "seed", Mark.HINT) in hints or Name(Group.STREAM, "torch") in hints:
         return Sentence("audit_cause_seed"), Sentence("audit_remedy_seed")
     generators = [name for name in hints if name.group is Group.STREAM and name.path not in ("python", "numpy", "cuda")]
     if generators:
-        names = ", ".join(said_path(name.path) for name in generators[:_MOST_SUSPECTS])
+        names = ", ".join(said_path(name.path) for name in generators[:MOST_SUSPECTS])
         return Sentence("audit_cause_generator", {"names": names}), Sentence("audit_remedy_generator")
     streams = [name.path for name in hints if name.group is Group.STREAM]
     if streams:
         return Sentence("audit_cause_unseeded", {"streams": ", ".join(streams)}), Sentence("audit_remedy_unseeded")
     return Sentence("audit_cause_kernels"), Sentence("audit_remedy_kernels")
-
-
-def plain_name(path: str) -> str:
-    """The name of a variable without the function it is in."""
-    return split_scope(path)[1]
-
-
-def split_scope(path: str) -> tuple[str, str]:
-    """``main:model.count`` is ``model.count`` in ``main()``; what stands in no function is in the script itself."""
-    scope, colon, name = path.partition(":")
-    return (f"{scope}()", name) if colon else (messages.text("audit_the_script"), path)
-
-
-def said_path(path: str) -> str:
-    """A variable and where it is, for a sentence."""
-    where, name = split_scope(path)
-    return messages.text("audit_variable", name=name, where=where)
-
-
-def shown(text: str | None) -> str:
-    """A value of a trace for people: digests say nothing to them."""
-    if text is None:
-        return messages.text("audit_absent")
-    head, _, tail = text.rpartition(" ")
-    if not _DIGEST.fullmatch(tail):
-        return text
-    return messages.text("audit_items", count=head) if _INTEGER.fullmatch(head) else head
-
-
-def _listed(seen: Sequence[Seen]) -> str:
-    return "; ".join(_is_not(one) for one in seen)
-
-
-def _is_not(one: Seen) -> str:
-    expected, got = shown(one.expected), shown(one.got)
-    if got and got != expected:
-        return messages.text("audit_is_not", name=said_path(one.name.path), expected=expected, got=got)
-    return messages.text("audit_is_other", name=said_path(one.name.path))
 
 
 def _group_of_path(path: str) -> Group:

@@ -19,8 +19,9 @@ from typing import NoReturn
 from unbroken.audit.moments import Interruption
 from unbroken.audit.report import Done, Outcome, Report, Request, Watcher
 from unbroken.audit.runner import audit
+from unbroken.audit.suspects import said_path, shown
 from unbroken.audit.trace import Moment
-from unbroken.audit.verdict import Finding, Sentence, Verdict, said_path, shown
+from unbroken.audit.verdict import Finding, Sentence, Verdict
 from unbroken.cli.arguments import positive
 from unbroken.cli.output import Column, Row, print_json, print_table, printable, say, shortened
 from unbroken.errors import UsageError

@@ -175,7 +175,7 @@ def _open_and_lock(path: Path, folder: Path) -> _Held:
 
 def _lock(descriptor: int) -> None:
     """Lock the open file, or make sure that it is locked. Raises OSError."""
-    if hasattr(fcntl, "F_OFD_SETLK"):
+    if sys.platform == "linux":
         try:
             fcntl.fcntl(descriptor, fcntl.F_OFD_SETLK, _WHOLE_FILE)
             return

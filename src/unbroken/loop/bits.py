@@ -72,6 +72,11 @@ def of_generator(generator: object) -> object:
     return generator.get_state()
 
 
+def held(values: Any) -> str:
+    """How many objects a container has, where these have a look of their own."""
+    return f"{len(values)} × {type(values).__name__}"
+
+
 def is_flat(values: Any) -> bool:
     """Whether all of them are single numbers or texts."""
     return all(isinstance(value, Scalar) for value in values)

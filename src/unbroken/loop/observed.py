@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,7 @@ class Observer:
         self._user_state = user_state
         self._cursor = cursor
         self._given: dict[int, xxhash.xxh3_64] = {}
+        self._before: Values | None = None
 
     def begun(self, folder: Path, resumed_from: Path | None, seed: int) -> None:
         """The run has its state: of a checkpoint, or as built."""
@@ -45,6 +47,12 @@ class Observer:
 
     def given(self, loop: int, batch: object) -> None:
         """A batch of the epoch's loop number ``loop`` is about to be handed to the user."""
+        if self._before is None:  # of several loops in one step the first
+            self._before = {
+                replace(name, mark=Mark.BEFORE): text
+                for name, text in self._variables().items()
+                if name.group is Group.VARIABLE and name.mark is Mark.HINT
+            }
         digest = self._given.setdefault(loop, xxhash.xxh3_64())
         for path, text in bits.leaves(batch, ""):
             digest.update(f"{path}={text}\n".encode())
@@ -52,7 +60,8 @@ class Observer:
     def trained(self) -> None:
         """The user's code is done with the batch of the leading loop."""
         order = {Name(Group.ORDER, "batches"): f"{self._cursor.order:016x}"}
-        self._write(Kind.STEP, {**order, **self._take_data(), **self._state()})
+        before, self._before = self._before or {}, None
+        self._write(Kind.STEP, {**order, **self._take_data(), **self._state(), **before})
 
     def saving(self, step: int, reason: str) -> None:
         """A snapshot was handed to the writer."""
@@ -60,6 +69,7 @@ class Observer:
 
     def epoch_recorded(self) -> None:
         """The epoch is done and its metrics are recorded; it is about to be saved."""
+        self._before = None  # of a loop behind the one that leads
         self._write(Kind.EPOCH, {**self._take_data(), **self._metrics(), **self._state()})
 
     def ended(self) -> None:
@@ -103,7 +113,10 @@ class Observer:
         values |= dict(tracked_values(self._tracked))
         if self._tracked.compiled:
             values[COMPILED] = str(_graphs_compiled())
-        return {**values, **Variables(list(self._tracked.objects.values())).values()}
+        return {**values, **self._variables()}
+
+    def _variables(self) -> Values:
+        return Variables(list(self._tracked.objects.values())).values()
 
 
 def tracked_values(tracked: Tracked) -> Iterator[tuple[Name, str]]:

@@ -64,6 +64,7 @@ class Mark(StrEnum):
     SAVED = ""  # a resume has to bring it back
     UNTRACKED = "?"  # an object with a state of its own that nobody tracks
     HINT = "~"  # may differ, and may be why something else does
+    BEFORE = "<"  # a hint, as it was when the batch was given out: what differs there is not a consequence of the step
 
 
 @dataclass(frozen=True)
@@ -81,7 +82,7 @@ class Name:
     def parse(cls, text: str) -> "Name":
         """The inverse of ``str``. Raises ValueError."""
         head, _, path = text.partition("|")
-        mark = next((mark for mark in (Mark.UNTRACKED, Mark.HINT) if head.endswith(mark)), Mark.SAVED)
+        mark = next((mark for mark in Mark if mark and head.endswith(mark)), Mark.SAVED)
         return cls(Group(head.removesuffix(mark)), path, mark)
 
 

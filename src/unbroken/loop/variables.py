@@ -6,6 +6,7 @@ Nothing is called but ``state_dict`` of objects that also have ``load_state_dict
 
 import sys
 import sysconfig
+from collections import deque
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -89,7 +90,7 @@ class Variables:
             self._untracked(Group.SCHEDULER, path, value)
         elif isinstance(value, Stateful) and not loading and not type(value).__module__.startswith("torchdata"):
             self._untracked(Group.OTHER, path, value)
-        elif isinstance(value, dict | list | tuple | set | frozenset):
+        elif isinstance(value, dict | list | tuple | set | frozenset | deque):
             self._visit_items(path, value, depth, loading=loading)
         elif depth < _DEEPEST and _is_users(type(value)):
             loading = loading or isinstance(value, Dataset | Sampler)
@@ -99,10 +100,14 @@ class Variables:
     def _visit_items(self, path: str, value: Any, depth: int, *, loading: bool) -> None:
         if len(value) > _LONGEST:
             self._hint(path, f"{len(value)}", loading=loading)
-        elif isinstance(value, set | frozenset) or bits.is_flat(value.values() if isinstance(value, dict) else value):
+            return
+        if isinstance(value, set | frozenset) or bits.is_flat(value.values() if isinstance(value, dict) else value):
             # The order of a set is left out in ``bits``; here it is what may have to be named.
             self._hint(path, f"{len(value)} {bits.of_text(repr(value))}", loading=loading)
-        elif depth < _DEEPEST:
+            return
+        # How many there are tells a buffer that fills up from one that starts anew; what they are, the items do.
+        self._hint(path, bits.held(value), loading=loading)
+        if depth < _DEEPEST:
             items = list(value.items() if isinstance(value, dict) else enumerate(value))[:_MOST_ITEMS]
             for key, child in items:
                 self._visit(f"{path}[{key!r}]", child, depth + 1, loading=loading)

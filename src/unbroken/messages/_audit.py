@@ -267,6 +267,19 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Give such code a generator of its own, and track it if it draws during training.",
         "请为这类代码使用独立的随机数生成器；如果训练期间会用到，请跟踪它。",
     ),
+    "audit_cause_stream_held": (
+        "Something draws from this stream more often, or less, than in a run that is not killed. What the code holds "
+        "differently before that step, and may decide it: {variables}. (If it is none of these: code that runs only at the "
+        "start, only in some processes, or in another thread.)",
+        "与未被终止的运行相比，有代码从该随机数流中多取或少取了随机数。在该步之前代码中不同、可能决定这一点的变量：{variables}。"
+        "（如果都不是：只在启动时、只在某些进程中或在其他线程中运行的代码。）",
+    ),
+    "audit_remedy_held": (
+        'Keep {name} in run.state["{name}"], or give the object that holds it state_dict() and load_state_dict() and track '
+        "it; what is fetched ahead of its step can be fetched at the beginning of it.",
+        '请把 {name} 放进 run.state["{name}"]，或为持有它的对象实现 state_dict() 与 load_state_dict() 并跟踪它；提前取得的批次也'
+        "可以改为在该步开始时再取。",
+    ),
     "audit_cause_learning_rate": (
         "The optimizer's settings are set by something that is not saved: a scheduler that is not tracked, or a count of "
         "the code's own.",
