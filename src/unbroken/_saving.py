@@ -21,6 +21,7 @@ from unbroken.errors import (
     reason_of,
 )
 from unbroken.loop.cursor import Cursor
+from unbroken.loop.local_variables import LocalVariables
 from unbroken.loop.observed import Observer
 from unbroken.state.encoding import decode
 from unbroken.state.gradients import Gradients
@@ -73,6 +74,7 @@ class Saver:
         self._parts = parts
         self.facts = dict(facts)
         self.observer: Observer | None = None
+        self.variables: LocalVariables | None = None
 
     @property
     def failure(self) -> DiskError | None:
@@ -115,6 +117,7 @@ class Saver:
             "grads": parts.gradients.capture(),
             "extras": parts.tracked.extras(),
             "attributes": parts.tracked.attributes(),
+            "variables": {} if self.variables is None else self.variables.fingerprint(),
             "optimizer_parameters": parts.tracked.optimizer_parameters(),
         }
         payload = keys.build(

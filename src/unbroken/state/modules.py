@@ -86,9 +86,9 @@ class ModuleState:
             yield Owner(full, vars(module), OF_MODULES | derived if derived else OF_MODULES)
             yield from parameters_with_attributes(full, module)
             if self._left_out:
-                for tensors in (module._parameters, module._buffers):
+                for kind, tensors in (("parameters", module._parameters), ("buffers", module._buffers)):
                     kept = frozenset(key for key in tensors if f"{full}.{key}" not in self._left_out)
-                    yield Owner(full, tensors, kept)
+                    yield Owner(f"{full}.{kind}()", tensors, kept)
 
     def known(self) -> Iterator[tuple[str, object]]:
         """Modules and buffers by their full names."""
