@@ -3,8 +3,7 @@
 import logging
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -25,8 +24,7 @@ _GONE = object()
 _Place = tuple[str, str]  # the path of an object, and the name of its attribute
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     """An object whose attributes are looked at: ``skipped`` are those that are kept elsewhere or are torch's own."""
 
     path: str

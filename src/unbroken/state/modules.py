@@ -51,18 +51,22 @@ class ModuleState:
             module = getattr(module, child)
         self._module = module
         self._built_buffers: frozenset[str] | None = None
+        self._built_count = 0
         self._left_out: frozenset[str] = frozenset()
 
     def remember(self) -> None:
         """Remember which buffers were built; only the first call counts."""
         if self._built_buffers is None:
             self._built_buffers = frozenset(self._kept_buffers())
+            self._built_count = self._count_buffers()
             self._left_out = self._find_left_out()
 
     def late_buffers(self) -> list[str]:
         """The names of the buffers in its state that were registered in the course of training."""
         self.remember()
         assert self._built_buffers is not None
+        if self._count_buffers() == self._built_count:
+            return []  # to find their names takes as long as all else
         return [name for name in self._kept_buffers() if name not in self._built_buffers]
 
     def add_late_buffers(self, names: Iterable[str], values: Mapping[str, object]) -> None:
@@ -240,6 +244,9 @@ class ModuleState:
         parameters = [key for key, _ in self._module.named_parameters(remove_duplicate=False)]
         declared = [*map(bare, parameters), *self._kept_buffers()]
         return frozenset(f"{self.name}.{name}" for name in declared if name not in state)
+
+    def _count_buffers(self) -> int:
+        return sum(len(module._buffers) for module in self._module.modules() if module._buffers)
 
     def _kept_buffers(self) -> Iterator[str]:
         bare = self._bare_names()
