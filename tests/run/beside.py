@@ -39,11 +39,15 @@ class Session:
             for epoch in self.run.epochs(EPOCHS):
                 prologue(epoch)
                 for batch in self.run.batches(loader):
-                    assert self.run._loop.saver is not None
-                    self.run._loop.saver.wait()
-                    if self.run.step - 1 == self._until:
-                        raise BrokenOffError
+                    self.stop_here()
                     yield batch
+
+    def stop_here(self) -> None:
+        """For a loop of the script's own: broken off at the end of a step whose predecessor's save is on disk."""
+        assert self.run._loop.saver is not None
+        self.run._loop.saver.wait()
+        if self.run.step - 1 == self._until:
+            raise BrokenOffError
 
     def fit(self, model: nn.Module, optimizer: Any, **options: Any) -> Any:
         """The usual loop; what the model has come to."""
