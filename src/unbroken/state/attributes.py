@@ -13,7 +13,8 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from unbroken import messages
 from unbroken.errors import UnsavableStateError
 from unbroken.state.encoding import child_path
-from unbroken.state.plain import Describer, Maker, Tree, is_fixed, look, refers_into_optimizers, tensors_in
+from unbroken.state.plain import Describer, Tree, is_fixed, look, refers_into_optimizers, tensors_in
+from unbroken.state.remade import Maker
 from unbroken.state.snapshot import own_copy
 
 _log = logging.getLogger("unbroken")
