@@ -18,6 +18,7 @@ from unbroken.disk.space import parse_size
 from unbroken.errors import EXIT_STOPPED, DiskError, LoaderRefusedError, Stopped, UsageError
 from unbroken.loop.batches import Pass
 from unbroken.loop.loaders import Loaders, ResumableLoader
+from unbroken.loop.local_variables import LocalVariables
 from unbroken.loop.observed import Observer
 from unbroken.loop.passes import EpochPasses, OpenPass
 from unbroken.loop.randomness import capture_streams, restore_streams
@@ -97,6 +98,7 @@ class Loop:
         self._proof: ReplayProof | None = None
         self._trace: TraceFile | None = None
         self._observer: Observer | None = None
+        self._variables = LocalVariables(lambda: parts.tracked.objects.values())
         self._awaited: Pass
 
     def epochs(self, count: int) -> Iterator[int]:
@@ -253,9 +255,11 @@ class Loop:
             _log.warning(messages.text("nothing_tracked"))
         self.resumed_from = beginning.resumed_from
         self.stop_reason = beginning.stop_requested
+        self.saver.variables = self._variables
         if beginning.payload is not None:
             own = beginning.payload[OWN]
             streams = decode(own["streams"])
+            self._variables.resumed(own.get("variables", {}), in_epoch=own["in_epoch"])
             self._passes = EpochPasses(own["passes"], same_epoch=own["in_epoch"])
             self._epoch_before = own.get("epoch_before")
             if own["in_epoch"]:
@@ -274,6 +278,7 @@ class Loop:
         return self.saver
 
     def _open_epoch(self) -> None:
+        self._variables.at_epoch()
         # The code before the batches runs again when the epoch is resumed inside, and what it draws must be the same.
         tracked, user_state = self._parts.tracked, self._parts.user_state
         if self._mid_epoch is not None:
@@ -497,6 +502,8 @@ class Loop:
             raise
 
     def _at_boundary(self, saver: Saver, batches: Pass, batch: Any) -> None:
+        if self._variables.waiting:
+            self._variables.at_batch()
         if self._stopping is not None:
             return
         cause = "signal" if self._signals.received else None

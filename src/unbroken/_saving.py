@@ -22,6 +22,7 @@ from unbroken.errors import (
     reason_of,
 )
 from unbroken.loop.cursor import Cursor
+from unbroken.loop.local_variables import LocalVariables
 from unbroken.loop.observed import Observer
 from unbroken.state.drift import Built, differences
 from unbroken.state.encoding import decode
@@ -80,6 +81,7 @@ class Saver:
         self._parts = parts
         self.facts = dict(facts)
         self.observer: Observer | None = None
+        self.variables: LocalVariables | None = None
 
     @property
     def latest(self) -> Path:
@@ -133,6 +135,7 @@ class Saver:
             "grads": parts.gradients.capture(),
             "extras": parts.tracked.extras(),
             "attributes": parts.tracked.attributes(),
+            "variables": {} if self.variables is None else self.variables.fingerprint(),
             "optimizer_parameters": parts.tracked.optimizer_parameters(),
         }
         self._say_drift(states, own["extras"]["late_groups"])

@@ -1,4 +1,4 @@
-"""Never silently wrong: every loop here ends, killed or stopped, as the whole run does, or it is said that it may not."""
+"""Never silently wrong: each of these loops ends, killed or stopped, as the whole run does, or it is said."""
 
 from collections.abc import Callable
 from pathlib import Path

@@ -126,4 +126,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "检查点位于一轮之内（该轮共 {old} 批），而现在的 loader 有 {new} 批；请恢复原来的 batch size 与数据，或改从某一轮"
         "结束时的检查点恢复。",
     ),
+    # Variables
+    "variables_lost": (
+        "These variables of the loop are not what they were at the save: {names} ({where}). They began anew with the "
+        'program; keep them in run.state, as run.state["{first}"], and the next resume has them.',
+        "循环中的这些变量与保存时不同：{names}（{where}）。它们随程序重新开始；请把它们放进 run.state，"
+        '例如 run.state["{first}"]，下次恢复时就会还原。',
+    ),
 }

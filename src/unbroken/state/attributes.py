@@ -3,8 +3,7 @@
 import logging
 import weakref
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,7 +13,8 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from unbroken import messages
 from unbroken.errors import UnsavableStateError
 from unbroken.state.encoding import child_path
-from unbroken.state.plain import Describer, Maker, Tree, is_fixed, look, refers_into_optimizers, tensors_in
+from unbroken.state.plain import Describer, Tree, is_fixed, look, refers_into_optimizers, tensors_in
+from unbroken.state.remade import Maker
 from unbroken.state.snapshot import own_copy
 
 _log = logging.getLogger("unbroken")
@@ -25,8 +25,7 @@ _GONE = object()
 _Place = tuple[str, str]  # the path of an object, and the name of its attribute
 
 
-@dataclass(frozen=True)
-class Owner:
+class Owner(NamedTuple):
     """An object whose attributes are looked at: ``skipped`` are those that are kept elsewhere or are torch's own."""
 
     path: str

@@ -11,16 +11,17 @@ from torch.optim.swa_utils import AveragedModel
 
 from unbroken import messages
 from unbroken.errors import ArchitectureChangedError
-from unbroken.state.adapters import describe, refusals_told
+from unbroken.state.adapters import refusals_told
+from unbroken.state.architecture import EXTRA_STATE, architecture_of
 from unbroken.state.attributes import Owner, parameters_with_attributes
 from unbroken.state.encoding import decode, encode
 from unbroken.state.functions import fingerprint
 from unbroken.state.plain import OF_MODULES
 from unbroken.state.snapshot import equal_bits, own_copy
+from unbroken.state.wrappers import RENAMINGS, bare_names, is_compiled, wrapped_child
 
 _log = logging.getLogger("unbroken")
 
-_EXTRA_STATE = "_extra_state"
 _MADE_FROM = ("_orig", "_g")
 
 
@@ -46,23 +47,27 @@ class ModuleState:
 
     def __init__(self, name: str, module: nn.Module) -> None:
         self.name = name
-        self.compiled = any(_is_compiled(m) for m in module.modules())
-        while (child := _wrapped_child(module)) is not None:
+        self.compiled = any(is_compiled(m) for m in module.modules())
+        while (child := wrapped_child(module)) is not None:
             module = getattr(module, child)
         self._module = module
         self._built_buffers: frozenset[str] | None = None
+        self._built_count = 0
         self._left_out: frozenset[str] = frozenset()
 
     def remember(self) -> None:
         """Remember which buffers were built; only the first call counts."""
         if self._built_buffers is None:
             self._built_buffers = frozenset(self._kept_buffers())
+            self._built_count = self._count_buffers()
             self._left_out = self._find_left_out()
 
     def late_buffers(self) -> list[str]:
         """The names of the buffers in its state that were registered in the course of training."""
         self.remember()
         assert self._built_buffers is not None
+        if self._count_buffers() == self._built_count:
+            return []  # to find their names takes as long as all else
         return [name for name in self._kept_buffers() if name not in self._built_buffers]
 
     def add_late_buffers(self, names: Iterable[str], values: Mapping[str, object]) -> None:
@@ -86,9 +91,9 @@ class ModuleState:
             yield Owner(full, vars(module), OF_MODULES | derived if derived else OF_MODULES)
             yield from parameters_with_attributes(full, module)
             if self._left_out:
-                for tensors in (module._parameters, module._buffers):
+                for kind, tensors in (("parameters", module._parameters), ("buffers", module._buffers)):
                     kept = frozenset(key for key in tensors if f"{full}.{key}" not in self._left_out)
-                    yield Owner(full, tensors, kept)
+                    yield Owner(f"{full}.{kind}()", tensors, kept)
 
     def known(self) -> Iterator[tuple[str, object]]:
         """Modules and buffers by their full names."""
@@ -155,7 +160,7 @@ class ModuleState:
     def fit(self, saved: Mapping[str, object]) -> dict[str, object]:
         """``saved`` under this module's bare names, decoded. A plain script may have saved a wrapped module."""
         live = self.state().keys()
-        candidates = [{strip(key): value for key, value in saved.items()} for strip in _RENAMINGS]
+        candidates = [{strip(key): value for key, value in saved.items()} for strip in RENAMINGS]
         best = max(candidates, key=lambda renamed: len(renamed.keys() & live))  # the first of equals
         return {key: decode(value, f"{self.name}.{key}") for key, value in best.items()}
 
@@ -169,7 +174,7 @@ class ModuleState:
         live_names = {names(key): key for key in self._module.state_dict()}
         # Torch copies tensors into the live ones, but a module keeps the very extra state that it is given.
         copied: OrderedDict[str, Any] = OrderedDict(
-            (key, own_copy(value, f"{self.name}.{key}") if key.endswith(_EXTRA_STATE) else value)
+            (key, own_copy(value, f"{self.name}.{key}") if key.endswith(EXTRA_STATE) else value)
             for key, value in wanted.items()
         )
         state: OrderedDict[str, Any] = OrderedDict((live_names.get(k, k), value) for k, value in copied.items())
@@ -241,6 +246,9 @@ class ModuleState:
         declared = [*map(bare, parameters), *self._kept_buffers()]
         return frozenset(f"{self.name}.{name}" for name in declared if name not in state)
 
+    def _count_buffers(self) -> int:
+        return sum(len(module._buffers) for module in self._module.modules() if module._buffers)
+
     def _kept_buffers(self) -> Iterator[str]:
         bare = self._bare_names()
         for path, module in self._module.named_modules():
@@ -271,71 +279,7 @@ class ModuleState:
                     yield bare(f"{path}.{key}" if path else key), module, key
 
     def _bare_names(self) -> Callable[[str], str]:
-        wrapped = set()
-        for path, module in self._module.named_modules(remove_duplicate=False):
-            child = _wrapped_child(module)
-            if child is not None:
-                wrapped.add(f"{path}.{child}" if path else child)
-        if not wrapped:
-            return lambda name: name
-
-        def bare(name: str) -> str:
-            parts, walked = [], ""
-            for part in name.split("."):
-                walked = f"{walked}.{part}" if walked else part
-                if walked not in wrapped:
-                    parts.append(part)
-            return ".".join(parts)
-
-        return bare
-
-
-def architecture_of(name: str, state: Mapping[str, object]) -> dict[str, list[object]]:
-    """Shape and dtype of every tensor of a module's state; a module's own extra state may be of any size."""
-    return {
-        f"{name}.{key}": [list(value.shape), str(value.dtype).removeprefix("torch.")]
-        for key, value in state.items()
-        if isinstance(value, torch.Tensor) and not key.endswith(_EXTRA_STATE)
-    }
-
-
-def compare_architectures(saved: Mapping[str, Any], current: Mapping[str, Any]) -> None:
-    """Raise ``ArchitectureChangedError`` naming every tensor that is missing, new, or of another shape or dtype."""
-    differences = []
-    for path in [*saved, *(p for p in current if p not in saved)]:
-        old = describe(*saved[path]) if path in saved else None
-        new = describe(*current[path]) if path in current else None
-        if new is None:
-            differences.append(messages.text("state_tensor_missing", path=path, old=old))
-        elif old is None:
-            differences.append(messages.text("state_tensor_new", path=path, new=new))
-        elif old != new:
-            differences.append(messages.text("state_tensor_differs", path=path, old=old, new=new))
-    if differences:
-        raise ArchitectureChangedError("state_architecture", differences="; ".join(differences))
-
-
-def _wrapped_child(module: nn.Module) -> str | None:
-    if _is_compiled(module):
-        return "_orig_mod"
-    if isinstance(module, (nn.DataParallel, nn.parallel.DistributedDataParallel)):
-        return "module"
-    return None
-
-
-def _is_compiled(module: nn.Module) -> bool:
-    return "_orig_mod" in module._modules and type(module).__name__ == "OptimizedModule"
-
-
-def _without_compile(key: str) -> str:
-    return key.replace("_orig_mod.", "")
-
-
-def _without_parallel(key: str) -> str:
-    return _without_compile(key).removeprefix("module.")
-
-
-_RENAMINGS: list[Callable[[str], str]] = [lambda key: key, _without_compile, _without_parallel]
+        return bare_names(self._module)
 
 
 def _set_buffer(module: nn.Module, key: str, value: torch.Tensor, device: torch.device) -> None:

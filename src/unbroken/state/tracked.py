@@ -9,24 +9,23 @@ from torch import nn
 from torch.optim import Optimizer
 
 from unbroken import messages
-from unbroken.errors import ArchitectureChangedError, UsageError
-from unbroken.state import functions
+from unbroken.errors import UsageError
 from unbroken.state.adapters import GENERATORS, ObjectState, adapt, check_same_shape
+from unbroken.state.architecture import architecture_of, compare_architectures
 from unbroken.state.attributes import Attributes, Owner, covered
 from unbroken.state.encoding import decode, encode
-from unbroken.state.modules import ModuleState, Place, architecture_of, compare_architectures
+from unbroken.state.kinds import unwrapped
+from unbroken.state.matching import Matching
+from unbroken.state.modules import ModuleState, Place
 from unbroken.state.optimizers import Names, OptimizerState, Plan
 from unbroken.state.origins import is_users
 from unbroken.state.plain import OF_OPTIMIZERS, is_fixed, is_looked_into
-from unbroken.state.snapshot import bytes_of
+from unbroken.state.sizes import expected_bytes
 from unbroken.state.stepping import Stepping
 from unbroken.state.trial import says_nothing, try_round_trip
-from unbroken.state.wrappers import class_name, is_scheduler, unwrapped
 from unbroken.store.payload import RESERVED
 
 _log = logging.getLogger("unbroken")
-
-_OVERHEAD = 128 << 10  # names, histories, random streams, records' padding
 
 
 class Tracked:
@@ -37,6 +36,7 @@ class Tracked:
         self._modules: dict[str, ModuleState] = {}
         self._optimizers: dict[str, OptimizerState] = {}
         self._others: dict[str, ObjectState] = {}
+        self._matching = Matching(self._objects, self._modules, self._optimizers, self._others)
         self._attributes = Attributes(self._owners, self._objects_by_name)
         self._stepping = Stepping()
 
@@ -112,8 +112,8 @@ class Tracked:
             "optimizers": {name: adapter.strangers(known) for name, adapter in self._optimizers.items()},
             "late_groups": {name: adapter.late_groups for name, adapter in self._optimizers.items()},
             "late_buffers": {name: adapter.late_buffers() for name, adapter in self._modules.items()},
-            "functions": self._functions(),
-            "classes": self._classes(),
+            "functions": self._matching.functions(),
+            "classes": self._matching.classes(),
         }
 
     def attributes(self) -> dict[str, Any]:
@@ -132,19 +132,7 @@ class Tracked:
 
     def expected_bytes(self) -> int:
         """About how many bytes a checkpoint of all this will take, also before the optimizers have any state."""
-        tensors: dict[int, int] = {}
-        parameters = 0
-        for adapter in self._modules.values():
-            for value in adapter.state().values():
-                if isinstance(value, torch.Tensor):
-                    where = value.data_ptr() if value.layout == torch.strided else id(value)
-                    tensors[where] = bytes_of(value)
-        for optimizer in self.optimizers.values():
-            held = sum(bytes_of(p) for group in optimizer.param_groups for p in group["params"])
-            kept = sum(_bytes_in(state) for state in optimizer.state.values())
-            # Before the first step: two moments, as Adam keeps them.
-            parameters += max(kept, 0 if kept else 2 * held)
-        return sum(tensors.values()) + parameters + _OVERHEAD
+        return expected_bytes(self._modules.values(), self.optimizers.values())
 
     @property
     def size_is_known(self) -> bool:
@@ -213,11 +201,11 @@ class Tracked:
         self.remember_built()
         self._stepping.forget()
         states = {name: state for name, state in states.items() if state is not None}
-        self._compare_names(states, plain=extras is None)
-        self._compare_kinds(states, extras)
+        self._matching.compare_names(states, plain=extras is None)
+        self._matching.compare_kinds(states, extras)
         kept = decode(dict(extras), "extras") if extras is not None else None
         if kept is not None:
-            self._compare_classes(kept.get("classes", {}))
+            self._matching.compare_classes(kept.get("classes", {}))
         wanted = {name: adapter.fit(states[name]) for name, adapter in self._modules.items() if name in states}
         late: dict[str, list[str]] = kept.get("late_buffers", {}) if kept is not None else {}
         self.compare_architecture(
@@ -226,7 +214,7 @@ class Tracked:
         )
         plans = self._plans(states, optimizer_parameters or {}, kept.get("late_groups", {}) if kept is not None else {})
         if kept is not None:
-            self._compare_functions(kept["functions"])
+            self._matching.compare_functions(kept["functions"])
             self._compare_strangers(kept["optimizers"])
 
         for name, paths in late.items():
@@ -281,16 +269,6 @@ class Tracked:
             found.update(adapter.strangers(self._known()))
         return {**self._objects, **found}
 
-    def _classes(self) -> dict[str, str]:
-        judged = {name: obj for name, obj in self._objects.items() if name in self._optimizers or is_scheduler(obj)}
-        return {name: class_name(obj) for name, obj in judged.items()}
-
-    def _compare_classes(self, saved: Mapping[str, str]) -> None:
-        current = self._classes()
-        for name, then in saved.items():
-            if current.get(name, then) != then:
-                raise ArchitectureChangedError("state_class_changed", name=name, old=then, new=current[name])
-
     def _adapter(self, name: str) -> ModuleState | OptimizerState | ObjectState:
         return self._modules.get(name) or self._optimizers.get(name) or self._others[name]
 
@@ -311,48 +289,6 @@ class Tracked:
         for name, parameter in named:
             known[id(parameter)] = (parameter, min(name, known.get(id(parameter), (parameter, name))[1]))
         return list(known.values())
-
-    def _functions(self) -> dict[str, dict[str, str]]:
-        found = {name: adapter.functions() for name, adapter in self._others.items()}
-        found.update({name: adapter.functions() for name, adapter in self._modules.items()})
-        return {name: marks for name, marks in found.items() if marks}
-
-    def _compare_names(self, states: Mapping[str, Any], plain: bool) -> None:
-        absent = [name for name in self._objects if name not in states]
-        dropped = [name for name in states if name not in self._objects]
-        if plain:
-            if absent:
-                _log.warning(messages.text("state_left_as_built", names=", ".join(absent)))
-            if dropped:
-                _log.warning(messages.text("state_not_taken", names=", ".join(dropped)))
-        elif absent or dropped:
-            raise ArchitectureChangedError(
-                "state_names_changed", absent=", ".join(absent) or "-", dropped=", ".join(dropped) or "-"
-            )
-
-    def _compare_kinds(self, states: Mapping[str, Any], extras: Mapping[str, Any] | None) -> None:
-        now = {name: self._kind(name) for name in self._objects}
-        for name in states.keys() & now.keys():
-            then = now[name]
-            if extras is not None:
-                then = (
-                    "module" if name in extras["modules"] else "optimizer" if name in extras["optimizers"] else "other"
-                )
-            if then != now[name] or (then != "other" and not isinstance(states[name], Mapping)):
-                raise ArchitectureChangedError("state_kind_changed", name=name, new=type(self._objects[name]).__name__)
-
-    def _kind(self, name: str) -> str:
-        return "module" if name in self._modules else "optimizer" if name in self._optimizers else "other"
-
-    def _compare_functions(self, saved: Mapping[str, Mapping[str, str]]) -> None:
-        current = self._functions()
-        paths = [
-            f"{name}.{path}"
-            for name in self._objects
-            for path in functions.changed(saved.get(name, {}), current.get(name, {}))
-        ]
-        if paths:
-            _log.warning(messages.text("state_functions_changed", paths=", ".join(paths)))
 
     def _compare_strangers(self, kept: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
         known = self._known()
@@ -383,11 +319,3 @@ def _adapter_for(name: str, obj: object) -> ModuleState | OptimizerState | Objec
     if isinstance(obj, nn.Module):
         return ModuleState(name, obj)
     return OptimizerState(name, obj) if isinstance(obj, Optimizer) else adapt(name, obj)
-
-
-def _bytes_in(value: object) -> int:
-    if isinstance(value, torch.Tensor):
-        return bytes_of(value)
-    if isinstance(value, Mapping):
-        return sum(map(_bytes_in, value.values()))
-    return sum(map(_bytes_in, value)) if isinstance(value, (list, tuple)) else 0

@@ -1,0 +1,231 @@
+"""Local variables: the plain values that a loop keeps in names of its own, and that no checkpoint has.
+
+At a save it is noted what those are that training has changed and that will be read again before they are set; at the
+same place after a resume those that are not what they were are named. Nothing is called, nothing is set.
+"""
+
+import collections
+import logging
+import math
+import sys
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from types import CodeType, FrameType, FunctionType
+from typing import Any
+
+import numpy as np
+import torch
+import xxhash
+
+from unbroken import messages
+from unbroken.loop import liveness
+from unbroken.state.origins import is_users, is_users_file
+from unbroken.state.plain import is_looked_into
+from unbroken.store.tensors import tensor_digest
+
+_log = logging.getLogger("unbroken")
+
+_SCALARS = (bool, int, float, complex, str, bytes, type(None))
+_CONTAINERS = (list, tuple, set, frozenset, dict, collections.deque)
+_MOST_BYTES = 64 << 10  # of a tensor or an array
+_FLAT = 1000  # items: of more, and of what is nested, only the first and the last are looked at
+_ENDS = 8
+_DEEPEST = 3
+_MOST_NAMED = 8
+_A_YEAR = 366 * 24 * 3600.0
+_BEGAN = (time.perf_counter() - 3600, time.monotonic() - 3600)
+
+
+class LocalVariables:
+    """The variables in the frames of the user's that run the loop. ``tracked`` gives the objects kept elsewhere."""
+
+    def __init__(self, tracked: Callable[[], Iterable[object]]) -> None:
+        self._tracked = tracked
+        self._first: dict[str, str] | None = None
+        self._saved: Mapping[str, str] = {}
+        self._saved_in_epoch = False
+        self.waiting = True
+        """Whether ``at_batch`` has to be called at the next boundary."""
+
+    def resumed(self, saved: Mapping[str, str], *, in_epoch: bool) -> None:
+        """The run goes on from a save at which ``fingerprint`` gave this."""
+        self._saved, self._saved_in_epoch = saved, in_epoch
+
+    def at_epoch(self) -> None:
+        """An epoch is about to be handed to the user."""
+        if self._first is None:
+            self._first = {**_look_all(self._tracked(), live=True)}
+            if not self._saved_in_epoch:
+                self._compare()
+
+    def at_batch(self) -> None:
+        """The first batch of this process is about to be handed to the user."""
+        self.waiting = False
+        self._first = {**_look_all(self._tracked(), live=True), **(self._first or {})}
+        if self._saved_in_epoch:
+            self._compare()
+
+    def fingerprint(self) -> dict[str, str]:
+        """What variables hold now, as short texts, where training has changed it and somebody will read it."""
+        if self._first is None:
+            return {}
+        now = _look_all(self._tracked(), live=True)
+        first = self._first
+        return {name: seen for name, seen in now.items() if first.get(name) != seen or name in self._saved}
+
+    def _compare(self) -> None:
+        now = _look_all(self._tracked(), live=False) if self._saved else {}
+        lost = [name for name, seen in self._saved.items() if name in now and now[name] != seen]
+        frame = next(_frames(), None)
+        if not lost or frame is None:
+            return
+        names = [name.rpartition(":")[2] for name in lost]
+        shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
+        where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        _log.warning(messages.text("variables_lost", names=shown, where=where, first=names[0]))
+
+
+def _look_all(tracked: Iterable[object], *, live: bool) -> dict[str, str]:
+    known = {id(one) for one in tracked}
+    found: dict[str, str] = {}
+    reads: set[str] = set()
+    spaces: dict[int, dict[str, Any]] = {}
+    for frame in _frames():
+        names = liveness.live_at(frame)
+        reads |= names
+        code = frame.f_code
+        in_module = code.co_name == "<module>"
+        variables = _variables(frame)
+        if not in_module:
+            scope = f"{code.co_qualname}:"
+            for name, value in variables.items():
+                wanted = not live or liveness.LOCAL + name in names
+                _add(found, scope + name, value, known, reads, wanted=wanted, live=live)
+        else:
+            reads |= {liveness.GLOBAL + name[len(liveness.LOCAL) :] for name in names if name[0] == liveness.LOCAL[0]}
+        spaces[id(frame.f_globals)] = frame.f_globals
+    for space in spaces.values():
+        inside = reads | _read_by_functions(space) if live else reads
+        for name, value in list(space.items()):
+            if not name.startswith("_"):
+                wanted = not live or liveness.GLOBAL + name in inside
+                _add(found, name, value, known, reads, wanted=wanted, live=live)
+    return found
+
+
+def _variables(frame: FrameType) -> dict[str, Any]:
+    if "locals" in frame.f_code.co_names:
+        return {}  # up to Python 3.12 it has the dict that we would be given, and would see it change
+    variables = frame.f_locals
+    found = {name: value for name, value in variables.items() if not name.startswith(("_", "."))}
+    if sys.version_info < (3, 13) and frame.f_code.co_flags & 1:  # of a function: a dict that keeps all it holds alive
+        variables.clear()
+    return found
+
+
+def _add(
+    found: dict[str, str], name: str, value: object, known: set[int], reads: set[str], *, wanted: bool, live: bool
+) -> None:
+    if id(value) in known or name in found:
+        return
+    if is_plain(value):
+        if wanted:
+            found[name] = look(value)
+    elif is_looked_into(value) and is_users(type(value)) and not isinstance(value, torch.nn.Module):
+        known.add(id(value))  # it may have other names, in other frames
+        kept = _kept_attributes(type(value)) if live else None
+        for key, child in list(vars(value).items()):
+            if is_plain(child) and (kept is None or key in kept or (isinstance(child, _CONTAINERS) and child)):
+                found.setdefault(f"{name}.{key}", look(child))
+
+
+def is_plain(value: object) -> bool:
+    """Whether it is a number, a text, a small tensor or array, or a container."""
+    if isinstance(value, torch.Tensor):
+        if value.layout is not torch.strided or value.is_meta or type(value) is not torch.Tensor:
+            return False
+        return value.numel() * value.element_size() <= _MOST_BYTES
+    if isinstance(value, np.ndarray):
+        return value.nbytes <= _MOST_BYTES and not value.dtype.hasobject
+    return type(value) in _SCALARS or isinstance(value, np.generic) or type(value) in _KINDS
+
+
+_KINDS = frozenset({*_CONTAINERS, collections.OrderedDict, collections.defaultdict, collections.Counter})
+
+
+def look(value: Any, depth: int = 0) -> str:
+    """A short text, equal for equal values; all readings of clocks are equal."""
+    if isinstance(value, float) and _is_of_a_clock(value):
+        return "clock"
+    if type(value) in _SCALARS or isinstance(value, np.generic):
+        text = f"{type(value).__name__} {value!r}"
+        return text if len(text) <= 40 else _digest(text)
+    if isinstance(value, (torch.Tensor, np.ndarray)):
+        if not is_plain(value):
+            return f"{type(value).__name__} {tuple(value.shape)}"
+        if isinstance(value, torch.Tensor):
+            return f"tensor {tensor_digest(value.detach().cpu())}"
+        return _digest(f"{value.dtype} {value.shape} {value.tobytes()!r}")
+    if type(value) not in _KINDS or depth >= _DEEPEST:
+        return type(value).__qualname__
+    items = list(value.items()) if isinstance(value, dict) else list(value)
+    flat = [part for item in items for part in item] if isinstance(value, dict) else items
+    if isinstance(value, (set, frozenset)):
+        items = sorted(items, key=repr)
+    if len(items) > _FLAT or not set(map(type, flat)) <= set(_SCALARS):
+        items = items[:_ENDS] + items[-_ENDS:]
+        return _digest(f"{type(value).__name__} {len(value)} {[look(item, depth + 1) for item in items]}")
+    if len(items) == 1:
+        return f"{type(value).__name__} {look(items[0], depth + 1)}"
+    return _digest(f"{type(value).__name__} {items!r}")
+
+
+def _digest(text: str) -> str:
+    return "#" + xxhash.xxh3_64_hexdigest(text.encode("utf-8", "surrogatepass"))
+
+
+def _is_of_a_clock(value: float) -> bool:
+    if not math.isfinite(value) or value.is_integer():
+        return False
+    if abs(value - time.time()) < _A_YEAR:
+        return True
+    return _BEGAN[0] <= value <= time.perf_counter() or _BEGAN[1] <= value <= time.monotonic()
+
+
+def _frames() -> Iterator[FrameType]:
+    """The running functions of the user's, the innermost first."""
+    frame: FrameType | None = sys._getframe(1)
+    while frame is not None:
+        if is_users_file(frame.f_code.co_filename):
+            yield frame
+        frame = frame.f_back
+
+
+def _read_by_functions(space: Mapping[str, Any]) -> set[str]:
+    """The globals that functions of this module read before they set them."""
+    names: set[str] = set()
+    for value in list(space.values()):
+        for code in _codes(value):
+            if is_users_file(code.co_filename):
+                names |= {name for name in liveness.live_at_entry(code) if name[0] == liveness.GLOBAL[0]}
+    return names
+
+
+def _kept_attributes(kind: type) -> set[str]:
+    """The attributes that some method reads and then sets: not those that are only set anew, or only read."""
+    names: set[str] = set()
+    for base in kind.__mro__:
+        if is_users(base):
+            for code in _codes(base):
+                names |= liveness.live_at_entry(code) & liveness.stored(code)
+    return {name[len(liveness.ATTRIBUTE) :] for name in names if name[0] == liveness.ATTRIBUTE[0]}
+
+
+def _codes(value: object) -> Iterator[CodeType]:
+    if isinstance(value, FunctionType):
+        inner = getattr(value, "__wrapped__", value)
+        yield inner.__code__ if isinstance(inner, FunctionType) else value.__code__
+    elif isinstance(value, type):
+        for member in vars(value).values():
+            if isinstance(member, FunctionType) and member.__name__ != "__init__":
+                yield from _codes(member)

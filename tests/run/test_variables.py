@@ -1,0 +1,247 @@
+"""Variables of the loop that do not come back are named at the first boundary after a resume; no others are."""
+
+import argparse
+import os
+import random
+import re
+import sys
+import time
+from collections import deque
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from torch import Tensor, nn
+
+from tests.run.beside import EPOCHS, Session
+from tests.run.loop import BrokenOffError, Lines
+
+Script = Callable[[Session], Any]
+
+seen_in_all = 0
+
+
+class Small:
+    """A model and its step, as every script here has them."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.run = session.run
+        self.model = nn.Linear(6, 1)
+        self.optimizer = torch.optim.SGD(self.model.parameters(), 0.05)
+        session.track(model=self.model, optimizer=self.optimizer)
+        self.loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(session.x, session.y), 8, shuffle=True)
+
+    def step(self, a: Tensor, b: Tensor) -> Tensor:
+        loss = nn.functional.mse_loss(self.model(a), b)
+        self.optimizer.zero_grad()
+        loss.backward()
+        self.optimizer.step()
+        self.session.stop_here()
+        return loss
+
+
+def early_stopping(session: Session) -> None:
+    small, best, bad, value, loss = Small(session), float("inf"), 0, 0.0, None
+    began, since, args, config = time.time(), time.perf_counter(), argparse.Namespace(lr=0.1), {"lr": 0.1, "sizes": [1]}
+    started, i = datetime.now(), 0
+    for _epoch in small.run.epochs(EPOCHS):
+        epoch_began = time.time()
+        for i, (a, b) in enumerate(small.run.batches(small.loader)):  # noqa: B007
+            loss = small.step(a, b)
+            value = float(loss)
+        if value < best:
+            best, bad = value, 0
+        else:
+            bad += 1
+        if bad > 50:
+            break
+        print(time.time() - epoch_began, i)
+    print(best, time.time() - began, time.perf_counter() - since, started, args.lr, config["lr"], loss)
+
+
+def rate_by_hand(session: Session) -> None:
+    small, rate, decay = Small(session), 0.05, 0.9
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            for group in small.optimizer.param_groups:
+                group["lr"] = rate
+            small.step(a, b)
+        rate *= decay
+
+
+def running_loss(session: Session) -> None:
+    small = Small(session)
+    for _epoch in small.run.epochs(EPOCHS):
+        total, count = 0.0, 0
+        for a, b in small.run.batches(small.loader):
+            total += small.step(a, b).item()
+            count += len(a)
+        print(total / count)
+
+
+def losses_in_a_list(session: Session) -> None:
+    small, losses = Small(session), []
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            losses.append(small.step(a, b).item())
+    print(len(losses))
+
+
+def replay_buffer(session: Session) -> None:
+    small = Small(session)
+    buffer: deque[tuple[Tensor, Tensor]] = deque(maxlen=50)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            buffer.append((a, b))
+            small.step(*buffer[random.randrange(len(buffer))])
+
+
+def counted_by_a_function(session: Session) -> None:
+    global seen_in_all
+    seen_in_all, small = 0, Small(session)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            count_one()
+            small.step(a, b)
+
+
+def count_one() -> None:
+    global seen_in_all
+    seen_in_all += 1
+
+
+class Trainer:
+    def __init__(self, session: Session) -> None:
+        self.small = Small(session)
+        self.lowest, self.history = 1e9, []  # type: ignore[var-annotated]
+        self.epoch, self.last, self.loss = 0, 0.0, None
+
+    def train(self) -> None:
+        for epoch in self.small.run.epochs(EPOCHS):
+            self.epoch = epoch
+            for a, b in self.small.run.batches(self.small.loader):
+                self.one(a, b)
+            self.judge()
+
+    def one(self, a: Tensor, b: Tensor) -> None:
+        self.loss = self.small.step(a, b)  # type: ignore[assignment]
+        self.last = float(self.loss)  # type: ignore[arg-type]
+
+    def judge(self) -> None:
+        self.history.append(self.last)
+        if self.last < self.lowest:
+            self.lowest = self.last
+
+
+def trainer_class(session: Session) -> None:
+    trainer = Trainer(session)
+    trainer.train()
+    print(trainer.epoch)
+
+
+def best_of_the_caller(session: Session) -> None:
+    small, best, name, pid = Small(session), 1e9, f"run_{time.time()}", os.getpid()
+    for _epoch in small.run.epochs(EPOCHS):
+        last = train_epoch(small)
+        if last < best:
+            best = last
+            print(name, pid)
+
+
+def train_epoch(small: Small) -> float:
+    last = 0.0
+    for a, b in small.run.batches(small.loader):
+        last = small.step(a, b).item()
+    return last
+
+
+def kept_in_run_state(session: Session) -> None:
+    small, best, count, rate, last = Small(session), 0.0, 0, 0.1, 0.0
+    for epoch in small.run.epochs(EPOCHS):
+        best, count, rate = small.run.state.get("best", 1e9), small.run.state.get("count", 0), 0.1 * 0.9**epoch
+        for a, b in small.run.batches(small.loader):
+            last = small.step(a, b).item()
+            doubled = a * 2
+            print(last, doubled.sum(), rate)
+        small.run.state["best"], small.run.state["count"] = min(best, last), count + 1
+
+
+def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) -> set[str]:
+    with pytest.raises(BrokenOffError):
+        script(Session(folder, until=step))
+    del log.lines[:]
+    script(Session(folder, **facts))
+    said = [found for line in log.lines for found in re.findall(r"at the save: (.*?) \((.*?):\d+\)", line)]
+    assert len(said) <= 1
+    assert all(place == __file__ for _, place in said)
+    return set(said[0][0].split(", ")) if said else set()
+
+
+@pytest.mark.parametrize(
+    ("script", "inside", "between"),
+    [
+        (early_stopping, {"best"}, {"best"}),
+        (rate_by_hand, {"rate"}, {"rate"}),
+        (running_loss, {"total", "count"}, set()),
+        (losses_in_a_list, {"losses"}, {"losses"}),
+        (replay_buffer, {"buffer"}, {"buffer"}),
+        (counted_by_a_function, {"seen_in_all"}, {"seen_in_all"}),
+        (trainer_class, {"self.lowest", "self.history"}, {"self.lowest", "self.history"}),
+        (best_of_the_caller, {"best"}, {"best"}),
+        (kept_in_run_state, set(), set()),
+    ],
+)
+def test_just_the_variables_that_are_lost_are_named(
+    script: Script, inside: set[str], between: set[str], tmp_path: Path, log: Lines
+) -> None:
+    assert named_by(script, tmp_path / "inside", log, 7) == inside
+    assert named_by(script, tmp_path / "between", log, 5) == between
+
+
+def options(session: Session) -> None:
+    """What somebody has changed on the command line is no variable of the loop that was lost."""
+    small, rate, settings = Small(session), session.facts.get("rate", 0.1), {"rate": session.facts.get("rate", 0.1)}
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            print(rate * settings["rate"])
+            small.step(a, b)
+
+
+def test_a_changed_option_is_not_named(tmp_path: Path, log: Lines) -> None:
+    assert named_by(options, tmp_path / "run", log, 7, rate=0.5) == set()
+
+
+def test_a_dict_of_locals_is_left_alone(tmp_path: Path) -> None:
+    kept = {}
+
+    def script(session: Session) -> None:
+        small, config = Small(session), 1
+        everything = locals()
+        for _epoch in small.run.epochs(EPOCHS):
+            for a, b in small.run.batches(small.loader):
+                small.step(a, b)
+                kept.update(config=everything["config"], step="a" in everything)
+        print(config)
+
+    script(Session(tmp_path / "run"))
+    assert kept == {"config": 1, "step": False}
+
+
+@pytest.mark.skipif(sys.version_info >= (3, 13), reason="frames no longer keep a copy of their variables")
+def test_no_variable_is_kept_alive_by_a_look(tmp_path: Path) -> None:
+    import gc
+    import weakref
+
+    small, dead = Small(Session(tmp_path / "run")), []
+    for _epoch in small.run.epochs(1):
+        for a, b in small.run.batches(small.loader):
+            big = a * 2
+            dead.append(weakref.ref(big))
+            small.step(big, b)
+            del big, a
+    gc.collect()
+    assert all(one() is None for one in dead)
