@@ -14,7 +14,8 @@ from torch import nn
 from unbroken import messages
 from unbroken.errors import ArchitectureChangedError
 from unbroken.state.adapters import describe
-from unbroken.state.modules import ModuleState, architecture_of
+from unbroken.state.architecture import architecture_of
+from unbroken.state.modules import ModuleState
 from unbroken.state.optimizers import Names, match_groups
 from unbroken.state.tracked import Tracked
 
