@@ -15,8 +15,9 @@ from unbroken._resuming import Beginning, Origin, begin_run
 from unbroken._saving import Parts, Saver
 from unbroken._stopping import LONGEST_STEP, Stopping
 from unbroken.disk.space import parse_size
-from unbroken.errors import EXIT_STOPPED, DiskError, LoaderRefusedError, Stopped, UsageError
+from unbroken.errors import EXIT_STOPPED, DiskError, Stopped, UsageError
 from unbroken.loop.batches import Pass
+from unbroken.loop.lengths import EpochLengths
 from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.local_variables import LocalVariables
 from unbroken.loop.observed import Observer
@@ -90,8 +91,7 @@ class Loop:
         self._kept: dict[str, Any] | None = None
         self._next_batch: Mapping[str, Any] | None = None
         self._generators: Mapping[str, Any] = {}
-        self._epoch_before: Mapping[str, Any] | None = None
-        self._resumed_inside = False
+        self._lengths = EpochLengths()
         self._epoch_start: Mapping[str, Any] = {}
         self._goal: int | None = None
         self._count: int | None = None
@@ -261,7 +261,7 @@ class Loop:
             streams = decode(own["streams"])
             self._variables.resumed(own.get("variables", {}), in_epoch=own["in_epoch"])
             self._passes = EpochPasses(own["passes"], same_epoch=own["in_epoch"])
-            self._epoch_before = own.get("epoch_before")
+            self._lengths = EpochLengths(own.get("epoch_before"))
             if own["in_epoch"]:
                 self._mid_epoch = beginning.payload
                 self._epoch_start = streams["epoch_start"]
@@ -292,7 +292,7 @@ class Loop:
                 "state": user_state.copied(),
             }
         self.in_epoch = True
-        self._resumed_inside = self._mid_epoch is not None
+        self._lengths.open(resumed=self._mid_epoch is not None)
 
     def _close_epoch(self, saver: Saver, *, more: bool) -> None:
         self._require_open()
@@ -304,7 +304,8 @@ class Loop:
             self._proof.epoch_done()
         if self._stopping is not None and self._stopping.has_trained(self._cursor.step):
             self._end_stop(saver)
-        self._compare_length()
+        if self._passes.lead is not None:
+            self._lengths.close(self._cursor.epoch + 1, self._cursor.batch, self._passes.lead.facts.get("length"))
         self.in_epoch = False
         self._kept = None
         self._mid_epoch = None
@@ -319,29 +320,6 @@ class Loop:
         saver.save(self._snapshot("epoch", passes), saver.folder.latest, *self._further_names(saver), last=last)
         if self._signals.received or self._budget_is_spent():
             self._begin_stop(saver, None, may_train_on=more and self.stop_reason is None)
-
-    def _compare_length(self) -> None:
-        """Say so if an epoch resumed inside, or the one behind it, took another number of batches than the others: a
-        loop that counts for itself begins again at a resume."""
-        lead, batches, before = self._passes.lead, self._cursor.batch, self._epoch_before
-        if lead is None:
-            return
-        length = lead.facts.get("length")
-        cut = length is not None and batches < length
-        steady = before is None or (before["steady"] and before["batches"] == batches)
-        resumed = self._resumed_inside or (before is not None and before["resumed"])
-        if before is not None and resumed and batches != before["batches"] and (cut or before["cut"]):
-            said = {"epoch": self._cursor.epoch + 1, "batches": batches, "others": before["batches"]}
-            _log.warning(messages.text("epoch_of_other_length", **said))
-        self._epoch_before = {"batches": batches, "cut": cut, "steady": steady, "resumed": self._resumed_inside}
-
-    def _most_batches(self, loader: ResumableLoader) -> int | None:
-        """Where an epoch that was resumed inside ends: where all before it did, if they were cut off there."""
-        before = self._epoch_before
-        if not self._resumed_inside or before is None or not before["cut"] or not before["steady"]:
-            return None
-        most: int = before["batches"]
-        return most if most > self._cursor.batch else None
 
     def _say_if_best_is_missing(self) -> None:
         history = self._parts.history
@@ -408,7 +386,7 @@ class Loop:
 
     def _leading_pass(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Iterator[Any]:
         self._cursor.order = batches.order
-        most = self._most_batches(loader)
+        most = self._lengths.most(self._cursor.batch)
         # A dataset that is loaded from in this process may draw from a generator that is tracked.
         draws = loader.workers == 0 and self._parts.tracked.has_generators
         first = True
@@ -432,7 +410,9 @@ class Loop:
             if first:
                 first = False
                 self._loaders.say_promise(loader)
-                self._check_next(batches, batch)
+                expected, self._next_batch = self._next_batch, None
+                if expected is not None and self._proof is not None:
+                    self._proof.compare_next(expected, batch, batches.order)
             if self._goal is None and self._cursor.batch + 1 == loader.length and self._stopping is None:
                 # For a stop after the batches. Not the state after the last one: a resume from there would give
                 # the loop no batch at all, and code behind a loop reads the variables that its body sets.
@@ -463,16 +443,6 @@ class Loop:
         if self._stopping is not None and self._stopping.has_trained(self._cursor.step):
             self._end_stop(saver)
         self._enter_user_code()
-
-    def _check_next(self, batches: Pass, batch: Any) -> None:
-        """Hold the first batch after a resume inside the epoch against the one that was in hand at the save."""
-        expected, self._next_batch = self._next_batch, None
-        if expected is None:
-            return
-        if batches.order != expected["order"]:
-            raise LoaderRefusedError("next_order_changed", epoch=self._cursor.epoch + 1, batch=self._cursor.batch + 1)
-        if self._proof is not None:
-            self._proof.compare_next(expected, batch)
 
     def _fetch(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Any:
         """The next batch; while it is loaded the state is whole, so a failure here still saves it."""
@@ -531,7 +501,7 @@ class Loop:
             passes=self._passes.record(self._cursor.batch, self._cursor.order) if passes is None else passes,
             stop_requested=self.stop_reason,
             generators=self._generators if order is not None else {},
-            further={"next_batch": next_batch, "epoch_before": self._epoch_before},
+            further={"next_batch": next_batch, "epoch_before": self._lengths.before},
         )
 
     def _enter_loop(self) -> None:

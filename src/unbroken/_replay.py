@@ -8,6 +8,7 @@ from typing import Any
 
 from unbroken import messages
 from unbroken._saving import Parts, Saver
+from unbroken.errors import LoaderRefusedError
 from unbroken.loop.content import SAMPLED, WHOLE, content_digest
 from unbroken.loop.journal import BITS, THOROUGH, Journal, Past, Replay, Witness, digest
 from unbroken.loop.witness import StateWitness, numpy_stream, python_stream, torch_stream
@@ -80,11 +81,18 @@ class ReplayProof:
         """What a checkpoint keeps of the batch in hand, for ``compare_next``; ``order`` includes it."""
         return {"order": order, "content": content_digest(batch, WHOLE)}
 
-    def compare_next(self, expected: Mapping[str, Any], batch: object) -> None:
-        """Hold the first batch after a resume against the one that followed the save; says so if it is another."""
+    def compare_next(self, expected: Mapping[str, Any], batch: object, order: int) -> None:
+        """Hold the first batch after a resume against the one that followed the save; says so if it holds other values.
+
+        Raises:
+            LoaderRefusedError: it has other samples.
+        """
+        cursor = self._parts.cursor
+        if order != expected["order"]:
+            raise LoaderRefusedError("next_order_changed", epoch=cursor.epoch + 1, batch=cursor.batch + 1)
         if content_digest(batch, WHOLE) == expected["content"]:
             return
-        step = self._parts.cursor.step + 1
+        step = cursor.step + 1
         if self._changed:
             _log.warning(messages.text("next_batch_changed", step=step, changes=", ".join(self._changed)))
         else:

@@ -273,7 +273,7 @@ _FIELDS: dict[str, Shape] = {
     "replays": _list_of(_record({"after": _COUNT, "steps": _COUNT, "difference": _or_none(_pair_of(_COUNT, _ANY))})),
     "library_version": _TEXT,
     "attributes": _MAPPING,
-    "variables": _MAPPING,
+    "variables": _dict_of(_TEXT),
     "built": _or_none(_MAPPING),
     "changes": _list_of(_record({"step": _COUNT, "setting": _TEXT})),
     "request": _or_none(_record({"path": _TEXT, "digest": _TEXT, "step": _COUNT})),
