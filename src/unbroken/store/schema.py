@@ -226,7 +226,7 @@ _OPENED = _record(
     },
     {"order": _or_none(_DIGEST), "ahead": _AHEAD},
 )
-_PARENT = _record({"run_id": _or_none(_NAME), "branch": _COUNT, "epoch": _COUNT, "batch": _COUNT}, {"step": _COUNT})
+_PARENT = _record({"run_id": _or_none(_TEXT), "branch": _COUNT, "epoch": _COUNT, "batch": _COUNT}, {"step": _COUNT})
 _EXTRAS = _record(
     {
         "modules": _dict_of(_record({"eval": _TEXTS, "frozen": _TEXTS, "buffers": _dict_of(_TENSOR)})),
