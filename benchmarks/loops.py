@@ -5,6 +5,8 @@ import shutil
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 import torch
@@ -72,24 +74,46 @@ def _asked_in_turn(*iterators: Iterator[object]) -> list[np.ndarray]:
 
 
 def journal(rounds: int, folder: Path) -> Table:
-    from unbroken.loop.journal import Journal, digest
-    from unbroken.loop.mersenne import StreamsWitness
-    from unbroken.loop.weights import Weights, chosen
+    from unbroken._replay import ReplayProof
+    from unbroken._saving import Parts
+    from unbroken.loop.cursor import Cursor
+    from unbroken.state.gradients import Gradients
+    from unbroken.state.history import History
+    from unbroken.state.mentions import Mentions
+    from unbroken.state.settings import Settings
     from unbroken.state.tracked import Tracked
+    from unbroken.state.user import UserState
+    from unbroken.store.folder import CheckpointFolder
 
-    shown = Table("The journal", [STEP], note="Of a transformer of six layers.", digits=1)
+    shown = Table(
+        "The journal", [STEP], note="Of a transformer of six layers and its AdamW, far behind a save.", digits=1
+    )
     layer = torch.nn.TransformerEncoderLayer(64, 4, 128, batch_first=True)
+    model = torch.nn.TransformerEncoder(layer, 6)
+    optimizer = torch.optim.AdamW(model.parameters())
+    model(torch.randn(8, 5, 64)).sum().backward()
+    optimizer.step()
     tracked = Tracked()
-    tracked.add("model", torch.nn.TransformerEncoder(layer, 6))
-    places = tracked.places()
+    tracked.add("model", model)
+    tracked.add("optimizer", optimizer)
+    history, cursor = History(), Cursor()
+    parts = Parts(tracked, history, UserState(), Gradients(tracked, Mentions("grad")), cursor, Settings(tracked))
+    checkpoints = CheckpointFolder(folder / "journal")
+    checkpoints.prepare()
+    facts = {"run_id": "benchmark", "branch": 0, "seed": 1, "replays": []}
+    saver: Any = SimpleNamespace(facts=facts, folder=checkpoints, saved_step=-1000)
+    batch = [torch.randn(64, 10), torch.randn(64, 1)]
     for _ in range(rounds):
-        journal, streams = Journal(folder / "journal", "benchmark"), StreamsWitness()
-        weights = Weights([places[name] for name in chosen(tracked.parameters())])
+        proof = ReplayProof(saver, parts, None)
+        cursor.step = 0
         start = time.perf_counter()
-        for step in range(5000):
-            journal.write(step, (step, digest(b"12345678" + weights.bits()), *streams.take()))
+        for _ in range(5000):
+            proof.given(batch)
+            history.average({"loss": 0.5})
+            cursor.step += 1
+            proof.step_done()
         shown.add("witness and record of a step", **{STEP: (time.perf_counter() - start) / 5000 * 1e6})
-        journal.close()
+        proof.close()
     return shown
 
 
