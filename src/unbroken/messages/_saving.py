@@ -1,6 +1,12 @@
 """Sentences about how saves went and what they will need: key -> (English, Chinese)."""
 
 SENTENCES: dict[str, tuple[str, str]] = {
+    "drift": (
+        "FROM THIS SAVE ON A RESTART CANNOT TAKE THE STATE: what is tracked is no longer what was built before the loop: "
+        "{differences}. Make that change before the loop over run.epochs, in every start, and it can.",
+        "从本次保存起，重新启动将无法载入状态：所跟踪的对象已与循环开始前构建的不同：{differences}。请在每次启动时于遍历 "
+        "run.epochs 之前就作此改动，即可恢复。",
+    ),
     "last_state_unsafe": (
         "THE LAST STATE IS NOT SAFE in {latest}: {error} It is tried again while the script goes on, and a last time at "
         "its end; make room meanwhile, or save what you need elsewhere (torch.save).",

@@ -92,12 +92,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         'with resume="never".',
         '模型与保存时不同：{differences}。请重新构建相同的模型，或用 resume="never" 开始新的训练。',
     ),
-    "drift": (
-        "FROM THIS SAVE ON A RESTART CANNOT TAKE THE STATE: what is tracked is no longer what was built before the loop: "
-        "{differences}. Make that change before the loop over run.epochs, in every start, and it can.",
-        "从本次保存起，重新启动将无法载入状态：所跟踪的对象已与循环开始前构建的不同：{differences}。请在每次启动时于遍历 "
-        "run.epochs 之前就作此改动，即可恢复。",
-    ),
     "drift_gone": ("{path} {old} is gone", "{path} {old} 已不存在"),
     "drift_new": ("{path} {new} is new", "新增 {path} {new}"),
     "drift_other": ("{path} {old} → {new}", "{path} {old} → {new}"),
