@@ -121,6 +121,7 @@ def main() -> None:
         every_epochs=2,
         every_steps=options.every_steps,
         every=options.every,
+        stop_after=options.stop_after,
         best="aucs",
         config={"lr": 5e-3, "seed": options.seed},
     )
@@ -216,6 +217,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seed", type=int, default=11)
     parser.add_argument("--every-steps", type=int, default=4)
     parser.add_argument("--every", default=None)
+    parser.add_argument("--stop-after", default=None)
     return parser.parse_args()
 
 

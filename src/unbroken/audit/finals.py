@@ -15,7 +15,7 @@ from unbroken.store import torchfile
 _GRADIENTS = f"{keys.OWN}.grads"  # saved as well where a process has not seen yet that they need not be
 # What may differ between two checkpoints of equal runs: when and where one was written, and after which resumes.
 _MAY_DIFFER = frozenset(
-    {keys.TIMESTAMP, *(f"{keys.OWN}.{name}" for name in ("run_id", "reason", "environment", "replays"))}
+    {keys.TIMESTAMP, *(f"{keys.OWN}.{name}" for name in ("run_id", "reason", "environment", "replays", "epoch_before"))}
 )
 
 

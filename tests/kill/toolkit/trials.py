@@ -23,6 +23,7 @@ MAY_DIFFER = frozenset(
         "unbroken.reason",
         "unbroken.environment",
         "unbroken.replays",
+        "unbroken.epoch_before",
     }
 )
 
@@ -161,7 +162,8 @@ class _Witness:
         passed = max((step for step, went_on in trained if went_on), default=0)
         if trained:
             after = trained[0][0] - 1
-            least, most = self._passed - after, self._trained - after
+            # A stopped one says of the steps it came to.
+            least, most = min(self._passed, passed) - after, min(self._trained, last) - after
             report = _REPLAYED.search(attempt.log)
             if report is not None:
                 self._outcome.replayed.append(int(report[1]))
