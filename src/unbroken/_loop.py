@@ -395,7 +395,8 @@ class Loop:
             if self._closed:
                 raise UsageError("run_is_closed")
             self.phase = LIBRARY
-            if self._stopping is not None and self._stopping.is_over(self._cursor.step):
+            began = time.monotonic()
+            if self._stopping is not None and self._stopping.is_over(self._cursor.step, self._step_seconds or 0.0):
                 self._end_stop(saver)
             if most is not None and self._cursor.batch >= most:
                 said = {"epoch": self._cursor.epoch + 1, "batches": most, "length": loader.length}
@@ -425,7 +426,7 @@ class Loop:
             if self._proof is not None:
                 self._proof.given(batch)
             self.phase = STEP
-            step_done, began = False, time.monotonic()
+            step_done = False
             try:
                 yield batch
                 step_done = True
@@ -558,6 +559,8 @@ class Loop:
         # is said before its locks are released, which the exception does; ``close`` says it.
         self.phase = LIBRARY
         self._stopped = self._unsaid = True
+        if self._stopping is not None:
+            self._stopping.end()
         saver.settle()
         raise Stopped(_exit_code(saver))
 
@@ -572,7 +575,7 @@ class Loop:
     def _begin_stop_silently(self, saver: Saver, state: dict[str, Any] | None) -> None:
         if state is not None:
             saver.save(state, saver.folder.latest)
-        self._stopping = Stopping(self._cursor.step, saver.writer, by_signal=self._signals.installed)
+        self._stopping = Stopping(self._cursor.step, saver.writer, knock=self._signals.reaching)
         self._signals.state_is_kept = True
         if self._proof is not None:
             self._proof.stopping = True

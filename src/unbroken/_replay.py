@@ -58,6 +58,7 @@ class ReplayProof:
 
     def begin_pass(self) -> None:
         """The batches of an epoch begin, or go on."""
+        self._content = 0  # what loops beside or before it were given is no part of its first step
         self._witnessed = self._parts.cursor.step
         replay = self._replay
         if replay is None or replay.steps:

@@ -18,17 +18,19 @@ LONGEST_STEP = 0.7  # a step that takes longer would be broken off in its middle
 class Stopping:
     """A stop whose state, that after ``step`` steps, was handed to the writer.
 
-    After ``LONGEST`` seconds the signal handler is called once more (where ``by_signal``), to break off what is waited
-    for; ``expired`` tells that it is time.
+    After ``LONGEST`` seconds the handler of the signal ``knock`` is called once more, to break off what is waited for;
+    ``expired`` tells that it is time.
     """
 
-    def __init__(self, step: int, writer: Writer, *, by_signal: bool) -> None:
+    def __init__(self, step: int, writer: Writer, *, knock: signal.Signals | None) -> None:
         self._step = step
         self._writer = writer
         self._until = time.monotonic() + LONGEST
-        self._timer = threading.Timer(LONGEST, _knock, (os.getpid(), threading.get_ident()))
+        self._knock = knock
+        self._lock = threading.RLock()  # the handler may run, and end it, where the main thread holds it
+        self._timer = threading.Timer(LONGEST, self._break_off, (os.getpid(),))
         self._timer.daemon = True
-        if by_signal:
+        if knock is not None:
             self._timer.start()
 
     @property
@@ -39,14 +41,19 @@ class Stopping:
         """Whether there is a step, with ``step`` steps done in all, that a resume will train again."""
         return step > self._step
 
-    def is_over(self, step: int) -> bool:
-        """Whether to end now, at a boundary."""
-        return self.expired or (self.has_trained(step) and not self._writer.busy)
+    def is_over(self, step: int, seconds: float) -> bool:
+        """Whether to end now, at a boundary, where a step takes so many seconds."""
+        late = time.monotonic() + seconds >= self._until
+        return self.expired or (self.has_trained(step) and (late or not self._writer.busy))
 
     def end(self) -> None:
+        """No signal is sent any more: its handler is about to go."""
         self._timer.cancel()
+        with self._lock:
+            self._knock = None
 
-
-def _knock(process: int, thread: int) -> None:
-    if os.getpid() == process and threading.main_thread().ident == thread:
-        signal.pthread_kill(thread, signal.SIGUSR1)
+    def _break_off(self, process: int) -> None:
+        main = threading.main_thread().ident
+        with self._lock:
+            if self._knock is not None and main is not None and os.getpid() == process:
+                signal.pthread_kill(main, self._knock)

@@ -43,9 +43,9 @@ class StopSignals:
         return True
 
     @property
-    def installed(self) -> bool:
-        """Whether a signal would reach the handler."""
-        return self in _in_force
+    def reaching(self) -> signal.Signals | None:
+        """A signal that would reach the handler, if there is one."""
+        return next((signal.Signals(n) for n in STOP_SIGNALS if signal.getsignal(n) == self._handle), None)
 
     def leave_child(self) -> bool:
         """In a forked child: SIGTERM is how its parent ends it (a pool, at the end of its block), and waits for it.

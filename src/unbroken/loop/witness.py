@@ -7,7 +7,7 @@ that a resume trains again.
 
 import random
 from collections.abc import Iterator, Mapping
-from typing import Any
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -87,11 +87,11 @@ class StateWitness:
     def _digest_of(self, small: "list[_Place]", large: "list[_Place]", step: int) -> int:
         by_dtype: dict[torch.dtype, list[torch.Tensor]] = {}
         with torch.no_grad():
-            for owner, key in small:
-                value: torch.Tensor = getattr(owner, key) if isinstance(owner, nn.Module) else owner[key]
+            for place in small:
+                value = place.value()
                 by_dtype.setdefault(value.dtype, []).append(value if value.dim() == 1 else value.reshape(-1))
-            for number, (owner, key) in enumerate(large):
-                value = getattr(owner, key) if isinstance(owner, nn.Module) else owner[key]
+            for number, place in enumerate(large):
+                value = place.value()
                 by_dtype.setdefault(value.dtype, []).append(_piece(value, step + number * 40503))
             seed = 0
             for values in by_dtype.values():
@@ -101,7 +101,8 @@ class StateWitness:
 
     def _find(self) -> None:
         self._small, self._large, names = [], [], 0
-        for name, place, value in _places(self._objects):
+        for name, place in _places(self._objects):
+            value = place.value()
             if not _can_be_looked_at(value):
                 continue
             names = _digest(f"{name} {value.dtype} {tuple(value.shape)}".encode(), names)
@@ -109,8 +110,46 @@ class StateWitness:
         self.names = names
 
 
-# Where a tensor is found, also when another one has come there: a module and an attribute, or a container and a key.
-_Place = tuple[Any, Any]
+class _Place(Protocol):
+    """Where a tensor is found, also when another one has come there."""
+
+    def value(self) -> Any: ...
+
+
+class _Attribute(NamedTuple):
+    owner: Any
+    name: str
+
+    def value(self) -> Any:
+        return getattr(self.owner, self.name)
+
+
+class _Trained(NamedTuple):
+    optimizer: Optimizer
+    group: int
+    place: int
+
+    def value(self) -> Any:
+        return self.optimizer.param_groups[self.group]["params"][self.place]
+
+
+class _Kept(NamedTuple):
+    """What an optimizer keeps for a parameter; its dicts may be others after a ``load_state_dict``."""
+
+    optimizer: Optimizer
+    parameter: torch.Tensor
+    key: str
+
+    def value(self) -> Any:
+        return self.optimizer.state[self.parameter][self.key]
+
+
+class _Itself(NamedTuple):
+    tensor: torch.Tensor
+
+    def value(self) -> Any:
+        return self.tensor
+
 
 _DTYPES = frozenset(
     getattr(torch, name)
@@ -132,7 +171,7 @@ def _can_be_looked_at(value: object) -> bool:
     )
 
 
-def _places(objects: Mapping[str, object]) -> Iterator[tuple[str, _Place, Any]]:
+def _places(objects: Mapping[str, object]) -> Iterator[tuple[str, _Place]]:
     """Everything that a step may change: what optimizers train and keep, and what modules have beside it."""
     trained: set[int] = set()
     for name, tracked in objects.items():
@@ -140,18 +179,17 @@ def _places(objects: Mapping[str, object]) -> Iterator[tuple[str, _Place, Any]]:
             for number, group in enumerate(tracked.param_groups):
                 for index, parameter in enumerate(group["params"]):
                     trained.add(id(parameter))
-                    yield f"{name}[{number}][{index}]", (group["params"], index), parameter
+                    yield f"{name}[{number}][{index}]", _Trained(tracked, number, index)
                     kept = tracked.state.get(parameter)
-                    if isinstance(kept, dict):
-                        for key, value in kept.items():
-                            yield f"{name}[{number}][{index}].{key}", (kept, key), value
+                    for key in kept if isinstance(kept, dict) else ():
+                        yield f"{name}[{number}][{index}].{key}", _Kept(tracked, parameter, key)
         elif isinstance(tracked, torch.Tensor):
-            yield name, ([tracked], 0), tracked
+            yield name, _Itself(tracked)
     for name, tracked in objects.items():
         for path, module in tracked.named_modules() if isinstance(tracked, nn.Module) else ():
             for key, value in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
                 if id(value) not in trained:
-                    yield f"{name}.{path}.{key}", (module, key), value
+                    yield f"{name}.{path}.{key}", _Attribute(module, key)
 
 
 def _turned(places: list[_Place], start: int, count: int) -> list[_Place]:
