@@ -22,7 +22,7 @@ from tests.state.programs import (
     with_optimizer,
     written,
 )
-from unbroken.errors import ArchitectureChangedError, UnsavableStateError, UsageError
+from unbroken.errors import ArchitectureChangedError, CheckpointDamagedError, UnsavableStateError, UsageError
 from unbroken.state.snapshot import copy_to_host, equal_bits
 from unbroken.state.tracked import Tracked
 
@@ -501,3 +501,22 @@ def test_the_adversarial_program_names_all_it_has() -> None:
     assert "log_alpha" in program.tracked.parameters()
     assert program.tracked.optimizer_parameters()["opt_alpha"] == [["log_alpha"]]
     assert list(program.tracked.optimizers) == ["opt_g", "opt_c", "opt_alpha"]
+
+
+@pytest.mark.parametrize("values", [{"model": {"p": {}}}, {"model": {"p": {"kind": "list"}}}, {"model": 3}])
+def test_damaged_attributes_are_damage(values: Any) -> None:
+    model = nn.Linear(2, 2)
+    tracked = tracking(model=model)
+    extras = tracked.extras()
+    with pytest.raises(CheckpointDamagedError, match="attributes"):
+        tracked.restore(tracked.state(), {}, extras, attributes={"values": values, "built": {}, "gone": []})
+
+
+def test_a_file_does_not_decide_what_a_module_is_made_of() -> None:
+    model = nn.Linear(2, 2)
+    tracked = tracking(model=model)
+    values = {"model": {"_modules": {"value": 1}, "_forward_hooks": {"value": 2}, "note": {"value": "kept"}}}
+    attributes = {"values": values, "built": {}, "gone": []}
+    tracked.restore(tracked.state(), {}, tracked.extras(), attributes=attributes)
+    assert model(torch.ones(1, 2)).shape == (1, 2)
+    assert model.note == "kept"

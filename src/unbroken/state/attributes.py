@@ -117,6 +117,8 @@ class Attributes:
         self._put_back(before or {}, wanted, {tuple(place) for place in saved["gone"]}, maker)
         for owner in self._owners():
             for key, tree in wanted.pop(owner.path, {}).items():
+                if key in owner.skipped:
+                    continue  # kept elsewhere; a file does not decide what torch's classes are made of
                 self._always.add((owner.path, key))
                 live = self._live(owner, key)
                 made = maker.make(tree, live, child_path(owner.path, key))

@@ -9,8 +9,8 @@ from torch import nn
 from torch.optim import Optimizer
 
 from unbroken import messages
-from unbroken.errors import UsageError
-from unbroken.state.adapters import GENERATORS, ObjectState, adapt, check_same_shape
+from unbroken.errors import CheckpointDamagedError, UsageError
+from unbroken.state.adapters import GENERATORS, ObjectState, adapt, check_same_shape, one_line
 from unbroken.state.architecture import architecture_of, compare_architectures
 from unbroken.state.attributes import Attributes, Owner, covered
 from unbroken.state.encoding import decode, encode
@@ -229,9 +229,15 @@ class Tracked:
         for name, state in others.items():
             self._others[name].load(state)
         if attributes is not None:
-            self._attributes.restore(decode(dict(attributes), "attributes"), prologue_follows=prologue_follows)
+            self._restore_attributes(attributes, prologue_follows=prologue_follows)
         for name, state in others.items():
             self._others[name].check(state)
+
+    def _restore_attributes(self, saved: Mapping[str, Any], *, prologue_follows: bool) -> None:
+        try:
+            self._attributes.restore(decode(dict(saved), "attributes"), prologue_follows=prologue_follows)
+        except (KeyError, TypeError, ValueError, AttributeError, IndexError) as error:
+            raise CheckpointDamagedError("state_bad_encoding", path="attributes", detail=one_line(error)) from error
 
     def _plans(
         self, states: Mapping[str, Any], names: Mapping[str, Names], late_groups: Mapping[str, int]
