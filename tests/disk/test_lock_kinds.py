@@ -155,6 +155,7 @@ def test_the_lock_in_a_forked_child_touches_nobodys_files(tmp_path: Path) -> Non
     lock.release()
 
 
+@pytest.mark.strace
 def test_where_there_are_posix_locks_only_it_is_one_of_these(tmp_path: Path, program: Program) -> None:
     kinds = "[line.split()[1] for line in open('/proc/locks') if f':{os.stat(\"lock\").st_ino} ' in line]"
     source = f"FolderLock.acquire(Path('lock')); print({kinds})"

@@ -292,7 +292,7 @@ def test_workers_and_other_children_end_at_their_parents_word(method: str) -> No
 
 def test_a_search_for_generators_that_had_to_end_is_said(caplog: pytest.LogCaptureFixture) -> None:
     dataset = Noisy()
-    dataset.nested = [[[object()] * 60 for _ in range(60)] for _ in range(60)]  # type: ignore[attr-defined]
+    dataset.nested = [[[object() for _ in range(60)] for _ in range(60)] for _ in range(60)]  # type: ignore[attr-defined]
     with caplog.at_level(logging.INFO, "unbroken"):
         loaders = Loaders()
         known = loaders.known(DataLoader(dataset), SEED, VERSION)

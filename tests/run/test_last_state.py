@@ -40,6 +40,7 @@ def in_vain(folder: Path, ending: str, beginning: str = "") -> tuple[int, str, s
     return ended.code, ended.out, ended.err
 
 
+@pytest.mark.mounts
 def test_the_script_goes_on_and_its_exit_code_tells(tmp_path: Path) -> None:
     code, out, err = in_vain(tmp_path, "")
     assert code == 74 and out.splitlines()[-1] == "evaluated True", err
@@ -47,11 +48,13 @@ def test_the_script_goes_on_and_its_exit_code_tells(tmp_path: Path) -> None:
     assert "exit code 74" in err
 
 
+@pytest.mark.mounts
 def test_also_where_the_script_ends_with_sys_exit_or_closes_the_run(tmp_path: Path) -> None:
     code, out, err = in_vain(tmp_path, "run.close()\nprint('closed', run.failure is not None)\nsys.exit(0)\n")
     assert code == 74 and out.splitlines()[-1] == "closed True", err
 
 
+@pytest.mark.mounts
 def test_what_others_do_at_the_end_is_done_first(tmp_path: Path) -> None:
     beginning = """
 import atexit, tempfile
@@ -65,11 +68,13 @@ notes.write("mine")
     assert (tmp_path / "notes.txt").read_text() == "mine" and not list(tmp_path.glob("scratch-*"))
 
 
+@pytest.mark.mounts
 def test_an_exception_of_the_script_keeps_its_own_status(tmp_path: Path) -> None:
     code, _, err = in_vain(tmp_path, "raise RuntimeError('mine')\n")
     assert code == 1 and "RuntimeError: mine" in err and "THE LAST STATE IS NOT SAFE" in err
 
 
+@pytest.mark.mounts
 def test_room_made_by_the_script_saves_it_after_all(tmp_path: Path) -> None:
     with mounted(tmp_path / "disk", "size=2m"):
         ended = run_script(tmp_path, TRAINED + "filler.unlink()\nprint('evaluated')\n")
@@ -79,6 +84,7 @@ def test_room_made_by_the_script_saves_it_after_all(tmp_path: Path) -> None:
     assert again.code == 0 and again.out.splitlines()[-1] == "trained 12", again.said
 
 
+@pytest.mark.mounts
 def test_in_the_background_too_while_the_script_goes_on(tmp_path: Path) -> None:
     waiting = """
 filler.unlink()

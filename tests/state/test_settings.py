@@ -36,6 +36,12 @@ def like(rates: dict[int, float], whole: dict[int, float]) -> bool:
 Make = Callable[[torch.optim.Optimizer], Any]
 
 
+class Rates(dict[int, float]):
+    """What is looked at here only, and need not come back."""
+
+    __slots__ = ()
+
+
 def train(
     folder: Path,
     epochs: int,
@@ -62,7 +68,7 @@ def train(
         run.track(scheduler=scheduler)
     if keep:
         run.keep_built(*keep)
-    rates = {}
+    rates = Rates()
     try:
         with run:
             for _ in run.epochs(epochs):

@@ -40,10 +40,6 @@ def contradictions(own: Mapping[str, Any], payload: Mapping[str, Any]) -> Iterat
         history = None if metric.endswith(_STATE) else payload.get(metric)
         if not isinstance(history, list) or not all(type(value) in (int, float) for value in history):
             yield f"metrics: {_said(metric)} has no history"
-    architecture = own.get("architecture", {})
-    for name, gradient in (own["grads"] or {}).items():
-        if name in architecture and _form(gradient) != architecture[name]:
-            yield f"grads.{_said(name)}: {_form(gradient)}, not {architecture[name]}"
 
 
 def _of_position(own: Mapping[str, Any]) -> Iterator[str]:
