@@ -99,7 +99,7 @@ class Loop:
         self._trace: TraceFile | None = None
         self._observer: Observer | None = None
         self._variables = LocalVariables(lambda: parts.tracked.objects.values())
-        self._awaited: Pass
+        self._awaited: Pass  # while the phase is WAITING
 
     def epochs(self, count: int) -> Iterator[int]:
         """The numbers of the epochs still to be trained."""
@@ -139,7 +139,7 @@ class Loop:
                     raise UsageError("loader_gives_nothing")
                 self._close_epoch(saver, more=True)
             if self._stopping is not None:
-                self._end_stop(saver)
+                self._stop_now(saver)
             if self.in_epoch:
                 saver.wait()
                 saver.save(self._snapshot("end"), saver.folder.latest, last=True)
@@ -221,8 +221,6 @@ class Loop:
         proof, self._proof = self._proof, None
         if proof is not None:
             proof.report()
-        if self._stopping is not None:
-            self._stopping.end()
         if self._unsaid or (self._stopping is not None and not self._stopped):
             self._stopped = True
             self._say_stopped(saver)
@@ -303,7 +301,7 @@ class Loop:
         if self._proof is not None:
             self._proof.epoch_done()
         if self._stopping is not None and self._stopping.has_trained(self._cursor.step):
-            self._end_stop(saver)
+            self._stop_now(saver)
         if self._passes.lead is not None:
             self._lengths.close(self._cursor.epoch + 1, self._cursor.batch, self._passes.lead.facts.get("length"))
         self.in_epoch = False
@@ -319,7 +317,9 @@ class Loop:
         last = self._cursor.epoch == self._count or self.stop_reason is not None
         saver.save(self._snapshot("epoch", passes), saver.folder.latest, *self._further_names(saver), last=last)
         if self._signals.received or self._budget_is_spent():
-            self._begin_stop(saver, None, may_train_on=more and self.stop_reason is None)
+            if not more or self.stop_reason is not None or self._steps_are_long:
+                self._stop_now(saver)
+            self._train_on(saver, None)
 
     def _say_if_best_is_missing(self) -> None:
         history = self._parts.history
@@ -397,7 +397,7 @@ class Loop:
             self.phase = LIBRARY
             began = time.monotonic()
             if self._stopping is not None and self._stopping.is_over(self._cursor.step, self._step_seconds or 0.0):
-                self._end_stop(saver)
+                self._stop_now(saver)
             if most is not None and self._cursor.batch >= most:
                 said = {"epoch": self._cursor.epoch + 1, "batches": most, "length": loader.length}
                 _log.warning(messages.text("epoch_ends_as_before", **said))
@@ -442,7 +442,7 @@ class Loop:
                     if self._observer is not None:
                         self._observer.trained()
         if self._stopping is not None and self._stopping.has_trained(self._cursor.step):
-            self._end_stop(saver)
+            self._stop_now(saver)
         self._enter_user_code()
 
     def _fetch(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Any:
@@ -464,10 +464,10 @@ class Loop:
         except StopIteration:
             raise
         except _WaitBrokenOffError:
-            self._break_off(saver)
+            self._stop_now(saver, self._snapshot("signal") if self._stopping is None else None)
         except Exception:
             if self._signals.received:  # it may be the signal that killed a worker
-                self._break_off(saver)
+                self._stop_now(saver, self._snapshot("signal") if self._stopping is None else None)
             saver.save(self._snapshot("loader_error"), saver.folder.latest)
             saver.wait()
             raise
@@ -481,7 +481,10 @@ class Loop:
         if cause is None and self._budget is not None and self._budget_is_spent():
             cause = "budget"
         if cause is not None:
-            self._begin_stop(saver, self._snapshot(cause, batch=batch, order=batches.order))
+            state = self._snapshot(cause, batch=batch, order=batches.order)
+            if self._steps_are_long:
+                self._stop_now(saver, state)
+            self._train_on(saver, state)
             return
         if saver.writer.reports:
             saver.report()
@@ -512,13 +515,15 @@ class Loop:
 
     def _leave_loop(self) -> None:
         self._under_loop = False
+        if self._stopping is not None:
+            self._stopping.end()  # its signal would meet no handler
         self._signals.remove()
         self.phase = OUTSIDE
 
     def _enter_user_code(self) -> None:
         self.phase = OUTSIDE
-        if self._stopping is not None and self._stopping.expired:
-            self._stop_at_once()
+        if self._stopping is not None and self._stopping.expired and self.saver is not None:
+            self._stop_at_once(self.saver)
         if self._signals.received and self._stopping is None:
             self._on_signal()
 
@@ -527,70 +532,56 @@ class Loop:
         if saver is None or self.phase is LIBRARY:
             return
         if self._stopping is not None:
-            self._stop_at_once()
+            self._stop_at_once(saver)
         elif self.phase is WAITING:
             if self._awaited.is_drawing:
                 return  # the wait is over: a boundary comes next
-            if not self._awaited.leaves_streams:
-                self.phase = LIBRARY
-                raise _WaitBrokenOffError
             self.phase = LIBRARY
-            self._begin_stop_silently(saver, self._snapshot("signal"))
+            if not self._awaited.leaves_streams or self._steps_are_long:
+                raise _WaitBrokenOffError
+            self._train_on(saver, self._snapshot("signal"))
             self.phase = WAITING
         # Before its batches an epoch starts from the state saved last; after them, from the copy kept then.
         # A loop left by a break has no such copy: its end of epoch is near, and saves.
         elif self.phase is OUTSIDE and self._passes.lead is None:
-            self._begin_stop_silently(saver, None)
+            if self._steps_are_long:
+                self._stop_at_once(saver)
+            self._train_on(saver, None)
         elif self.phase is OUTSIDE and self._kept is not None:
-            self.phase = LIBRARY
-            self._save_last(saver, self._kept)
-            self._raise_stopped(saver)
+            self._stop_at_once(saver, self._kept)
 
-    def _stop_at_once(self) -> None:
-        """A second signal, or the end of the time that training may go on; the state is with the writer."""
+    @property
+    def _steps_are_long(self) -> bool:
+        """Too long to train one while a stop's state is being written."""
+        return (self._step_seconds or 0.0) > LONGEST_STEP
+
+    def _stop_at_once(self, saver: Saver, state: dict[str, Any] | None = None) -> NoReturn:
+        """In the midst of the user's code, or of a wait: on a signal, or at the end of the time to train on."""
         if self.phase is WAITING:
             self.phase = LIBRARY
             raise _WaitBrokenOffError
-        assert self.saver is not None
-        self._raise_stopped(self.saver)
-
-    def _raise_stopped(self, saver: Saver) -> NoReturn:
         # The code interrupted here may hold a lock that logging needs: a progress bar's, a stream's. So nothing
         # is said before its locks are released, which the exception does; ``close`` says it.
         self.phase = LIBRARY
-        self._stopped = self._unsaid = True
-        if self._stopping is not None:
-            self._stopping.end()
-        saver.settle()
+        self._save_last(saver, state)
+        self._unsaid = True
         raise Stopped(_exit_code(saver))
 
-    def _begin_stop(self, saver: Saver, state: dict[str, Any] | None, *, may_train_on: bool = True) -> None:
-        """Save ``state``, if there is one not saved yet, and stop: now, or after some more steps."""
-        if not may_train_on or (self._step_seconds or 0) > LONGEST_STEP:
-            self._save_last(saver, state)
-            self._say_stopped(saver)
-            raise Stopped(_exit_code(saver))
-        self._begin_stop_silently(saver, state)
+    def _stop_now(self, saver: Saver, state: dict[str, Any] | None = None) -> NoReturn:
+        """Save ``state``, if there is one that is not saved yet, say so, and stop."""
+        self.phase = LIBRARY
+        self._save_last(saver, state)
+        self._say_stopped(saver)
+        raise Stopped(_exit_code(saver))
 
-    def _begin_stop_silently(self, saver: Saver, state: dict[str, Any] | None) -> None:
+    def _train_on(self, saver: Saver, state: dict[str, Any] | None) -> None:
+        """As ``_stop_now``, after some more steps, trained while the state is being written; without a word."""
         if state is not None:
             saver.save(state, saver.folder.latest)
         self._stopping = Stopping(self._cursor.step, saver.writer, knock=self._signals.reaching)
         self._signals.state_is_kept = True
         if self._proof is not None:
             self._proof.stopping = True
-
-    def _end_stop(self, saver: Saver) -> NoReturn:
-        self.phase = LIBRARY
-        self._save_last(saver, None)
-        self._say_stopped(saver)
-        raise Stopped(_exit_code(saver))
-
-    def _break_off(self, saver: Saver) -> NoReturn:
-        self.phase = LIBRARY
-        self._save_last(saver, self._snapshot("signal") if self._stopping is None else None)
-        self._say_stopped(saver)
-        raise Stopped(_exit_code(saver))
 
     def _save_last(self, saver: Saver, state: dict[str, Any] | None) -> None:
         if self._stopping is not None:
