@@ -17,6 +17,7 @@ from unbroken._stopping import LONGEST_STEP, Stopping
 from unbroken.disk.space import parse_size
 from unbroken.errors import EXIT_STOPPED, DiskError, Stopped, UsageError
 from unbroken.loop.batches import Pass
+from unbroken.loop.counting import counted_anew
 from unbroken.loop.lengths import EpochLengths
 from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.local_variables import LocalVariables
@@ -414,6 +415,8 @@ class Loop:
                 expected, self._next_batch = self._next_batch, None
                 if expected is not None and self._proof is not None:
                     self._proof.compare_next(expected, batch, batches.order)
+                if self._cursor.batch and most is None:
+                    self._say_if_counted_anew()
             if self._goal is None and self._cursor.batch + 1 == loader.length and self._stopping is None:
                 # For a stop after the batches. Not the state after the last one: a resume from there would give
                 # the loop no batch at all, and code behind a loop reads the variables that its body sets.
@@ -444,6 +447,13 @@ class Loop:
         if self._stopping is not None and self._stopping.has_trained(self._cursor.step):
             self._stop_now(saver)
         self._enter_user_code()
+
+    def _say_if_counted_anew(self) -> None:
+        done = self._cursor.batch if self._goal is None else self._cursor.step
+        kind = counted_anew(done)
+        if kind is not None:
+            said = {"kind": kind, "epoch": self._cursor.epoch + 1, "done": done}
+            _log.warning(messages.text("counted_anew", **said))
 
     def _fetch(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Any:
         """The next batch; while it is loaded the state is whole, so a failure here still saves it."""

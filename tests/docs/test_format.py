@@ -158,7 +158,7 @@ def test_every_reason_to_save_is_named() -> None:
     row = next(row for row in PAGE.table_after("## 4.") if row[0] == "`reason`")
     sources = [ROOT / "src" / "unbroken" / name for name in ("_loop.py", "_resuming.py", "loop/triggers.py")]
     text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
-    given = re.findall(r'(?:_snapshot\(|_state_as_built\(saver, |"reason": |return )"(\w+)"', text)
+    given = re.findall(r'(?:_snapshot\(|_state_as_built\(saver, |"reason": |return |cause = )"(\w+)"', text)
     assert set(codes_in(row[3])) == set(given)
 
 

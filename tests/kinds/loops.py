@@ -340,6 +340,78 @@ def beside_a_plain_loader(trial: Trial) -> Any:
     return parts.end()
 
 
+LUCK = random.Random(8)
+
+
+def generator_of_the_loop(trial: Trial) -> Any:
+    """Drawn from once an epoch, behind the batches: long after the steps that a resume trains again."""
+    parts = Parts(trial)
+    LUCK.seed(8)
+    for _ in parts.run.epochs(4):
+        for batch in parts.run.batches(parts.loader()):
+            parts.step(batch)
+        for group in parts.optimizer.param_groups:
+            group["lr"] *= 0.5 + LUCK.random()
+    return parts.end()
+
+
+def enumerate_that_shows_late(trial: Trial) -> Any:
+    parts = Parts(trial)
+    for _ in parts.run.epochs(3):
+        for number, batch in enumerate(parts.run.batches(parts.loader())):
+            parts.step(batch)
+            if number == 11:
+                parts.optimizer.param_groups[0]["lr"] *= 0.5
+    return parts.end()
+
+
+def enumerate_from_where_it_is(trial: Trial) -> Any:
+    parts = Parts(trial)
+    for _ in parts.run.epochs(3):
+        batches = parts.run.batches(parts.loader())
+        for number, batch in enumerate(batches, parts.run.batch):
+            parts.step(batch)
+            if number == 11:
+                parts.optimizer.param_groups[0]["lr"] *= 0.5
+    return parts.end()
+
+
+def enumerate_of_steps(trial: Trial) -> Any:
+    parts = Parts(trial)
+    for number, batch in enumerate(parts.run.batches(parts.loader(), steps=30)):
+        parts.step(batch)
+        if number == 20:
+            parts.optimizer.param_groups[0]["lr"] *= 0.5
+    return parts.end()
+
+
+def only_epoch_cut_off(trial: Trial) -> Any:
+    parts = Parts(trial)
+    for _ in parts.run.epochs(1):
+        for batch in islice(parts.run.batches(parts.loader()), 8):
+            parts.step(batch)
+    return parts.end()
+
+
+def another_batch_size(trial: Trial) -> Any:
+    """In the process that goes on, from the end of an epoch."""
+    parts = Parts(trial)
+    for _ in parts.run.epochs(3):
+        size = BATCH if parts.run.resumed_from is None else 2 * BATCH
+        for batch in parts.run.batches(DataLoader(parts.dataset, size, shuffle=True)):
+            parts.step(batch)
+    return parts.end()
+
+
+def another_sampler(trial: Trial) -> Any:
+    parts = Parts(trial)
+    for _ in parts.run.epochs(3):
+        shuffle = parts.run.resumed_from is None
+        for batch in parts.run.batches(DataLoader(parts.dataset, BATCH, shuffle=shuffle)):
+            parts.step(batch)
+    return parts.end()
+
+
 def distributed_sampler(trial: Trial) -> Any:
     parts = Parts(trial)
     sampler: Any = DistributedSampler(parts.dataset, num_replicas=2, rank=0)

@@ -54,7 +54,11 @@ class PositionedLoader:
     @property
     def facts(self) -> dict[str, Any]:
         """What must be the same for a saved position to mean the same; the number of workers need not."""
-        return {"promise": self.promise, "length": self.length, "samples": length_of(self._dataset)}
+        kinds = [type(self._sampler.source).__qualname__, type(inner_of(self._sampler.source)).__qualname__]
+        return {
+            **{"promise": self.promise, "length": self.length},
+            **{"samples": length_of(self._dataset), "sampler": "/".join(dict.fromkeys(kinds))},
+        }
 
     def iterate(
         self, *, epoch: int, loop: int, start: int, order: int | None = None, ahead: Mapping[str, Any] | None = None

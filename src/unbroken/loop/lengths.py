@@ -17,7 +17,7 @@ class EpochLengths:
     """``before`` is what is known of the epochs done, for a checkpoint; None before there is one.
 
     ``batches`` of the last of them; whether it was ``cut`` off before the end of its loader; whether all were that long
-    (``steady``), and whether it was ``resumed`` inside.
+    (``steady``), and whether it was the first, ``resumed`` inside.
     """
 
     def __init__(self, before: Mapping[str, Any] | None = None) -> None:
@@ -40,8 +40,17 @@ class EpochLengths:
         """The epoch has taken so many batches of a loader of ``length``; says so if a resume may have changed that."""
         before, cut = self.before, length is not None and batches < length
         steady = before is None or (before["steady"] and before["batches"] == batches)
-        resumed = self._resumed or (before is not None and before["resumed"])
-        if before is not None and resumed and batches != before["batches"] and (cut or before["cut"]):
-            said = {"epoch": epoch, "batches": batches, "others": before["batches"]}
-            _log.warning(messages.text("epoch_of_other_length", **said))
-        self.before = {"batches": batches, "cut": cut, "steady": steady, "resumed": self._resumed}
+        if before is not None and batches != before["batches"] and (cut or before["cut"]):
+            this, other = (epoch, batches), (epoch - 1, before["batches"])
+            if self._resumed:
+                _say_other_length(this, other)
+            elif before["resumed"]:
+                _say_other_length(other, this)
+        # One that could be held against those before it need not be held against the next.
+        resumed = self._resumed and before is None
+        self.before = {"batches": batches, "cut": cut, "steady": steady, "resumed": resumed}
+
+
+def _say_other_length(resumed: tuple[int, int], other: tuple[int, int]) -> None:
+    said = {"resumed": resumed[0], "batches": resumed[1], "other": other[0], "others": other[1]}
+    _log.warning(messages.text("epoch_of_other_length", **said))

@@ -7,6 +7,7 @@ same place after a resume those that are not what they were are named. Nothing i
 import collections
 import logging
 import math
+import random
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -19,6 +20,9 @@ import xxhash
 
 from unbroken import messages
 from unbroken.loop import liveness
+from unbroken.loop.bits import of_generator
+from unbroken.loop.content import WHOLE, content_digest
+from unbroken.state.adapters import GENERATORS
 from unbroken.state.origins import is_users, is_users_file
 from unbroken.state.plain import is_looked_into
 from unbroken.store.tensors import tensor_digest
@@ -31,6 +35,7 @@ _MOST_BYTES = 64 << 10  # of a tensor or an array
 _FLAT = 1000  # items: of more, and of what is nested, only the first and the last are looked at
 _ENDS = 8
 _DEEPEST = 3
+_GENERATOR = "generator "
 _MOST_NAMED = 8
 _A_YEAR = 366 * 24 * 3600.0
 _BEGAN = (time.perf_counter() - 3600, time.monotonic() - 3600)
@@ -79,10 +84,14 @@ class LocalVariables:
         frame = next(_frames(), None)
         if not lost or frame is None:
             return
-        names = [name.rpartition(":")[2] for name in lost]
-        shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
         where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        _log.warning(messages.text("variables_lost", names=shown, where=where, first=names[0]))
+        generators = [name for name in lost if self._saved[name].startswith(_GENERATOR)]
+        others = [name for name in lost if name not in generators]
+        for key, group in (("variables_lost", others), ("generators_lost", generators)):
+            names = [name.rpartition(":")[2] for name in group]
+            if names:
+                shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
+                _log.warning(messages.text(key, names=shown, where=where, first=names[0].rpartition(".")[2]))
 
 
 def _look_all(tracked: Iterable[object], *, live: bool) -> dict[str, str]:
@@ -135,7 +144,8 @@ def _add(
         known.add(id(value))  # it may have other names, in other frames
         kept = _kept_attributes(type(value)) if live else None
         for key, child in list(vars(value).items()):
-            if is_plain(child) and (kept is None or key in kept or (isinstance(child, _CONTAINERS) and child)):
+            always = (isinstance(child, _CONTAINERS) and child) or isinstance(child, GENERATORS)
+            if is_plain(child) and (kept is None or key in kept or always):
                 found.setdefault(f"{name}.{key}", look(child))
 
 
@@ -147,6 +157,8 @@ def is_plain(value: object) -> bool:
         return value.numel() * value.element_size() <= _MOST_BYTES
     if isinstance(value, np.ndarray):
         return value.nbytes <= _MOST_BYTES and not value.dtype.hasobject
+    if isinstance(value, GENERATORS):
+        return not isinstance(value, random.SystemRandom)
     return type(value) in _SCALARS or isinstance(value, np.generic) or type(value) in _KINDS
 
 
@@ -160,6 +172,8 @@ def look(value: Any, depth: int = 0) -> str:
     if type(value) in _SCALARS or isinstance(value, np.generic):
         text = f"{type(value).__name__} {value!r}"
         return text if len(text) <= 40 else _digest(text)
+    if isinstance(value, GENERATORS):
+        return _GENERATOR + f"{content_digest(of_generator(value), WHOLE):016x}"
     if isinstance(value, (torch.Tensor, np.ndarray)):
         if not is_plain(value):
             return f"{type(value).__name__} {tuple(value.shape)}"

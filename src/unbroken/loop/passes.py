@@ -5,11 +5,15 @@ it, as in ``zip(run.batches(a), run.batches(b))`` or with ``next`` on an iterato
 leading one each has given a number of batches, and starts from there on a resume.
 """
 
+import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from unbroken import messages
 from unbroken.errors import LoaderRefusedError
+
+_log = logging.getLogger("unbroken")
 
 
 @dataclass
@@ -64,6 +68,7 @@ class EpochPasses:
             before = self._saved[index]
             if self._same_epoch or index == self._saved_lead:
                 _compare(before["facts"], facts, same_epoch=self._same_epoch)
+                _say_changes(before["facts"], facts)
             if self._same_epoch:
                 given, order, exhausted = before["given"], before.get("order"), before["exhausted"]
                 ahead = before.get("ahead")
@@ -104,6 +109,13 @@ class EpochPasses:
             # One that has given all is left when its iterator is thrown away, or, resumed, is not opened at all.
             opened.append({**record, "exhausted": _at_its_end(record)})
         return {"lead": None if self.lead is None else self.lead.index, "opened": opened}
+
+
+def _say_changes(before: Mapping[str, Any], now: Mapping[str, Any]) -> None:
+    """What a resume goes on with, and what is nevertheless not the loader of before."""
+    for fact in ("length", "samples", "sampler"):
+        if fact in before and before[fact] != now.get(fact):
+            _log.warning(messages.text("loader_changed", fact=fact, old=before[fact], new=now.get(fact)))
 
 
 def _at_its_end(before: Mapping[str, Any]) -> bool:

@@ -102,6 +102,11 @@ class PositionedSampler:
         self.digests = deque()
         return self
 
+    @property
+    def source(self) -> Iterable[Any]:
+        """The user's own."""
+        return self._source
+
     def __len__(self) -> int:
         return len(self._source)  # type: ignore[arg-type]
 

@@ -39,6 +39,12 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "resume from a checkpoint at the end of an epoch.",
         "检查点中保存了之后 {kept} 个样本的顺序，与含 {samples} 个样本的数据集不符；请使用原来的数据，或改从某一轮结束时的检查点恢复。",
     ),
+    "loader_changed": (
+        "The loader is not the one of before: {fact} {old} → {new} (length: batches of an epoch; samples: of the dataset; sampler: what draws "
+        "the order). Training goes on with the new one, which is another course.",
+        "loader 与此前不同：{fact} {old} → {new}（length：每轮批数；samples：数据集样本数；sampler：决定顺序的采样器）。将以新的 loader "
+        "继续，训练走向随之不同。",
+    ),
     "samples_changed": (
         "The checkpoint is inside an epoch over {old} samples, but the dataset now has {new}; use the former data, or resume from "
         "a checkpoint at the end of an epoch.",
@@ -129,8 +135,16 @@ SENTENCES: dict[str, tuple[str, str]] = {
     # Variables
     "variables_lost": (
         "These variables of the loop are not what they were at the save: {names} ({where}). They began anew with the "
-        'program; keep them in run.state, as run.state["{first}"], and the next resume has them.',
-        "循环中的这些变量与保存时不同：{names}（{where}）。它们随程序重新开始；请把它们放进 run.state，"
-        '例如 run.state["{first}"]，下次恢复时就会还原。',
+        "program, so what depends on them is not exact in this resume. Keep them in run.state, as "
+        'run.state["{first}"]: resumes of what is saved then have them.',
+        "循环中的这些变量与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的内容在本次恢复中并不精确。请把它们放进 "
+        'run.state，例如 run.state["{first}"]：此后保存的状态恢复时就会有它们。',
+    ),
+    "generators_lost": (
+        "These random generators of the loop are not where they were at the save: {names} ({where}). They began anew with the program, so "
+        "what draws from them is not exact in this resume. Track them, as run.track({first}={first}): resumes of what is saved then have "
+        "them.",
+        "循环中的这些随机数生成器与保存时的状态不同：{names}（{where}）。它们随程序重新开始，因此使用它们之处在本次恢复中并不精确。请跟踪"
+        "它们，例如 run.track({first}={first})：此后保存的状态恢复时就会有它们。",
     ),
 }

@@ -31,9 +31,9 @@ SENTENCES: dict[str, tuple[str, str]] = {
     ),
     "setting_changed": (
         "{setting}: {old} → {new}, as built now and as asked for by run.keep_built; goes on with {in_force}. An intended "
-        "change: steps trained before it are not compared.",
-        "{setting}：{old} → {new}，已按 run.keep_built 的要求采用现在构建的值；将以 {in_force} 继续。这是有意的更改：此前训练的"
-        "步不作比较。",
+        "change: from here on this is another course.",
+        "{setting}：{old} → {new}，已按 run.keep_built 的要求采用代码中现在的值；将以 {in_force} 继续。这是有意的更改：从此处起训练"
+        "走向不同。",
     ),
     "seed_overruled": (
         "seed: given {new}, goes on with {old}: a run keeps its first seed. Another seed takes another run: another "
@@ -186,6 +186,13 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{changes}. This resume is not exact.",
         "第 {step} 步的批次内容与中断前不一致。其间的变化可能是原因：{changes}。本次恢复并不精确。",
     ),
+    "counted_anew": (
+        "{kind} over run.batches begins at 0 again, though {done} batches were done before (epoch {epoch}): what it counts, or where it "
+        "ends, is not what it was. Count by run.batch (in the epoch) or run.step, or begin where it is: enumerate(run.batches(loader), "
+        "run.batch).",
+        "对 run.batches 使用的 {kind} 又从 0 开始，而此前已完成 {done} 批（第 {epoch} 轮）：它的计数或结束位置与中断前不同。请用 "
+        "run.batch（本轮内）或 run.step 计数，或从当前位置开始：enumerate(run.batches(loader), run.batch)。",
+    ),
     "epoch_ends_as_before": (
         "Epoch {epoch} ends after {batches} batches, as the epochs before it did, though its loader has {length}: it was resumed "
         "inside, where a loop that counts for itself (islice, zip, enumerate) would begin again. To end it elsewhere, use run.batch.",
@@ -193,11 +200,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "zip、enumerate）会重新开始计数。如需在别处结束，请使用 run.batch。",
     ),
     "epoch_of_other_length": (
-        "Epoch {epoch} took {batches} batches, the epochs around it {others}: an epoch was resumed inside, and the loop over it "
-        "counted from 0 again (islice, zip with a plain loader, enumerate). This is not what an uninterrupted run does; count by "
-        "run.batch, or give the length to the loader itself.",
-        "第 {epoch} 轮用了 {batches} 批，相邻的轮用了 {others} 批：有一轮是在轮内恢复的，而其循环重新从 0 计数（islice、与普通 loader "
-        "zip、enumerate）。这与未中断的训练不同；请用 run.batch 计数，或让 loader 自身具有该长度。",
+        "Epoch {resumed}, which was resumed inside, took {batches} batches, and epoch {other} {others}: does its loop count from 0 again "
+        "(islice, zip with a plain loader, a counter by hand)? Then this is not what an uninterrupted run does; count by run.batch, or give "
+        "the length to the loader itself.",
+        "在轮内恢复的第 {resumed} 轮用了 {batches} 批，而第 {other} 轮用了 {others} 批：它的循环是否又从 0 计数（islice、与普通 loader 一起 "
+        "zip、自行计数）？若是，则与未中断的训练不同；请用 run.batch 计数，或直接在 loader 上限定长度。",
     ),
     "nothing_tracked": (
         "Nothing is tracked, so no weights are saved, and a resume begins with new ones; call run.track(model=model, "
@@ -222,7 +229,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "sampler; batch = dataset or collate function; python, numpy, torch = a random stream drawn from elsewhere; average = "
         "the computation; state = weights, buffers or optimizer (something that is not saved went into them).",
         "重放在第 {step} 步出现差异（{streams}）：本次恢复并不精确。差异之处指明原因：order = 采样器；batch = 数据集或 collate "
-        "函数；python、numpy、torch = 随机数在别处被取用；average = 计算本身；state = 权重、缓冲区或优化器（受到未保存之物的影响）。",
+        "函数；python、numpy、torch = 随机数在别处被取用；average = 计算本身；state = 权重、缓冲区或优化器（未保存的内容影响了它）。",
     ),
     "no_journal": (
         "No journal for the replay proof ({error}); training goes on without it.",

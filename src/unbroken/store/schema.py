@@ -215,7 +215,8 @@ _AHEAD = _record({}, {"indices": _INDICES, "sizes": _INDICES, "batches": _list_o
 _OPENED = _record(
     {
         "facts": _record(
-            {"promise": _TEXT}, {"length": _or_none(_COUNT), "workers": _or_none(_COUNT), "samples": _or_none(_COUNT)}
+            {"promise": _TEXT},
+            {"length": _or_none(_COUNT), "workers": _or_none(_COUNT), "samples": _or_none(_COUNT), "sampler": _TEXT},
         ),
         "given": _COUNT,
         "exhausted": _FLAG,
