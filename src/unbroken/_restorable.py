@@ -7,6 +7,7 @@ from typing import Any
 from unbroken.errors import CheckpointDamagedError
 from unbroken.loop.randomness import check_generator, check_streams
 from unbroken.state.encoding import decode
+from unbroken.state.trees import wrong_attributes
 from unbroken.store import payload as keys
 
 _ENCODED = ("partial", "state", "grads", "extras")
@@ -24,6 +25,10 @@ def check(payload: Mapping[str, Any], path: Path) -> None:
             decode(state, name)
         for name in _ENCODED:
             decode(own.get(name), name)
+        if "attributes" in own:
+            wrong = wrong_attributes(decode(own["attributes"], "attributes"))
+            if wrong is not None:
+                raise CheckpointDamagedError("state_bad_encoding", path=wrong, detail="attributes")
         for name, streams in decode(own.get("streams", {}), "streams").items():
             if streams is not None:
                 check_streams(streams)

@@ -3,7 +3,6 @@
 import random
 import re
 import signal
-from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -33,20 +32,23 @@ def at(line: str, number: signal.Signals = signal.SIGTERM, delay: float = 0.0) -
     return Interruption(Moment(line, rf"{line}\b", delay=delay), number, hold=line)
 
 
-def goes_on_where_the_state_is_of(stopped: Attempt, resumed: Attempt) -> None:
+def goes_on_where_the_state_is_of(*attempts: Attempt) -> None:
     """The first batch it sees is the next one; what was trained while the state was written is done again, and said."""
+    *stopped, resumed = attempts
     found = re.search("第 ([0-9]+) 轮已完成 ([0-9]+)/23 批", resumed.log)
     epoch, batch = (int(found[1]), int(found[2])) if found else (_first_epoch(resumed), 0)
     step = 23 * (epoch - 1) + batch
     assert f"恢复训练，从 epoch {epoch} 开始" in resumed.log
     first = next(line for line in resumed.lines if line.startswith("batch "))
     assert first.startswith(f"batch {epoch} {batch + 1} {step + 1} ")
-    last = min(
-        max(int(line.split()[3]) for line in attempt.lines if line.startswith("trained "))
-        for attempt in (stopped, resumed)
-    )
+    before = max(_last_step(attempt) for attempt in stopped)
+    last = min(before, _last_step(resumed))
     assert last > step
     assert f"已重放 {last - step} 步，与中断前逐位一致" in resumed.log
+
+
+def _last_step(attempt: Attempt) -> int:
+    return max(int(line.split()[3]) for line in attempt.lines if line.startswith("trained "))
 
 
 def _first_epoch(attempt: Attempt) -> int:
@@ -165,9 +167,9 @@ def test_a_signal_in_the_prologue_of_a_resumed_epoch_keeps_its_place(
 ) -> None:
     outcome = run_to_its_end(nursery, IN_PROCESS, tmp_path / "run", [at("batch 2 5"), at("prologue 2")])
     assert [attempt.code for attempt in outcome.attempts] == [STOPPED, STOPPED, 0]
-    for stopped, resumed in pairwise(outcome.attempts):
-        assert "第 2 轮已完成 5/23 批" in resumed.log
-        goes_on_where_the_state_is_of(stopped, resumed)
+    for number in (2, 3):
+        assert "第 2 轮已完成 5/23 批" in outcome.attempts[number - 1].log
+        goes_on_where_the_state_is_of(*outcome.attempts[:number])
     must_be_equal(outcome, reference(IN_PROCESS))
 
 

@@ -141,7 +141,8 @@ class _Kept(NamedTuple):
     key: str
 
     def value(self) -> Any:
-        return self.optimizer.state[self.parameter][self.key]
+        # Not by [...]: that would put an empty state there for a parameter that has gone.
+        return self.optimizer.state.get(self.parameter, {})[self.key]
 
 
 class _Itself(NamedTuple):
