@@ -387,7 +387,7 @@ class Loop:
 
     def _leading_pass(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Iterator[Any]:
         self._cursor.order = batches.order
-        most = self._lengths.most(self._cursor.batch)
+        most: int | None = None
         # A dataset that is loaded from in this process may draw from a generator that is tracked.
         draws = loader.workers == 0 and self._parts.tracked.has_generators
         first = True
@@ -415,8 +415,7 @@ class Loop:
                 expected, self._next_batch = self._next_batch, None
                 if expected is not None and self._proof is not None:
                     self._proof.compare_next(expected, batch, batches.order)
-                if self._cursor.batch and most is None:
-                    self._say_if_counted_anew()
+                most = self._end_of_counting(resumed_after=self._cursor.batch)
             if self._goal is None and self._cursor.batch + 1 == loader.length and self._stopping is None:
                 # For a stop after the batches. Not the state after the last one: a resume from there would give
                 # the loop no batch at all, and code behind a loop reads the variables that its body sets.
@@ -448,12 +447,17 @@ class Loop:
             self._stop_now(saver)
         self._enter_user_code()
 
-    def _say_if_counted_anew(self) -> None:
-        done = self._cursor.batch if self._goal is None else self._cursor.step
+    def _end_of_counting(self, *, resumed_after: int) -> int | None:
+        """The number of batches at which a loop that counts anew, in an epoch resumed inside, would have ended it."""
+        if resumed_after == 0:
+            return None
+        done = resumed_after if self._goal is None else self._cursor.step
         kind = counted_anew(done)
-        if kind is not None:
+        most = self._lengths.most(resumed_after, kind)
+        if kind is not None and most is None:
             said = {"kind": kind, "epoch": self._cursor.epoch + 1, "done": done}
             _log.warning(messages.text("counted_anew", **said))
+        return most
 
     def _fetch(self, saver: Saver, loader: ResumableLoader, batches: Pass) -> Any:
         """The next batch; while it is loaded the state is whole, so a failure here still saves it."""

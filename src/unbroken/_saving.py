@@ -112,7 +112,11 @@ class Saver:
         """
         parts = self._parts
         parts.tracked.look_for_sleepers(parts.cursor.step)
-        states = parts.tracked.state()
+        try:
+            states = parts.tracked.state()
+        except UnsavableStateError as error:
+            self._say_not_copied(error)
+            return None
         own: dict[str, Any] = {
             **self.facts,
             **(further or {}),
@@ -154,11 +158,13 @@ class Saver:
         except (UnsavableStateError, MemoryError, OSError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not is_refusal(error):
                 raise
-            self._not_copied = DiskError("state_not_copied", reason=str(error) or type(error).__name__)
-        else:
-            return copied
+            self._say_not_copied(error)
+            return None
+        return copied
+
+    def _say_not_copied(self, error: Exception) -> None:
+        self._not_copied = DiskError("state_not_copied", reason=str(error) or type(error).__name__)
         _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
-        return None
 
     def _say_drift(self, states: Mapping[str, Any], late_groups: Mapping[str, int]) -> None:
         """Once, at the first save that a restart could not take."""

@@ -27,6 +27,7 @@ class Stopping:
         self._writer = writer
         self._until = time.monotonic() + LONGEST
         self._knock = knock
+        self._handler = None if knock is None else signal.getsignal(knock)
         self._lock = threading.RLock()  # the handler may run, and end it, where the main thread holds it
         self._timer = threading.Timer(LONGEST, self._break_off, (os.getpid(),))
         self._timer.daemon = True
@@ -55,5 +56,7 @@ class Stopping:
     def _break_off(self, process: int) -> None:
         main = threading.main_thread().ident
         with self._lock:
-            if self._knock is not None and main is not None and os.getpid() == process:
+            # Where the user's code has taken the handler away, the signal would end the process.
+            still_ours = self._knock is not None and signal.getsignal(self._knock) == self._handler
+            if self._knock is not None and still_ours and main is not None and os.getpid() == process:
                 signal.pthread_kill(main, self._knock)

@@ -329,6 +329,28 @@ def counted_by_hand(trial: Trial) -> Any:
     return parts.end()
 
 
+def growing_epochs(trial: Trial) -> Any:
+    parts = Parts(trial)
+    loader = parts.loader()
+    for epoch in parts.run.epochs(3):
+        for batch in parts.run.batches(loader):
+            parts.step(batch)
+            if parts.run.batch >= 4 * epoch:
+                break
+    return parts.end()
+
+
+def stream_once(trial: Trial) -> Any:
+    """Nothing that a stream gives is taken from training."""
+    parts = Parts(trial, UsedUp)
+    seen = 0
+    for _ in parts.run.epochs(2):
+        for batch in parts.run.batches(parts.loader()):
+            seen += len(batch[0])
+            parts.step(batch)
+    return {"seen": seen}
+
+
 def beside_a_plain_loader(trial: Trial) -> Any:
     """A shorter loader, which is not taken through the run, ends every epoch."""
     parts = Parts(trial)

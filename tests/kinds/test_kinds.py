@@ -32,7 +32,8 @@ EXACT: dict[str, Case] = {
     "weights that follow the losses": (loops.weights_that_follow_the_losses, 17),
     "sampler that draws one by one": (loops.bandit, 17),
     "islice": (loops.first_seven, 9),
-    "enumerate and break": (loops.counted_by_hand, 10),
+    "enumerate and break, two epochs behind": (loops.counted_by_hand, 17),
+    "growing epochs, by run.batch": (loops.growing_epochs, 8),
     "enumerate from where it is": (loops.enumerate_from_where_it_is, 8),
     "DistributedSampler": (loops.distributed_sampler, 9),
     "momentum of a BatchNorm": (loops.batchnorm_momentum, 30),
@@ -46,6 +47,7 @@ EXACT: dict[str, Case] = {
 TOLD: dict[str, Case] = {
     "generator that is tracked and not found": (loops.tracked_generator_that_is_not_found, 6),
     "islice, in the first epoch": (loops.first_seven, 3),
+    "enumerate and break, one epoch behind": (loops.counted_by_hand, 10),
     "dataset that counts": (loops.over(loops.Counting), 11),
     "dataset that counts, workers": (loops.over(loops.Counting, num_workers=2), 11),
     "iterable that counts its passes": (loops.iterable(loops.CountsItsPasses), 29),
@@ -109,3 +111,7 @@ def test_a_spent_budget_is_proven_too(tmp_path: Path) -> None:
 def test_the_epoch_that_a_dataset_is_told_is_the_users(tmp_path: Path, options: dict[str, Any]) -> None:
     whole = outcome(loops.epochs_counted_from_0(**options), tmp_path)
     assert [whole.end[f"growth.{place}"].split()[0] for place in range(3)] == ["1.0", "1.1", "1.2"]
+
+
+def test_looking_at_a_stream_takes_nothing_from_it(tmp_path: Path) -> None:
+    assert outcome(loops.stream_once, tmp_path).end["seen"] == f"int {2 * loops.SAMPLES}"

@@ -17,7 +17,7 @@ class EpochLengths:
     """``before`` is what is known of the epochs done, for a checkpoint; None before there is one.
 
     ``batches`` of the last of them; whether it was ``cut`` off before the end of its loader; whether all were that long
-    (``steady``), and whether it was the first, ``resumed`` inside.
+    (``steady``), how many in a row (``alike``), and whether it was the first, ``resumed`` inside.
     """
 
     def __init__(self, before: Mapping[str, Any] | None = None) -> None:
@@ -28,10 +28,16 @@ class EpochLengths:
         """An epoch begins, or is gone on with."""
         self._resumed = resumed
 
-    def most(self, batch: int) -> int | None:
-        """Where an epoch that was resumed inside, after ``batch`` batches, ends: where all before it were cut off."""
+    def most(self, batch: int, counted_by: str | None) -> int | None:
+        """Where an epoch that was resumed inside, after ``batch`` batches, ends: where all before it were cut off.
+
+        Only where it is ``counted_by`` something that knows of none before: ``islice``, or ``enumerate`` if two epochs
+        at least ended there. A loop that counts by the run ends where it means to.
+        """
         before = self.before
-        if not self._resumed or before is None or not before["cut"] or not before["steady"]:
+        if counted_by is None or not self._resumed or before is None or not before["cut"]:
+            return None
+        if not before["steady"] or before["alike"] < (1 if counted_by == "islice" else 2):
             return None
         batches: int = before["batches"]
         return batches if batches > batch else None
@@ -48,7 +54,8 @@ class EpochLengths:
                 _say_other_length(other, this)
         # One that could be held against those before it need not be held against the next.
         resumed = self._resumed and before is None
-        self.before = {"batches": batches, "cut": cut, "steady": steady, "resumed": resumed}
+        alike = before["alike"] + 1 if before is not None and before["batches"] == batches else 1
+        self.before = {"batches": batches, "cut": cut, "steady": steady, "alike": alike, "resumed": resumed}
 
 
 def _say_other_length(resumed: tuple[int, int], other: tuple[int, int]) -> None:

@@ -25,7 +25,9 @@ class ResumableLoader(Protocol):
     """
 
     promise: str
-    repeatable: bool | None
+
+    @property
+    def repeatable(self) -> bool | None: ...
 
     @property
     def workers(self) -> int: ...

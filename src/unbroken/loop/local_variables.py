@@ -4,25 +4,30 @@ At a save it is noted what those are that training has changed and that will be 
 same place after a resume those that are not what they were are named. Nothing is called, nothing is set.
 """
 
+import argparse
 import collections
+import enum
 import logging
 import math
 import random
 import sys
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import CodeType, FrameType, FunctionType
+from types import CodeType, FrameType, FunctionType, SimpleNamespace
 from typing import Any
 
 import numpy as np
 import torch
 import xxhash
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from unbroken import messages
 from unbroken.loop import liveness
 from unbroken.loop.bits import of_generator
-from unbroken.loop.content import WHOLE, content_digest
+from unbroken.loop.content import SAMPLED, WHOLE, content_digest
 from unbroken.state.adapters import GENERATORS
+from unbroken.state.kinds import unwrapped
 from unbroken.state.origins import is_users, is_users_file
 from unbroken.state.plain import is_looked_into
 from unbroken.store.tensors import tensor_digest
@@ -35,10 +40,12 @@ _MOST_BYTES = 64 << 10  # of a tensor or an array
 _FLAT = 1000  # items: of more, and of what is nested, only the first and the last are looked at
 _ENDS = 8
 _DEEPEST = 3
-_GENERATOR = "generator "
+_GENERATOR, _STATEFUL = "generator ", "stateful "
 _MOST_NAMED = 8
 _A_YEAR = 366 * 24 * 3600.0
-_BEGAN = (time.perf_counter() - 3600, time.monotonic() - 3600)
+# Readings of these clocks are from the start of the process on, and count from that of the machine, as a rule: a small
+# number is taken for a variable, though it may be a time soon after that.
+_BEGAN = tuple(max(1000.0, clock() - 60) for clock in (time.perf_counter, time.monotonic))
 
 
 class LocalVariables:
@@ -85,9 +92,9 @@ class LocalVariables:
         if not lost or frame is None:
             return
         where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        generators = [name for name in lost if self._saved[name].startswith(_GENERATOR)]
-        others = [name for name in lost if name not in generators]
-        for key, group in (("variables_lost", others), ("generators_lost", generators)):
+        objects = [name for name in lost if self._saved[name].startswith((_GENERATOR, _STATEFUL))]
+        others = [name for name in lost if name not in objects]
+        for key, group in (("variables_lost", others), ("objects_lost", objects)):
             names = [name.rpartition(":")[2] for name in group]
             if names:
                 shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
@@ -95,7 +102,7 @@ class LocalVariables:
 
 
 def _look_all(tracked: Iterable[object], *, live: bool) -> dict[str, str]:
-    known = {id(one) for one in tracked}
+    known = set(_ids(tracked))
     found: dict[str, str] = {}
     reads: set[str] = set()
     spaces: dict[int, dict[str, Any]] = {}
@@ -122,6 +129,16 @@ def _look_all(tracked: Iterable[object], *, live: bool) -> dict[str, str]:
     return found
 
 
+def _ids(tracked: Iterable[object]) -> Iterator[int]:
+    """What is tracked, with the parts of modules, what a wrapper is around, and what a scheduler schedules."""
+    for one in tracked:
+        yield id(one)
+        inner = unwrapped(one)
+        yield id(inner)
+        for module in inner.modules() if isinstance(inner, torch.nn.Module) else ():
+            yield id(module)
+
+
 def _variables(frame: FrameType) -> dict[str, Any]:
     if "locals" in frame.f_code.co_names:
         return {}  # up to Python 3.12 it has the dict that we would be given, and would see it change
@@ -137,28 +154,102 @@ def _add(
 ) -> None:
     if id(value) in known or name in found:
         return
-    if is_plain(value):
+    if is_plain(value) or _is_stateful(value):
         if wanted:
             found[name] = look(value)
-    elif is_looked_into(value) and is_users(type(value)) and not isinstance(value, torch.nn.Module):
+        if not isinstance(value, list | tuple):
+            return
+    _look_into(found, name, value, known, live, 0)
+
+
+def _look_into(found: dict[str, str], name: str, value: object, known: set[int], live: bool, depth: int) -> None:
+    """What objects of the user's keep in attributes, lists of them, and functions made by functions in variables."""
+    if id(value) in known or depth > _DEEPEST:
+        return
+    if isinstance(value, list | tuple) and len(value) <= _ENDS:
+        for number, child in enumerate(value):
+            _look_into(found, f"{name}[{number}]", child, known, live, depth + 1)
+        return
+    if isinstance(value, FunctionType):
+        if not is_users_file(value.__code__.co_filename):
+            return
+        known.add(id(value))
+        held = dict(zip(value.__code__.co_freevars, map(_content, value.__closure__ or ()), strict=False))
+        held.update(vars(value))
+        kept: set[str] | None = None
+    elif isinstance(value, SimpleNamespace | argparse.Namespace):
+        known.add(id(value))
+        held, kept = vars(value), None
+    elif _is_of_the_user(value):
         known.add(id(value))  # it may have other names, in other frames
-        kept = _kept_attributes(type(value)) if live else None
-        for key, child in list(vars(value).items()):
-            always = (isinstance(child, _CONTAINERS) and child) or isinstance(child, GENERATORS)
-            if is_plain(child) and (kept is None or key in kept or always):
+        held = {**_slots(value), **getattr(value, "__dict__", {})}
+        # A class without methods of its own is filled from outside.
+        kept = _kept_attributes(type(value)) if live and _has_methods(type(value)) else None
+    elif isinstance(value, DataLoader):
+        known.add(id(value))
+        sampler = getattr(value.batch_sampler, "sampler", value.batch_sampler) or value.sampler
+        tensors = (torch.Tensor, np.ndarray)
+        held = {key: child for key, child in getattr(sampler, "__dict__", {}).items() if isinstance(child, tensors)}
+        kept, name = None, f"{name}.sampler"
+    else:
+        return
+    for key, child in list(held.items()):
+        always = (isinstance(child, _CONTAINERS) and child) or isinstance(child, GENERATORS)
+        if id(child) in known:
+            continue
+        if is_plain(child):
+            if kept is None or key in kept or always:
                 found.setdefault(f"{name}.{key}", look(child))
+        elif _is_stateful(child):
+            found.setdefault(f"{name}.{key}", look(child))
+        if not is_plain(child) or isinstance(child, list | tuple):
+            _look_into(found, f"{name}.{key}", child, known, live, depth + 1)
+
+
+def _has_methods(kind: type) -> bool:
+    functions = [name for name, value in vars(kind).items() if isinstance(value, FunctionType)]
+    return not all(name.startswith("__") and name.endswith("__") for name in functions)
+
+
+def _is_of_the_user(value: object) -> bool:
+    if isinstance(value, torch.nn.Module | torch.optim.Optimizer | Dataset | Sampler | enum.Enum):
+        return False
+    return is_users(type(value)) and (is_looked_into(value) or bool(_slots(value)))
+
+
+def _slots(value: object) -> dict[str, Any]:
+    names = [name for kind in type(value).__mro__ for name in _names_of(vars(kind).get("__slots__", ()))]
+    return {name: getattr(value, name) for name in names if hasattr(value, name) and not name.startswith("__")}
+
+
+def _names_of(slots: Any) -> tuple[str, ...]:
+    return (slots,) if isinstance(slots, str) else tuple(slots)
+
+
+def _content(cell: Any) -> object:
+    try:
+        return cell.cell_contents
+    except ValueError:  # not filled yet
+        return None
+
+
+def _is_stateful(value: object) -> bool:
+    """Whether it is one of those that a script has to track, and may have forgotten."""
+    return isinstance(value, (torch.nn.Module, torch.optim.Optimizer, LRScheduler, ReduceLROnPlateau))
 
 
 def is_plain(value: object) -> bool:
     """Whether it is a number, a text, a small tensor or array, or a container."""
     if isinstance(value, torch.Tensor):
-        if value.layout is not torch.strided or value.is_meta or type(value) is not torch.Tensor:
-            return False
-        return value.numel() * value.element_size() <= _MOST_BYTES
+        return value.layout is torch.strided and not value.is_meta and type(value) is torch.Tensor
     if isinstance(value, np.ndarray):
-        return value.nbytes <= _MOST_BYTES and not value.dtype.hasobject
+        return not value.dtype.hasobject
+    if isinstance(value, enum.Enum):
+        return True
     if isinstance(value, GENERATORS):
         return not isinstance(value, random.SystemRandom)
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        return True
     return type(value) in _SCALARS or isinstance(value, np.generic) or type(value) in _KINDS
 
 
@@ -174,9 +265,17 @@ def look(value: Any, depth: int = 0) -> str:
         return text if len(text) <= 40 else _digest(text)
     if isinstance(value, GENERATORS):
         return _GENERATOR + f"{content_digest(of_generator(value), WHOLE):016x}"
+    if _is_stateful(value):
+        return _STATEFUL + f"{content_digest(_state_of(value), SAMPLED):016x}"
+    if isinstance(value, enum.Enum):
+        return f"{type(value).__name__} {value.name}"
+    if isinstance(value, tuple) and hasattr(value, "_fields"):
+        value = tuple(value)
     if isinstance(value, (torch.Tensor, np.ndarray)):
         if not is_plain(value):
             return f"{type(value).__name__} {tuple(value.shape)}"
+        if value.nbytes > _MOST_BYTES:
+            return "#" + f"{content_digest(value, SAMPLED):016x}"
         if isinstance(value, torch.Tensor):
             return f"tensor {tensor_digest(value.detach().cpu())}"
         return _digest(f"{value.dtype} {value.shape} {value.tobytes()!r}")
@@ -192,6 +291,13 @@ def look(value: Any, depth: int = 0) -> str:
     if len(items) == 1:
         return f"{type(value).__name__} {look(items[0], depth + 1)}"
     return _digest(f"{type(value).__name__} {items!r}")
+
+
+def _state_of(value: Any) -> object:
+    try:
+        return value.state_dict()
+    except Exception:  # the user's own may do anything; it is only looked at
+        return None
 
 
 def _digest(text: str) -> str:

@@ -1,6 +1,6 @@
 """Loaders whose position can be reached only by loading again what was loaded before it, from the same streams."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
@@ -17,7 +17,6 @@ from unbroken.loop.batches import (
     tell_epoch,
     worker_seed,
 )
-from unbroken.loop.content import WHOLE, content_digest
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import SAMPLER_BATCH, Aside, Position, seed_streams
 from unbroken.loop.signals import stop_signals_held_back
@@ -42,7 +41,8 @@ class ReplayedIterable:
         self._dataset = _KeyedIterable(loader.dataset, self._epoch, tells_epoch=version == FIRST_VERSION)
         self._generator = torch.Generator()
         self._built: tuple[object, ...] = ()
-        self.repeatable: bool | None = None
+        # Not tried, as positions are: a pass begun to look may take from a stream what training then never gets.
+        self.repeatable = not _is_used_up(loader.dataset)
         self._refresh()
 
     @property
@@ -63,12 +63,7 @@ class ReplayedIterable:
         self._refresh()
         self._generator.manual_seed(worker_seed(self._seed))
         self._epoch.copy_(torch.tensor([self._seed % 2**63, epoch, loop, self._seed // 2**63]))
-        begin = self._with_workers if self.workers else lambda: self._in_process(epoch, loop)
-        if self.repeatable is None and not _is_used_up(self._loader.dataset):
-            batches, self.repeatable = _begun_twice(begin)
-        else:
-            batches, self.repeatable = begin(), bool(self.repeatable)
-        return _after(batches, start)
+        return _after(self._with_workers() if self.workers else self._in_process(epoch, loop), start)
 
     def _with_workers(self) -> Iterator[Any]:
         with stop_signals_held_back(self._rebuilt.multiprocessing_context):
@@ -85,7 +80,6 @@ class ReplayedIterable:
             return
         self._built = settings_of(loader)
         self._keep_alive = (loader.collate_fn, loader.worker_init_fn)  # the id of what is gone may become another's
-        self.repeatable = None
         self._rebuilt = rebuild(
             loader,
             self._dataset,
@@ -111,7 +105,7 @@ class ReplayedLoader:
         self._seed = seed
         self._loader = loader
         self._version = version
-        self.repeatable: bool | None = None
+        self.repeatable = not _is_used_up(loader.dataset)
 
     @property
     def length(self) -> int | None:
@@ -131,52 +125,12 @@ class ReplayedLoader:
         if self._version == FIRST_VERSION:
             tell_epoch(self._loader.dataset, epoch)
         position = Position(self._seed, epoch, loop, SAMPLER_BATCH)
-
-        def begin() -> Iterator[Any]:
-            return _Continued(self._loader, position, find_generators(self._loader))
-
-        if self.repeatable is None and not _is_used_up(self._loader.dataset):
-            batches, self.repeatable = _begun_twice(begin)
-        else:
-            batches, self.repeatable = begin(), bool(self.repeatable)
-        return _after(batches, start)
+        return _after(_Continued(self._loader, position, find_generators(self._loader)), start)
 
 
 def _is_used_up(dataset: object) -> bool:
     """Whether what gives the samples is itself an iterator: it can be gone through only once."""
     return hasattr(dataset, "__next__")
-
-
-def _begun_twice(begin: Callable[[], Iterator[Any]]) -> tuple[Iterator[Any], bool]:
-    """A pass, and whether one begun before it had the same first batch."""
-    first = next(begin(), None)
-    seen = content_digest(first, WHOLE)
-    del first  # a batch of a worker's that has ended is not to be kept
-    batches = begin()
-    again = next(batches, _NOTHING)
-    if again is _NOTHING:
-        return iter(()), seen == content_digest(None, WHOLE)
-    return _Resumed(again, batches), seen == content_digest(again, WHOLE)
-
-
-_NOTHING = object()
-
-
-class _Resumed:
-    """An iterator whose first item was taken already."""
-
-    def __init__(self, first: Any, rest: Iterator[Any]) -> None:
-        self._first = [first]
-        self._rest = rest
-
-    def __iter__(self) -> Iterator[Any]:
-        return self
-
-    def __next__(self) -> Any:
-        return self._first.pop() if self._first else next(self._rest)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._rest, name)  # its workers, for those who end them
 
 
 def _after(batches: Iterator[Any], start: int) -> Pass:

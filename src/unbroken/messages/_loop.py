@@ -58,10 +58,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "不同。使用 drop_last=True 或 torch.compile(model, dynamic=False) 则精确。",
     ),
     "loader_replayed_iterable": (
-        "An IterableDataset has no positions: exact at any batch, by loading again what was loaded before in the epoch "
-        "({batches} batches per epoch, {workers} workers; their number must stay the same).",
-        "IterableDataset 没有下标：可在任意批次精确恢复，但需重新加载该轮之前的数据（每轮 {batches} 批，{workers} 个 "
-        "worker，其数量须保持不变）。",
+        "An IterableDataset has no positions: exact at any batch, by loading again what was loaded before in the epoch, if every pass over it "
+        "begins anew and depends on python, numpy and torch only; a resume compares it ({batches} batches per epoch, {workers} workers; "
+        "their number must stay the same).",
+        "IterableDataset 没有下标：可在任意批次精确恢复，但需重新加载该轮之前的数据，且每次遍历都须从头开始、只依赖 python、numpy 和 torch "
+        "的随机数；恢复时会进行比较（每轮 {batches} 批，{workers} 个 worker，其数量须保持不变）。",
     ),
     "loader_replayed_subclass": (
         "This DataLoader iterates in a way of its own: resumed by iterating it again from the start of the epoch, exact "
@@ -140,11 +141,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "循环中的这些变量与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的内容在本次恢复中并不精确。请把它们放进 "
         'run.state，例如 run.state["{first}"]：此后保存的状态恢复时就会有它们。',
     ),
-    "generators_lost": (
-        "These random generators of the loop are not where they were at the save: {names} ({where}). They began anew with the program, so "
-        "what draws from them is not exact in this resume. Track them, as run.track({first}={first}): resumes of what is saved then have "
-        "them.",
-        "循环中的这些随机数生成器与保存时的状态不同：{names}（{where}）。它们随程序重新开始，因此使用它们之处在本次恢复中并不精确。请跟踪"
-        "它们，例如 run.track({first}={first})：此后保存的状态恢复时就会有它们。",
+    "objects_lost": (
+        "These objects of the loop have a state, are not tracked, and are not what they were at the save: {names} ({where}). They began anew "
+        "with the program, so what depends on them is not exact in this resume. Track them, as run.track({first}={first}): resumes of what "
+        "is saved then have them.",
+        "循环中的这些对象带有状态、没有被跟踪，且与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的内容在本次恢复中并不精确。"
+        "请跟踪它们，例如 run.track({first}={first})：此后保存的状态恢复时就会有它们。",
     ),
 }

@@ -14,7 +14,7 @@ from unbroken import messages
 from unbroken.errors import UnsavableStateError
 from unbroken.state.encoding import child_path
 from unbroken.state.plain import Describer, Tree, is_fixed, look, refers_into_optimizers, tensors_in
-from unbroken.state.remade import Maker
+from unbroken.state.remade import Maker, is_method
 from unbroken.state.snapshot import own_copy
 
 _log = logging.getLogger("unbroken")
@@ -26,11 +26,15 @@ _Place = tuple[str, str]  # the path of an object, and the name of its attribute
 
 
 class Owner(NamedTuple):
-    """An object whose attributes are looked at: ``skipped`` are those that are kept elsewhere or are torch's own."""
+    """An object whose attributes are looked at: ``skipped`` are those that are kept elsewhere or are torch's own.
+
+    ``kind`` is its class: what that has as methods is none of an object's attributes.
+    """
 
     path: str
     attributes: dict[str, Any]
     skipped: frozenset[str]
+    kind: type = object
 
 
 class Attributes:
@@ -119,13 +123,16 @@ class Attributes:
             for key, tree in wanted.pop(owner.path, {}).items():
                 if key in owner.skipped:
                     continue  # kept elsewhere; a file does not decide what torch's classes are made of
+                if is_method(owner.kind, key):
+                    maker.homeless.append(child_path(owner.path, key))
+                    continue
                 self._always.add((owner.path, key))
                 live = self._live(owner, key)
                 made = maker.make(tree, live, child_path(owner.path, key))
                 if made is not None or tree.get("kind") not in ("left", "object", "generator", "ref"):
                     owner.attributes[key] = made
             for path, key in saved["gone"]:
-                if path == owner.path:
+                if path == owner.path and key not in owner.skipped:
                     owner.attributes.pop(key, None)
         homeless = maker.homeless + [child_path(path, key) for path, trees in wanted.items() for key in trees]
         if homeless:
@@ -226,7 +233,9 @@ class Attributes:
             for key, tree in trees.items():
                 then, now = saved["built"].get(path, {}).get(key), self._look_as_built((path, key))
                 kept = look(tree)
-                if then != now and then and now and now != kept and "#" not in (now + kept)[:1]:
+                other = now != kept and "#" not in (now + kept)[:1]
+                # A text may be a path, a command or the name of a function: never another one without a word.
+                if now and other and ((then and then != now) or type(tree.get("value")) is str):
                     name = child_path(path, key)
                     _log.warning(messages.text("state_attribute_overruled", path=name, built=now, saved=kept))
 

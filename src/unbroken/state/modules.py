@@ -88,7 +88,7 @@ class ModuleState:
             full = f"{self.name}.{bare(path)}" if path else self.name
             # Of pruning and of norms of weights: made anew from these before each forward.
             derived = {key[: -len(end)] for key in module._parameters for end in _MADE_FROM if key.endswith(end)}
-            yield Owner(full, vars(module), OF_MODULES | derived if derived else OF_MODULES)
+            yield Owner(full, vars(module), OF_MODULES | derived if derived else OF_MODULES, type(module))
             yield from parameters_with_attributes(full, module)
             if self._left_out:
                 for kind, tensors in (("parameters", module._parameters), ("buffers", module._buffers)):

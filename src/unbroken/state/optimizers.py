@@ -9,8 +9,8 @@ import torch
 from torch.optim import Optimizer
 
 from unbroken import messages
-from unbroken.errors import ArchitectureChangedError, CheckpointDamagedError
-from unbroken.state.adapters import refusals_told
+from unbroken.errors import ArchitectureChangedError, CheckpointDamagedError, UnsavableStateError, is_refusal
+from unbroken.state.adapters import one_line, refusals_told
 from unbroken.state.encoding import child_path, encode
 from unbroken.state.snapshot import equal_bits, own_copy
 
@@ -52,7 +52,13 @@ class OptimizerState:
         return len(self.optimizer.param_groups) - self._built
 
     def state(self) -> dict[str, Any]:
-        return self.optimizer.state_dict()
+        try:
+            return self.optimizer.state_dict()
+        except (KeyError, TypeError, AttributeError, RuntimeError) as error:
+            if is_refusal(error):
+                raise
+            # A parameter that has state and is in no group any more, for one.
+            raise UnsavableStateError("state_get_failed", name=self.name, detail=one_line(error)) from error
 
     def take(self, state: dict[str, Any]) -> None:
         """Load a state as it is, without a look at names."""

@@ -61,6 +61,8 @@ _RESULT = 16 << 20  # bytes: a larger tensor with a graph is what a forward has 
 OF_MODULES = frozenset(vars(nn.Module()))
 OF_OPTIMIZERS = frozenset(vars(SGD([torch.zeros(1)], lr=0.1))) | {"_opt_called", "_step_count", "found_inf"}
 _INSIDE_MODULES = frozenset({"_parameters", "_buffers", "_modules", "training"})
+OF_HIDDEN_MODULES = OF_MODULES - _INSIDE_MODULES
+"""What of torch's own is not looked at in a module that is an attribute, and no part, of another object."""
 _INSIDE_OPTIMIZERS = frozenset({"state", "param_groups"})
 
 

@@ -1,6 +1,7 @@
 """Remade: values made of the trees that ``plain`` makes, in the places where they were."""
 
 import collections
+import inspect
 from typing import Any
 
 import numpy as np
@@ -9,7 +10,7 @@ from torch import nn
 
 from unbroken.state.adapters import adapt
 from unbroken.state.encoding import child_path
-from unbroken.state.plain import MAPPINGS, SEQUENCES, Tree, held, is_looked_into
+from unbroken.state.plain import MAPPINGS, OF_HIDDEN_MODULES, OF_MODULES, SEQUENCES, Tree, held, is_looked_into
 
 
 class Maker:
@@ -80,11 +81,15 @@ class Maker:
         self._objects[path] = live
         attributes = vars(live)
         for key, child in tree["attributes"].items():
+            if is_method(type(live), key) or (isinstance(live, nn.Module) and key in OF_HIDDEN_MODULES):
+                self.homeless.append(child_path(path, key))
+                continue
             made = self.make(child, attributes.get(key), child_path(path, key))
             if child.get("kind") != "left" or key in attributes:
                 attributes[key] = made
         for key in held(live).keys() - tree["attributes"].keys():
-            del attributes[key]
+            if not (isinstance(live, nn.Module) and key in OF_MODULES):
+                del attributes[key]
         return live
 
     def _sequence(self, tree: Tree, live: Any, path: str) -> Any:
@@ -123,6 +128,12 @@ class Maker:
         target.clear()
         target.update(content)
         return target
+
+
+def is_method(kind: type, name: str) -> bool:
+    """Whether a class defines this itself: a file does not decide what the methods of an object are."""
+    found = inspect.getattr_static(kind, name, None)
+    return callable(found) or isinstance(found, property | staticmethod | classmethod)
 
 
 def _takes(live: Any, value: "np.ndarray[Any, Any]") -> bool:

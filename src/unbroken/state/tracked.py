@@ -254,12 +254,12 @@ class Tracked:
         for module in self._modules.values():
             yield from module.owners()
         for name, optimizer in self.optimizers.items():
-            yield Owner(name, vars(optimizer), OF_OPTIMIZERS)
+            yield Owner(name, vars(optimizer), OF_OPTIMIZERS, type(optimizer))
         for name, adapter in self._others.items():
             obj = self._objects[name]
             if is_looked_into(obj) and is_users(type(obj)):
                 fixed = all(map(is_fixed, vars(obj).values()))
-                yield Owner(name, vars(obj), frozenset() if fixed else covered(obj, adapter.state()))
+                yield Owner(name, vars(obj), frozenset() if fixed else covered(obj, adapter.state()), type(obj))
 
     def _objects_by_name(self) -> dict[str, object]:
         """All that attributes may refer to: what is tracked, its parts, and the containers of optimizers."""

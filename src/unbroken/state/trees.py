@@ -57,8 +57,9 @@ def _is_tree(tree: Any, depth: int) -> bool:
         return type(tree.get("class")) is str and isinstance(tree.get("state"), Mapping)
     if kind == "object":
         attributes = tree.get("attributes")
-        named = type(tree.get("class")) is str and isinstance(attributes, dict)
-        return named and all(type(key) is str and _is_tree(child, depth + 1) for key, child in attributes.items())
+        if type(tree.get("class")) is not str or not isinstance(attributes, dict):
+            return False
+        return all(type(key) is str and _is_tree(child, depth + 1) for key, child in attributes.items())
     if type(kind) is not str or type(tree.get("same")) is not bool:
         return False
     if kind in MAPPINGS:

@@ -276,5 +276,7 @@ _FIELDS: dict[str, Shape] = {
     "request": _or_none(_record({"path": _TEXT, "digest": _TEXT, "step": _COUNT})),
     "loading": _leaf(lambda value: _is_whole(value) and 1 <= value <= 2, "1 or 2"),
     "next_batch": _or_none(_record({"order": _DIGEST, "content": _DIGEST})),
-    "epoch_before": _or_none(_record({"batches": _COUNT, "cut": _FLAG, "steady": _FLAG, "resumed": _FLAG})),
+    "epoch_before": _or_none(
+        _record({"batches": _COUNT, "alike": _COUNT, "cut": _FLAG, "steady": _FLAG, "resumed": _FLAG})
+    ),
 }
