@@ -8,8 +8,12 @@ import pytest
 import unbroken
 from unbroken.audit.report import Report, Request, Watcher
 from unbroken.audit.runner import audit
+from unbroken.errors import UsageError
 
 Audit = Callable[..., Report]
+
+# On a machine that others use, too, a whole run may take several times as long as the one that is to be killed then.
+_TRIES = 4
 
 
 @pytest.fixture
@@ -34,6 +38,12 @@ def audited(tmp_path: Path, scratch: Path) -> Audit:
         (folder / "train.py").write_bytes(script.read_bytes())
         command = (sys.executable, "train.py", *words)
         known = {"seed": 1, **options}
-        return audit(Request(command, folder, kills, seconds, **known), Watcher())  # type: ignore[arg-type]
+        for left in reversed(range(_TRIES)):
+            try:
+                return audit(Request(command, folder, kills, seconds, **known), Watcher())  # type: ignore[arg-type]
+            except UsageError as refused:
+                if refused.key != "audit_no_kill" or not left:
+                    raise
+        raise AssertionError("not reached")
 
     return run
