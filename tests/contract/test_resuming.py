@@ -23,7 +23,8 @@ from tests.kill.toolkit.digests import differences, digest
 # still has to keep that has not yet seen enough of them dropped.
 _OF_THE_PROCESS = (
     *("timestamp", "unbroken.run_id", "unbroken.config.checkpoint_every_steps", "unbroken.environment"),
-    "unbroken.grads",
+    # A resume is told of, and how long the epochs before it were for the loop of that process.
+    *("unbroken.grads", "unbroken.replays", "unbroken.epoch_before"),
 )
 
 

@@ -118,8 +118,9 @@ def digests(loader: Any, users: DataLoader[Any]) -> list[list[str]]:
         batches = list(loader.iterate(epoch=epoch, loop=0, start=start))
         assert equal_bits(capture_streams(), before) is None, "the streams of training"
         given = sum(len(batch) if batch.ndim == 2 else 1 for batch in batches)
-        repeated = [batches[index] for index in loader._sampler.repeated]  # by the first pass of a process
-        twice = 0 if found else sum(len(batch) if batch.ndim == 2 else 1 for batch in repeated)
+        # The first pass of a process asks for some batches twice.
+        repeated = [] if found else [batches[index] for index in loader._sampler.repeated]
+        twice = sum(len(batch) if batch.ndim == 2 else 1 for batch in repeated)
         assert int(dataset.tally.sum()) == given + twice
         found.append([xxhash.xxh3_64_hexdigest(batch.numpy().tobytes()) for batch in batches])
     return found
