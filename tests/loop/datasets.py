@@ -58,11 +58,12 @@ class OwnStreams(Noisy):
 
 
 class OwnStreamsToSend(OwnStreams):
-    """Without a generator of torch's: it can send none to a process that was not forked."""
+    """Without a generator of torch's, and without the system's: they can't be sent to a process that was not forked."""
 
     def __init__(self) -> None:
         super().__init__()
         self.torch = None
+        self.seldom = self.seldom[:1]
 
 
 class AtOnce(Noisy):
