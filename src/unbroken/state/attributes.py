@@ -250,7 +250,8 @@ def parameters_with_attributes(path: str, module: nn.Module) -> Iterator[Owner]:
     """The parameters that something was hung on."""
     for key, parameter in module._parameters.items():
         if parameter is not None and vars(parameter):
-            yield Owner(child_path(path, key), vars(parameter), frozenset())
+            made_by_compiler = frozenset(name for name in vars(parameter) if name.startswith("_dynamo"))
+            yield Owner(child_path(path, key), vars(parameter), made_by_compiler)
 
 
 def covered(owner: object, state: object) -> frozenset[str]:
