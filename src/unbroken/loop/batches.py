@@ -11,7 +11,7 @@ from unbroken.errors import LoaderRefusedError
 from unbroken.loop.content import SAMPLED, WHOLE, content_digest
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import Aside, Position, seed_streams, seeds_at
-from unbroken.loop.samplers import Order, PositionedSampler, Tag, inner_of, order_of
+from unbroken.loop.samplers import Order, PositionedSampler, Tag, inner_of, length_of, order_of
 from unbroken.loop.signals import heed_parent_only, stop_signals_held_back
 
 FIRST_VERSION = 1
@@ -326,13 +326,6 @@ def tell_epoch(dataset: object, epoch: int) -> None:
 
 def worker_seed(seed: int) -> int:
     return seeds_at(Position(seed, 0, 0, 0), "workers").torch
-
-
-def length_of(sized: Any) -> int | None:
-    try:
-        return len(sized)
-    except (TypeError, NotImplementedError):
-        return None
 
 
 def rebuild(

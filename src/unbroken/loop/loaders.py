@@ -9,9 +9,10 @@ from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
 from unbroken import messages
 from unbroken.errors import LoaderRefusedError
-from unbroken.loop.batches import VERSION, Pass, PositionedLoader, length_of
+from unbroken.loop.batches import VERSION, Pass, PositionedLoader
 from unbroken.loop.generators import search_generators
 from unbroken.loop.replayed import ReplayedIterable, ReplayedLoader
+from unbroken.loop.samplers import length_of
 
 _log = logging.getLogger("unbroken")
 

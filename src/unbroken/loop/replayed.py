@@ -11,7 +11,6 @@ from unbroken.loop.batches import (
     FIRST_VERSION,
     VERSION,
     Pass,
-    length_of,
     rebuild,
     settings_of,
     tell_epoch,
@@ -19,6 +18,7 @@ from unbroken.loop.batches import (
 )
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import SAMPLER_BATCH, Aside, Position, seed_streams
+from unbroken.loop.samplers import length_of
 from unbroken.loop.signals import stop_signals_held_back
 
 

@@ -158,7 +158,7 @@ class PositionedSampler:
         held = own.states()
         # All at once where what is drawn depends on more than the streams, and there is an end: what it depends on
         # may change from batch to batch, and a resume has only what it is by then.
-        whole = self._order is Order.POSITIONAL and _has_length(self._source) and self._bytes_of_tensors
+        whole = self._order is Order.POSITIONAL and length_of(self._source) is not None and self._bytes_of_tensors
         at_once = None if whole else _DRAWN_AHEAD
         self.is_drawing = True
         with self._aside.running():
@@ -230,11 +230,12 @@ class PositionedSampler:
         return batches
 
 
-def _has_length(source: Any) -> bool:
+def length_of(sized: Any) -> int | None:
+    """None for what has no length."""
     try:
-        return len(source) >= 0
+        return len(sized)
     except (TypeError, NotImplementedError):
-        return False
+        return None
 
 
 def _packed(batches: list[Any]) -> dict[str, Any]:

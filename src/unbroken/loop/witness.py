@@ -60,11 +60,6 @@ class StateWitness:
         self._sizes: list[int] = []
         self.names = 0
 
-    @property
-    def count(self) -> int:
-        """How many tensors there are to look at."""
-        return len(self._small) + len(self._large)
-
     def take(self, step: int, *, thorough: bool) -> int:
         """The digest of what is looked at in ``step``; ``thorough``: every small tensor, pieces of most large ones."""
         sizes = [len(optimizer.state) for optimizer in self._optimizers]

@@ -3,7 +3,7 @@
 import logging
 from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
 from torch import nn
@@ -23,18 +23,6 @@ from unbroken.state.wrappers import RENAMINGS, bare_names, is_compiled, wrapped_
 _log = logging.getLogger("unbroken")
 
 _MADE_FROM = ("_orig", "_g")
-
-
-class Place(NamedTuple):
-    """Where a parameter is found, also when another one has come there: ``key`` of the module that ``path`` leads to.
-
-    ``of_nobody``: one that belongs to no module, and is always itself.
-    """
-
-    root: nn.Module | None = None
-    path: tuple[str, ...] = ()
-    key: str = ""
-    of_nobody: torch.Tensor | None = None
 
 
 class ModuleState:
@@ -148,14 +136,6 @@ class ModuleState:
         bare = self._bare_names()
         for key, parameter in self._module.named_parameters(remove_duplicate=False):
             yield f"{self.name}.{bare(key)}", parameter
-
-    def places(self) -> "Iterator[tuple[str, Place]]":
-        """Where each parameter is found, under each of its full names."""
-        bare = self._bare_names()
-        for path, module in self._module.named_modules(remove_duplicate=False):
-            for key in module._parameters:
-                children = tuple(path.split(".")) if path else ()
-                yield f"{self.name}.{bare(f'{path}.{key}' if path else key)}", Place(self._module, children, key)
 
     def fit(self, saved: Mapping[str, object]) -> dict[str, object]:
         """``saved`` under this module's bare names, decoded. A plain script may have saved a wrapped module."""

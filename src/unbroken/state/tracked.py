@@ -16,7 +16,7 @@ from unbroken.state.attributes import Attributes, Owner, covered
 from unbroken.state.encoding import decode, encode
 from unbroken.state.kinds import unwrapped
 from unbroken.state.matching import Matching
-from unbroken.state.modules import ModuleState, Place
+from unbroken.state.modules import ModuleState
 from unbroken.state.optimizers import Names, OptimizerState, Plan
 from unbroken.state.origins import is_users
 from unbroken.state.plain import OF_OPTIMIZERS, is_fixed, is_looked_into
@@ -161,13 +161,6 @@ class Tracked:
         for adapter in self._optimizers.values():
             named.update(adapter.strangers(known))
         return named
-
-    def places(self) -> dict[str, Place]:
-        """Where each of these is found, by its full name."""
-        places = {name: Place(of_nobody=tensor) for name, tensor in self.parameters().items()}
-        for adapter in self._modules.values():
-            places.update(adapter.places())
-        return places
 
     def compare_architecture(self, saved: Mapping[str, Any], late: Collection[str] = ()) -> None:
         """Raise ``ArchitectureChangedError`` naming every tensor that is missing, new, or of another shape or dtype.
