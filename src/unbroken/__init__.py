@@ -18,13 +18,12 @@ from unbroken.errors import Stopped as Stopped
 from unbroken.errors import UnbrokenError as UnbrokenError
 from unbroken.errors import UnsavableStateError as UnsavableStateError
 from unbroken.errors import UsageError as UsageError
+from unbroken.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from unbroken._run import Run as Run
     from unbroken.cache import cached as cached
     from unbroken.store import load as load
-
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:

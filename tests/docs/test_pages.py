@@ -170,7 +170,7 @@ def _patterns(sentences: Mapping[str, tuple[str, str]]) -> list[str]:
 def _literal_lines() -> list[str]:
     """The lines that are Chinese in every language stand as f-strings where they are logged."""
     made = []
-    for name in ("_resuming.py", "_loop.py"):
+    for name in ("keep/beginning.py", "course/proof.py"):
         source = (ROOT / "src" / "unbroken" / name).read_text(encoding="utf-8")
         for line in re.findall(r'_log\.\w+\((f".*)\)$', source, re.MULTILINE):
             text = re.sub(r"\{[^{}]*\}", "\0", line)

@@ -25,8 +25,8 @@ from unbroken.audit.verdict import Finding, Sentence, Verdict
 from unbroken.cli.arguments import positive
 from unbroken.cli.output import Column, Row, print_json, print_table, printable, say, shortened
 from unbroken.errors import UsageError
+from unbroken.keep.arguments import seconds
 from unbroken.loop.trace import Kind
-from unbroken.loop.triggers import seconds
 from unbroken.messages import text
 
 _KILLS = 7

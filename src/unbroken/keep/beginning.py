@@ -5,22 +5,23 @@ import shlex
 import sys
 import uuid
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from unbroken import _finding as finding
 from unbroken import messages
-from unbroken._finding import Found
-from unbroken._origin import Origin as Origin
-from unbroken._saving import Parts, Saver, restore_parts
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import require_space
 from unbroken.errors import DataChangedError, UnbrokenError
-from unbroken.loop.batches import FIRST_VERSION, VERSION
+from unbroken.keep import finding
+from unbroken.keep.finding import Found
+from unbroken.keep.keeper import Keeper
+from unbroken.keep.origin import Origin
+from unbroken.keep.ranks import require_one_rank
+from unbroken.keep.state import Parts, restore
+from unbroken.loop.batches import VERSION
 from unbroken.loop.randomness import capture_streams
-from unbroken.loop.ranks import require_one_rank
 from unbroken.state import guards, schedules
 from unbroken.state.drift import Built
 from unbroken.state.settings import Setting
@@ -31,6 +32,16 @@ from unbroken.store import payload as keys
 from unbroken.store.ancestry import newest_first
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.lineage import ResumePoint, RunRecord
+from unbroken.store.payload import Payload
+from unbroken.store.runstate import (
+    Identity,
+    Moment,
+    Reason,
+    RunState,
+    Surroundings,
+    as_branch,
+    from_payload,
+)
 
 _log = logging.getLogger("unbroken")
 
@@ -39,14 +50,17 @@ _CHANGES_KEPT = 50
 
 @dataclass(frozen=True)
 class Beginning:
-    """A run that has begun: its saver, and the payload it goes on from, if there is one."""
+    """A run that has begun: who keeps it, and the state it goes on from.
 
-    saver: Saver
-    seed: int
-    payload: dict[str, Any] | None
-    resumed_from: Path | None
-    stop_requested: str | None
-    changed: tuple[str, ...] = ()  # settings and surroundings that are not what they were
+    ``state`` is None for a fresh start and for a plain file of another program. ``changed``: settings and surroundings
+    that are not what they were.
+    """
+
+    keeper: Keeper
+    state: RunState | None = None
+    resumed_from: Path | None = None
+    stop_requested: str | None = None
+    changed: tuple[str, ...] = ()
 
 
 def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | None) -> Beginning:
@@ -57,22 +71,16 @@ def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | 
     require_one_rank()
     folder = CheckpointFolder(origin.place, origin.folder)
     try:
-        return _begin_in(folder, origin, parts, seed=seed, planned_epochs=planned_epochs)
+        folder.prepare()
+        lock = FolderLock.acquire(folder.lock_path, folder.path)
+        try:
+            lineage.clean(folder)
+            return _Beginner(origin, folder, lock, parts, seed, planned_epochs).begin()
+        except BaseException:
+            lock.release()
+            raise
     except UnbrokenError as error:
         folder.retold(error)
-        raise
-
-
-def _begin_in(
-    folder: CheckpointFolder, origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | None
-) -> Beginning:
-    folder.prepare()
-    lock = FolderLock.acquire(folder.lock_path, folder.path)
-    try:
-        lineage.clean(folder)
-        return _Beginner(origin, folder, lock, parts, seed, planned_epochs).begin()
-    except BaseException:
-        lock.release()
         raise
 
 
@@ -95,18 +103,14 @@ class _Beginner:
         self._seed = seed
         self._built = Built.of(parts.tracked)
         parts.settings.begin()
-        self._facts: dict[str, Any] = {
-            "config": guards.plain_config(origin.config),
-            "environment": guards.environment(),
-            "data": None if origin.data is None else guards.fingerprint_data(origin.data_paths),
-            "request": None,
-            "built": parts.settings.built,
-            "changes": [],
-            "architecture": parts.tracked.architecture(),
-            "planned_epochs": planned_epochs,
-            "replays": [],
-            "loading": VERSION,
-        }
+        self._surroundings = Surroundings(
+            config=guards.plain_config(origin.config),
+            environment=guards.environment(),
+            data=None if origin.data is None else guards.fingerprint_data(origin.data_paths),
+            architecture=parts.tracked.architecture(),
+            built=parts.settings.built,
+            planned_epochs=planned_epochs,
+        )
         self._changed: list[str] = []
 
     def begin(self) -> Beginning:
@@ -120,12 +124,12 @@ class _Beginner:
 
     def _start(self) -> Beginning:
         self._move_former_run_aside()
-        run_id = uuid.uuid4().hex
-        self._write_record(run_id, branch=0)
-        saver = self._saver(run_id, branch=0, parent=None, seed=self._seed)
-        self._save_first(saver, self._state_as_built(saver, "start"))
+        identity = Identity(uuid.uuid4().hex, 0, None, self._seed, VERSION)
+        self._write_record(identity)
+        keeper = self._keeper(identity)
+        self._save_first(keeper, self._state_as_built(keeper, Reason.START))
         _log.info(messages.text("started", folder=self._folder.shown(self._folder.path)))
-        return Beginning(saver, self._seed, payload=None, resumed_from=None, stop_requested=None)
+        return Beginning(keeper)
 
     def _move_former_run_aside(self) -> None:
         if not self._folder.checkpoints():
@@ -149,48 +153,45 @@ class _Beginner:
             _log.warning(messages.text("former_run_unfinished", epoch=progress.epoch, planned=planned))
 
     def _go_on(self, point: ResumePoint, found: Found) -> Beginning:
-        payload = point.payload
-        own = payload.get(keys.OWN)
-        if own is not None:
-            self._check_data(own["data"])
+        state = from_payload(point.payload)
+        then, moment, identity = state.surroundings, state.moment, state.identity
+        if then is not None:
+            self._check_data(then.data)
         else:
             _log.warning(messages.text("plain_checkpoint", path=self._shown(point.path)))
-        self._parts.settings.resume(own or {}, keys.states_of(payload), self._facts["config"])
-        restore_parts(self._parts, payload, prologue_follows=own is not None and own["in_epoch"])
-        self._facts["replays"] = [] if own is None else own["replays"]
-        if own is not None:
-            self._facts["loading"] = own.get("loading", FIRST_VERSION)
-        self._facts["request"] = found.request
-        changes = self._changes(own or {})
+        config = None if then is None else then.config
+        settings = self._parts.settings
+        built = None if then is None else then.built
+        settings.resume(built, config, state.training.states, self._surroundings.config)
+        restore(self._parts, state.training, prologue_follows=moment is not None and moment.in_epoch)
+        changes = self._changes([] if then is None else then.changes)
         self._changed += [f"{one.name}: {one.then} → {one.now}" for one in changes]
-        seed = self._seed if own is None else own["seed"]
-        if own is None or (found.asked_for and not finding.is_newest(self._folder, point)):
-            saver = self._branch_off(point, seed)
+        if identity is None or (found.asked_for and not finding.is_newest(self._folder, point)):
+            keeper = self._branch_off(point, state, found)
         else:
-            saver = self._saver(own["run_id"], own["branch"], own["parent"], seed, protected=point.path.name)
+            identity = replace(identity, request=found.request)
+            keeper = self._keeper(identity, state.replays, protected=point.path.name)
         self._say_where(point)
-        if own is not None:
-            self._show_changes(own)
-        self._show_settings(changes, own or {})
+        if then is not None:
+            self._show_changes(then)
+        self._show_settings(changes, state)
         return Beginning(
-            saver,
-            seed,
-            payload=None if own is None else payload,
+            keeper,
+            None if identity is None else state,
             resumed_from=point.path,
-            stop_requested=None if own is None or found.asked_for else own["stop_requested"],
+            stop_requested=None if moment is None or found.asked_for else moment.stop_requested,
             changed=tuple(self._changed),
         )
 
-    def _changes(self, own: Mapping[str, Any]) -> list[Setting]:
+    def _changes(self, earlier: list[dict[str, Any]]) -> list[Setting]:
         """The settings that this start has changed as it was asked to; the lineage keeps them."""
         step, changes = self._parts.cursor.step, self._parts.settings.settle()
-        earlier = own.get("changes")
         made = [{"step": step, "setting": one.name, "old": one.then, "new": one.now} for one in changes]
-        self._facts["changes"] = [*(earlier if isinstance(earlier, list) else []), *made][-_CHANGES_KEPT:]
-        self._facts["built"] = self._parts.settings.built
+        kept = [*earlier, *made][-_CHANGES_KEPT:]
+        self._surroundings = replace(self._surroundings, changes=kept, built=self._parts.settings.built)
         return changes
 
-    def _show_settings(self, changes: list[Setting], own: Mapping[str, Any]) -> None:
+    def _show_settings(self, changes: list[Setting], state: RunState) -> None:
         for one in changes:
             values = {"setting": one.name, "old": one.then, "new": one.now, "in_force": one.in_force}
             _log.warning(messages.text("setting_changed", **values))
@@ -198,20 +199,20 @@ class _Beginner:
             name = repr(self._parts.settings.to_keep(one.name))
             values = {"setting": one.name, "new": one.now, "in_force": one.in_force, "name": name}
             _log.warning(messages.text("setting_overruled", **values))
-        if self._origin.seed is not None and own.get("seed", self._origin.seed) != self._origin.seed:
-            _log.warning(messages.text("seed_overruled", new=self._origin.seed, old=own["seed"]))
-        cursor, planned = self._parts.cursor, self._facts["planned_epochs"]
+        if self._origin.seed is not None and state.identity is not None and state.identity.seed != self._origin.seed:
+            _log.warning(messages.text("seed_overruled", new=self._origin.seed, old=state.identity.seed))
+        cursor, planned = self._parts.cursor, self._surroundings.planned_epochs
+        before = None if state.surroundings is None else state.surroundings.planned_epochs
         done = cursor.epoch + (cursor.batch / cursor.batches if cursor.batches else 0.0)
-        for said in schedules.told(self._parts.tracked, done, own.get("planned_epochs"), planned):
+        for said in schedules.told(self._parts.tracked, done, before, planned):
             _log.warning(said)
 
-    def _branch_off(self, point: ResumePoint, seed: int) -> Saver:
+    def _branch_off(self, point: ResumePoint, state: RunState, found: Found) -> Keeper:
         """Make the state resumed from the first file of a new branch; what it leaves behind moves aside after."""
         progress = point.manifest.progress
         run_id = progress.run_id or uuid.uuid4().hex
         here = manifests.describe_all(self._folder)
         taken = [info.progress.branch for info in here if info.progress.run_id == run_id]
-        branch = 1 + max([progress.branch, *taken])
         parent = {
             "run_id": progress.run_id,
             "branch": progress.branch,
@@ -219,27 +220,25 @@ class _Beginner:
             "batch": progress.batch,
             "step": progress.step,
         }
-        saver = self._saver(run_id, branch, parent, seed, protected=point.path.name)
-        own = point.payload.get(keys.OWN)
-        if own is None:
-            first = self._state_as_built(saver, "branch")
+        left = state.identity or Identity(run_id, 0, None, self._seed, VERSION)
+        branch = 1 + max([progress.branch, *taken])
+        identity = Identity(run_id, branch, parent, left.seed, left.loading, found.request)
+        keeper = self._keeper(identity, state.replays, protected=point.path.name)
+        if state.identity is None:
+            first = self._state_as_built(keeper, Reason.BRANCH)
         else:
-            # It is the old state still: settings are put in force in what is trained from here.
-            as_it_was = {name: own.get(name, saver.facts[name]) for name in ("built", "changes")}
-            changed = {**saver.facts, **as_it_was, "reason": "branch", "finished": None, "stop_requested": None}
-            first = {**point.payload, keys.OWN: {**own, **changed}}
-        self._save_first(saver, first)
-        self._write_record(run_id, branch)
-        return saver
+            first = as_branch(state, identity, self._surroundings)
+        self._save_first(keeper, first)
+        self._write_record(identity)
+        return keeper
 
-    def _state_as_built(self, saver: Saver, reason: str) -> dict[str, Any] | None:
+    def _state_as_built(self, keeper: Keeper, reason: Reason) -> Payload | None:
         streams = {"now": capture_streams(), "epoch_start": None}
-        passes: dict[str, Any] = {"lead": None, "opened": []}
-        return saver.snapshot(reason, streams=streams, in_epoch=False, passes=passes, stop_requested=None)
+        return keeper.snapshot(Moment(reason, False, streams, {"lead": None, "opened": []}))
 
-    def _save_first(self, saver: Saver, payload: dict[str, Any] | None) -> None:
-        saver.save(payload, self._folder.latest)
-        saver.begin()
+    def _save_first(self, keeper: Keeper, payload: Payload | None) -> None:
+        keeper.save(payload)
+        keeper.begin()
 
     def _shown(self, path: Path) -> Path:
         """The state gone on from, as the user wrote it."""
@@ -247,24 +246,28 @@ class _Beginner:
             return self._folder.shown(path)
         return CheckpointFolder(path.parent, Path(self._origin.path).parent).shown(path)
 
-    def _write_record(self, run_id: str, branch: int) -> None:
-        now = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
-        record = RunRecord(run_id, branch, now, shlex.join(sys.argv), self._facts["config"])
+    def _write_record(self, identity: Identity) -> None:
+        now, command = datetime.now().strftime("%Y-%m-%d %H:%M:%S"), shlex.join(sys.argv)
+        record = RunRecord(identity.run_id, identity.branch, now, command, self._surroundings.config)
         lineage.write_run_record(self._folder, record)
 
     def _check_data(self, saved: Mapping[str, Any] | None) -> None:
         try:
-            guards.compare_data(saved, self._facts["data"])
+            guards.compare_data(saved, self._surroundings.data)
         except DataChangedError as changed:
             if not self._origin.allow_changed_data:
                 raise
             self._changed.append("data")
             _log.warning(messages.text("data_change_allowed", change=changed))
 
-    def _show_changes(self, own: Mapping[str, Any]) -> None:
-        for kind in ("config", "environment"):
-            for change in guards.differences(own[kind], self._facts[kind]):
-                _log.warning(messages.text(f"{kind}_changed", change=change))
+    def _show_changes(self, then: Surroundings) -> None:
+        now = self._surroundings
+        for key, before, after in (
+            ("config_changed", then.config, now.config),
+            ("environment_changed", then.environment, now.environment),
+        ):
+            for change in guards.differences(before, after):
+                _log.warning(messages.text(key, change=change))
                 if _may_matter(change.key):
                     self._changed.append(str(change))
 
@@ -277,27 +280,19 @@ class _Beginner:
         _log.info(f"当前最佳{label}: " + (f"{best.value:.6f} (epoch {best.epoch})" if best.epoch else "暂无"))
         if cursor.batch:
             _log.info(f"第 {cursor.epoch + 1} 轮已完成 {cursor.batch}/{cursor.batches or '?'} 批")
-        _log.info(
-            messages.text(
-                "resumed",
-                path=self._shown(point.path),
-                epoch=cursor.epoch + 1,
-                batch=cursor.batch,
-                timestamp=point.payload["timestamp"],
-            )
-        )
+        where = {"path": self._shown(point.path), "epoch": cursor.epoch + 1, "batch": cursor.batch}
+        _log.info(messages.text("resumed", **where, timestamp=point.payload[keys.TIMESTAMP]))
 
-    def _saver(
-        self, run_id: str, branch: int, parent: Mapping[str, Any] | None, seed: int, protected: str = ""
-    ) -> Saver:
-        identity = {"run_id": run_id, "branch": branch, "parent": parent, "seed": seed}
-        return Saver(
+    def _keeper(self, identity: Identity, replays: list[dict[str, Any]] | None = None, protected: str = "") -> Keeper:
+        return Keeper(
             self._folder,
             self._lock,
             self._parts,
-            facts={**identity, **self._facts},
+            identity,
+            self._surroundings,
+            replays=replays or [],
             policy=self._origin.policy,
-            protected=frozenset({protected}),
+            protected=protected,
             built=self._built,
         )
 

@@ -3,19 +3,19 @@
 import json
 import logging
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 from unbroken import messages
-from unbroken._saving import Parts, Saver
-from unbroken.errors import LoaderRefusedError
-from unbroken.loop.content import SAMPLED, WHOLE, content_digest
+from unbroken.course.listening import Listener
+from unbroken.keep.keeper import Keeper
+from unbroken.keep.state import Parts
+from unbroken.loop.content import SAMPLED, content_digest
 from unbroken.loop.journal import BITS, THOROUGH, Journal, Past, Replay, Witness, digest
 from unbroken.loop.witness import StateWitness, numpy_stream, python_stream, torch_stream
 
 _log = logging.getLogger("unbroken")
 
-_REPLAYS_KEPT = 20
 _PYTHON_EVERY, _NUMPY_EVERY = 4, 8  # steps; reading these streams takes 10 and 45 microseconds
 _ALL_AFTER_SAVE = 32  # steps in which all streams are read: most resumes train no more of them again
 _SLOW = 0.02  # seconds of a step, of which reading all streams is no part that shows
@@ -31,23 +31,21 @@ _WHAT = {
 }
 
 
-class ReplayProof:
+class ReplayProof(Listener):
     """The proof of one run in this process; what it finds is told in the log and kept in the lineage.
 
-    ``resumed_from``: what the checkpoint that the run goes on from has of our own; steps may have been trained behind
-    it before. ``changed``: settings and surroundings that are not what they were then: they explain a difference.
+    ``resumed``: the run goes on from a checkpoint; steps may have been trained behind it before. ``changed``: settings
+    and surroundings that are not what they were then: they explain a difference.
     """
 
-    def __init__(
-        self, saver: Saver, parts: Parts, resumed_from: Mapping[str, Any] | None, changed: Sequence[str] = ()
-    ) -> None:
-        self.stopping = False  # the state of a stop is being written: its steps are the ones that will be compared
-        self._saver = saver
+    def __init__(self, keeper: Keeper, parts: Parts, *, resumed: bool, changed: Sequence[str] = ()) -> None:
+        self._stopping = False
+        self._keeper = keeper
         self._parts = parts
         self._changed = changed
-        self._journal = _opened(saver)
+        self._journal = _opened(keeper)
         self._state = StateWitness(parts.tracked)
-        self._replay = Replay(after=parts.cursor.step) if resumed_from else None
+        self._replay = Replay(after=parts.cursor.step) if resumed else None
         self._record: dict[str, Any] | None = None
         self._content = 0
         self._averages: set[int] = set()
@@ -56,7 +54,7 @@ class ReplayProof:
         self._witnessed = parts.cursor.step
         self._given_at = 0.0
 
-    def begin_pass(self) -> None:
+    def pass_begun(self) -> None:
         """The batches of an epoch begin, or go on."""
         self._content = 0  # what loops beside or before it were given is no part of its first step
         self._witnessed = self._parts.cursor.step
@@ -71,41 +69,23 @@ class ReplayProof:
         elif self._state_before is None:
             self._state_before = self._state.take(0, thorough=True)
 
-    def given(self, batch: object) -> None:
+    def given(self, loop: int, batch: object) -> None:
         """A batch is about to be handed to the user, who may change it."""
         if self._journal is not None:
             turn = self._parts.cursor.step
             self._content = content_digest(batch, SAMPLED, turn=turn, seed=self._content)
             self._given_at = time.monotonic()
 
-    def next_batch(self, batch: object, order: int) -> dict[str, int]:
-        """What a checkpoint keeps of the batch in hand, for ``compare_next``; ``order`` includes it."""
-        return {"order": order, "content": content_digest(batch, WHOLE)}
-
-    def compare_next(self, expected: Mapping[str, Any], batch: object, order: int) -> None:
-        """Hold the first batch after a resume against the one that followed the save; says so if it holds other values.
-
-        Raises:
-            LoaderRefusedError: it has other samples.
-        """
-        cursor = self._parts.cursor
-        if order != expected["order"]:
-            raise LoaderRefusedError("next_order_changed", epoch=cursor.epoch + 1, batch=cursor.batch + 1)
-        if content_digest(batch, WHOLE) == expected["content"]:
-            return
-        step = cursor.step + 1
-        if self._changed:
-            _log.warning(messages.text("next_batch_changed", step=step, changes=", ".join(self._changed)))
-        else:
-            _log.error(messages.text("next_batch_differs", step=step))
-        self._keep_in_lineage({"after": step - 1, "steps": 0, "difference": (step, ("batch",))})
+    def stopping(self) -> None:
+        """The state of a stop is being written: the steps from here on are the ones that will be compared."""
+        self._stopping = True
 
     def epoch_done(self) -> None:
         """Witness the last step too if its loop was left by a break."""
         if self._witnessed < self._parts.cursor.step:
-            self.step_done()
+            self.stepped()
 
-    def step_done(self) -> None:
+    def stepped(self) -> None:
         """Witness the step just done; some tens of microseconds."""
         step = self._witnessed = self._parts.cursor.step
         if self._journal is None:
@@ -114,17 +94,20 @@ class ReplayProof:
         now = self._witness_of(step, before)
         if self._replay is not None:
             self._compare(self._replay, step, before, now)
-        if step - self._saver.saved_step <= self._journal.capacity:  # the first steps after a save are compared first
+        if step - self._keeper.saved_step <= self._journal.capacity:  # the first steps after a save are compared first
             self._journal.write(step, now)
 
     def _witness_of(self, step: int, before: Witness | None) -> Witness:
         history = self._parts.history
-        since = step - self._saver.saved_step
+        since = step - self._keeper.saved_step
         everything = (
-            before is not None or self.stopping or since <= _ALL_AFTER_SAVE or time.monotonic() - self._given_at > _SLOW
+            before is not None
+            or self._stopping
+            or since <= _ALL_AFTER_SAVE
+            or time.monotonic() - self._given_at > _SLOW
         )
         # Pieces are compared with the same pieces.
-        thorough = bool(before.looked & THOROUGH) if before is not None else self.stopping or since == 1
+        thorough = bool(before.looked & THOROUGH) if before is not None else self._stopping or since == 1
         looked = BITS["order"] | BITS["batch"] | BITS["torch"] | (THOROUGH if thorough else 0)
         average = python = numpy = 0
         if history.given:
@@ -152,10 +135,13 @@ class ReplayProof:
                 self._say_difference(replay)
         # With the last of them, not with the step after it: there may be none, and a last save yet to come.
         if before is None or replay.difference or self._journal.read(step + 1) is None:
-            self.report()
+            self.left()
             self._journal.forget_after(step)  # another course, that this run has left
 
-    def report(self) -> None:
+    def ended(self) -> None:
+        self.left()
+
+    def left(self) -> None:
         """Once per resume, when the steps that were trained before the interruption have all been trained again."""
         replay, self._replay = self._replay, None
         if replay is None or replay.steps == 0:
@@ -173,7 +159,7 @@ class ReplayProof:
                 _log.warning(messages.text("replay_of_streams", **said))
         self._keep_in_lineage(_told(replay))
 
-    def close(self) -> None:
+    def closed(self) -> None:
         """Release the journal."""
         if self._journal is not None:
             self._journal.close()
@@ -192,10 +178,8 @@ class ReplayProof:
         _log.error(messages.text("replay_differs", step=step, streams=streams))
 
     def _keep_in_lineage(self, found: dict[str, Any]) -> None:
-        facts = self._saver.facts
-        earlier = [record for record in facts["replays"] if record is not self._record]
+        self._keeper.keep_proof(found, instead_of=self._record)
         self._record = found
-        facts["replays"] = [*earlier, found][-_REPLAYS_KEPT:]
 
 
 def _told(replay: Replay) -> dict[str, Any]:
@@ -203,10 +187,10 @@ def _told(replay: Replay) -> dict[str, Any]:
     return {"after": replay.after, "steps": replay.steps, "difference": replay.difference, "compared": compared}
 
 
-def _opened(saver: Saver) -> Journal | None:
-    key = [saver.facts[name] for name in ("run_id", "branch", "seed")]
+def _opened(keeper: Keeper) -> Journal | None:
+    of = keeper.identity
     try:
-        return Journal(saver.folder.journal, json.dumps(key))
+        return Journal(keeper.folder.journal, json.dumps([of.run_id, of.branch, of.seed]))
     except OSError as error:
         _log.warning(messages.text("no_journal", error=error))
         return None

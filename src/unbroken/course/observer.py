@@ -11,8 +11,9 @@ from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
+from unbroken.course.listening import Listener
+from unbroken.keep.cursor import Cursor
 from unbroken.loop import bits
-from unbroken.loop.cursor import Cursor
 from unbroken.loop.randomness import capture_streams
 from unbroken.loop.trace import COMPILED, Group, Kind, Mark, Name, TraceFile
 from unbroken.loop.variables import Variables
@@ -20,11 +21,12 @@ from unbroken.state.adapters import GENERATORS
 from unbroken.state.history import History
 from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState
+from unbroken.store.runstate import Reason
 
 Values = dict[Name, str]
 
 
-class Observer:
+class Observer(Listener):
     """Tells the trace of one run. What it looks at it leaves as it is, the random streams included."""
 
     def __init__(
@@ -57,15 +59,15 @@ class Observer:
         for path, text in bits.leaves(batch, ""):
             digest.update(f"{path}={text}\n".encode())
 
-    def trained(self) -> None:
+    def stepped(self) -> None:
         """The user's code is done with the batch of the leading loop."""
         order = {Name(Group.ORDER, "batches"): f"{self._cursor.order:016x}"}
         before, self._before = self._before or {}, None
         self._write(Kind.STEP, {**order, **self._take_data(), **self._state(), **before})
 
-    def saving(self, step: int, reason: str) -> None:
+    def saved(self, step: int, reason: Reason) -> None:
         """A snapshot was handed to the writer."""
-        self._write(Kind.SAVE, {}, step=step, reason=reason)
+        self._write(Kind.SAVE, {}, step=step, reason=reason.value)
 
     def epoch_recorded(self) -> None:
         """The epoch is done and its metrics are recorded; it is about to be saved."""

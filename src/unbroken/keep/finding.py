@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from unbroken import _restorable, messages
-from unbroken._origin import Origin, requeue_counter
+from unbroken import messages
 from unbroken.disk.digest import file_digest
 from unbroken.errors import CheckpointDamagedError, DiskError, GuardError, NothingToResumeError
+from unbroken.keep import restorable
+from unbroken.keep.origin import Origin, requeue_counter
 from unbroken.store import lineage, torchfile
 from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
@@ -60,7 +61,7 @@ def is_newest(folder: CheckpointFolder, point: ResumePoint) -> bool:
 
 
 def _newest(folder: CheckpointFolder) -> Found:
-    point = lineage.find_resume_point(folder, _restorable.check)
+    point = lineage.find_resume_point(folder, restorable.check)
     if point is None:
         return Found(None)
     for rejected in point.rejected:
@@ -78,7 +79,7 @@ def _named(origin: Origin, written: str, folder: CheckpointFolder) -> Found:
     shown = CheckpointFolder(path.parent, Path(written).parent).shown(path)
     before = _went_back_before(folder, path)
     try:
-        point = lineage.open_checkpoint(path, _restorable.check)
+        point = lineage.open_checkpoint(path, restorable.check)
     except NothingToResumeError:
         if before is None:
             raise

@@ -1,7 +1,6 @@
-"""When to save: after so many epochs, so many steps, so much time; pure decisions over numbers handed in."""
+"""What a user may write for a duration or a number."""
 
 import re
-from dataclasses import dataclass
 from datetime import timedelta
 
 from unbroken.errors import UsageError
@@ -34,28 +33,3 @@ def whole_number(value: object, option: str) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UsageError("bad_count", option=option, value=value)
     return value
-
-
-@dataclass(frozen=True)
-class Triggers:
-    """``every_epochs`` names a checkpoint of its own; the others renew the latest one inside an epoch."""
-
-    every_epochs: int | None
-    every_steps: int | None
-    every_seconds: float | None
-
-    def __post_init__(self) -> None:
-        for option in ("every_epochs", "every_steps"):
-            if getattr(self, option) is not None:
-                whole_number(getattr(self, option), option)
-
-    def names_epoch(self, epoch: int) -> bool:
-        return self.every_epochs is not None and epoch % self.every_epochs == 0
-
-    def due(self, steps_since_save: int, seconds_since_save: float) -> str | None:
-        """Why the latest checkpoint should be renewed at this batch boundary, or None."""
-        if self.every_steps is not None and steps_since_save >= self.every_steps:
-            return "steps"
-        if self.every_seconds is not None and seconds_since_save >= self.every_seconds:
-            return "time"
-        return None

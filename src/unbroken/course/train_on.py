@@ -1,4 +1,4 @@
-"""Stopping: from the save of a stop's state to the end of the process, while training goes on.
+"""Training on: from the save of a stop's state to the end of the process.
 
 The writer needs a moment to make that state durable, in which the process has nothing to do. It trains on: the resume
 trains these steps again and compares them, so that a stop is proven as a kill is.
@@ -15,7 +15,7 @@ LONGEST = 1.0  # seconds that training goes on; a scheduler's grace period is fo
 LONGEST_STEP = 0.7  # a step that takes longer would be broken off in its middle
 
 
-class Stopping:
+class TrainOn:
     """A stop whose state, that after ``step`` steps, was handed to the writer.
 
     After ``LONGEST`` seconds the handler of the signal ``knock`` is called once more, to break off what is waited for;

@@ -8,7 +8,7 @@ from typing import Any
 
 from unbroken.disk.space import parse_size
 from unbroken.errors import UsageError
-from unbroken.loop.triggers import whole_number
+from unbroken.keep.arguments import whole_number
 from unbroken.store.retention import All, LatestN, Policy, WithinSpace
 
 # Set by the scheduler when it starts the same job again; a job that started over then would lose its run.
