@@ -11,6 +11,7 @@ import numpy.typing as npt
 from forecaster import messages
 from forecaster.results import replace_whole
 from forecaster.train import Outcome
+from unbroken import contract
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
 _BLUE, _ORANGE, _GREEN, _GREY = "#3060a8", "#d9822b", "#3d8a5f", "#888888"
 _UNIT = {"volatility": "picture_volatility", "return": "picture_return"}
 _BUNDLED = "DejaVu Sans"  # comes with matplotlib
-_RESUMED = re.compile(r"恢复训练，从 epoch (\d+) 开始")
+_RESUMED = re.compile(contract.RESUMED.format(epoch=r"(\d+)"))
 
 
 def resumed_epochs(log: Path) -> list[int]:

@@ -14,7 +14,7 @@ import unbroken
 from forecaster import cli as program
 from forecaster.flags import make_parser
 from tests.docs.pages import CHINESE, PAGES, README, ROOT, codes_in, page
-from unbroken import messages
+from unbroken import contract, messages
 from unbroken.cli import main
 from unbroken.errors import EXIT_STOPPED
 from unbroken.store.folder import CheckpointFolder
@@ -157,32 +157,23 @@ def _is_ours(error: type) -> bool:
     return issubclass(error, unbroken.UnbrokenError)
 
 
+def _pattern(sentence: str) -> str:
+    """A regular expression for what a sentence can look like, its values being anything."""
+    parts = string.Formatter().parse(sentence)
+    return "".join(re.escape(text) + (".+" if field is not None else "") for text, field, _, _ in parts)
+
+
 def _patterns(sentences: Callable[[str], Mapping[str, str]]) -> list[str]:
-    """A regular expression for what each sentence can look like, its values being anything."""
-    made = []
-    for language in messages.LANGUAGES:
-        for sentence in sentences(language).values():
-            parts = string.Formatter().parse(sentence)
-            made.append("".join(re.escape(text) + (".+" if field is not None else "") for text, field, _, _ in parts))
-    return made
-
-
-def _literal_lines() -> list[str]:
-    """The lines that are Chinese in every language stand as f-strings where they are logged."""
-    made = []
-    for name in ("_resuming.py", "_loop.py"):
-        source = (ROOT / "src" / "unbroken" / name).read_text(encoding="utf-8")
-        for line in re.findall(r'_log\.\w+\((f".*)\)$', source, re.MULTILINE):
-            text = re.sub(r"\{[^{}]*\}", "\0", line)
-            made.append(".+".join(re.escape(part) for part in "".join(re.findall(r'f?"([^"]*)"', text)).split("\0")))
-    return made
+    return [_pattern(sentence) for language in messages.LANGUAGES for sentence in sentences(language).values()]
 
 
 LOG_LINES = [
     *_patterns(messages.sentences),
     *_patterns(forecaster.messages.sentences),
-    *_literal_lines(),
-    r"当前最佳相关系数: (暂无|…|.+ \(epoch .+\))",
+    *map(_pattern, (contract.RESUMED, contract.INSIDE_EPOCH, contract.REPLAYED)),
+    contract.BEST_SO_FAR.format(
+        label=contract.CORRELATION, best=f"({contract.NO_BEST_YET}|…|{_pattern(contract.BEST)})"
+    ),
 ]
 
 
