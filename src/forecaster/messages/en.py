@@ -21,7 +21,7 @@ SENTENCES: dict[str, str] = {
     "data_unreadable": "The data file {path} can't be read: {reason}; check its permissions and its disk.",
     "data_not_a_table": "The data file {path} is not a table ({reason}); mend it, or give another with --data.",
     "more_fields": "its rows have more fields than its header ({count})",
-    "data_needs_pyarrow": "Reading Parquet ({path}) needs pyarrow: pip install pyarrow.",
+    "data_needs_pyarrow": "Reading Parquet ({path}) needs pyarrow: pip install 'unbroken[forecaster]'.",
     # panel: columns
     "data_no_such_column": "{path} has no column {column!r}; it has: {present}. Name one of these with {flag}.",
     "data_ambiguous_column": "Several columns of {path} may be the {role}: {found}; name one with {flag}.",
@@ -72,6 +72,7 @@ SENTENCES: dict[str, str] = {
         "it. Name another column with --{column}-column, or give other data with --data."
     ),
     # training
+    "packages_missing": "The training program needs {names}: pip install 'unbroken[forecaster]'.",
     "parameters": "Parameters: {parameters}",
     "prepared": (
         "{training} training windows to {train_end}, {validation} validation windows after it, {stocks} stocks; "

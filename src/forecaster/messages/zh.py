@@ -14,7 +14,7 @@ SENTENCES: dict[str, str] = {
     "data_unreadable": "无法读取数据文件 {path}：{reason}；请检查其权限和所在磁盘。",
     "data_not_a_table": "数据文件 {path} 不是规则的表格（{reason}）；请修正它，或用 --data 指定其他文件。",
     "more_fields": "数据行的字段多于表头（{count} 个）",
-    "data_needs_pyarrow": "读取 Parquet（{path}）需要 pyarrow：pip install pyarrow。",
+    "data_needs_pyarrow": "读取 Parquet（{path}）需要 pyarrow：pip install 'unbroken[forecaster]'。",
     # panel: columns
     "data_no_such_column": "{path} 中没有列 {column!r}；现有列：{present}。请用 {flag} 指定其中之一。",
     "data_ambiguous_column": "{path} 中有多列可能是 {role}：{found}；请用 {flag} 指定其一。",
@@ -57,6 +57,7 @@ SENTENCES: dict[str, str] = {
         "--data 指定其他数据。"
     ),
     # training
+    "packages_missing": "训练程序需要 {names}：pip install 'unbroken[forecaster]'。",
     "parameters": "训练参数：{parameters}",
     "prepared": (
         "训练窗口 {training} 个（至 {train_end}），验证窗口 {validation} 个（其后），股票 {stocks} 只；目标：{target}。"
