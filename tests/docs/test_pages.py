@@ -23,7 +23,7 @@ from unbroken.store.folder import CheckpointFolder
 GUIDE = "使用指南：从头到尾"
 
 # Flags of other people's commands that our pages show.
-OF_OTHERS = {"--collect-only", "--check"}
+OF_OTHERS = {"--collect-only", "--check", "--one-in", "--nothing-left-out", "--only"}
 
 
 def test_both_pages_have_the_same_sections() -> None:
