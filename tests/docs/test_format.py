@@ -19,12 +19,13 @@ import xxhash
 from torch.utils.data import DataLoader, TensorDataset
 
 import unbroken
-from tests.docs.pages import ROOT, codes_in, page
+from tests.docs.pages import codes_in, page
 from tests.run.loop import BrokenOffError, Trial, break_off_at
+from unbroken.contract import KEYS
 from unbroken.state.encoding import MARK, encode
 from unbroken.state.snapshot import copy_to_host, equal_bits
 from unbroken.store import constructors, inert
-from unbroken.store.payload import CONTRACT, OWN
+from unbroken.store.payload import OWN
 from unbroken.store.runstate import Reason
 
 PAGE = page("docs/format.md")
@@ -131,7 +132,7 @@ def test_a_checkpoint_written_as_described_is_resumed_from(tmp_path: Path, descr
 
 def test_the_table_of_the_payload_is_complete(payload: dict[str, Any]) -> None:
     described = keys_of("## 3.")
-    assert described == [*CONTRACT, OWN]
+    assert described == [*KEYS, OWN]
     assert set(payload) == set(described)
 
 

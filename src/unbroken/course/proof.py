@@ -6,7 +6,7 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-from unbroken import messages
+from unbroken import contract, messages
 from unbroken.course.listening import Listener
 from unbroken.keep.keeper import Keeper
 from unbroken.keep.state import Parts
@@ -153,7 +153,7 @@ class ReplayProof(Listener):
             )
             said = {"steps": replay.steps, "after": replay.after, "what": what}
             if computed:
-                _log.info(f"已重放 {replay.steps} 步，与中断前逐位一致")
+                _log.info(contract.REPLAYED.format(steps=replay.steps))
                 _log.info(messages.text("replay_exact", **said))
             else:
                 _log.warning(messages.text("replay_of_streams", **said))
@@ -174,7 +174,7 @@ class ReplayProof(Listener):
             changes = ", ".join(self._changed)
             _log.warning(messages.text("replay_differs_changed", step=step, streams=streams, changes=changes))
             return
-        _log.error(f"重放在第 {step} 步与中断前不一致：{streams}")
+        _log.error(contract.REPLAY_DIFFERS.format(step=step, streams=streams))
         _log.error(messages.text("replay_differs", step=step, streams=streams))
 
     def _keep_in_lineage(self, found: dict[str, Any]) -> None:

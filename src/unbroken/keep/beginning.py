@@ -10,7 +10,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from unbroken import messages
+from unbroken import contract, messages
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import require_space
 from unbroken.errors import DataChangedError, UnbrokenError
@@ -247,7 +247,7 @@ class _Beginner:
         return CheckpointFolder(path.parent, Path(self._origin.path).parent).shown(path)
 
     def _write_record(self, identity: Identity) -> None:
-        now, command = datetime.now().strftime("%Y-%m-%d %H:%M:%S"), shlex.join(sys.argv)
+        now, command = datetime.now().strftime(contract.TIMESTAMP_FORMAT), shlex.join(sys.argv)
         record = RunRecord(identity.run_id, identity.branch, now, command, self._surroundings.config)
         lineage.write_run_record(self._folder, record)
 
@@ -274,13 +274,15 @@ class _Beginner:
     def _say_where(self, point: ResumePoint) -> None:
         """The contract's lines, Chinese in every language; what else there is to say stands after them."""
         history, cursor = self._parts.history, self._parts.cursor
-        _log.info(f"恢复训练，从 epoch {cursor.epoch + 1} 开始")
-        label = "相关系数" if history.metric in (None, "aucs") else f" {history.metric}"
-        best = history.best
-        _log.info(f"当前最佳{label}: " + (f"{best.value:.6f} (epoch {best.epoch})" if best.epoch else "暂无"))
+        epoch, best = cursor.epoch + 1, history.best
+        _log.info(contract.RESUMED.format(epoch=epoch))
+        label = contract.CORRELATION if history.metric in (None, contract.AUCS) else f" {history.metric}"
+        shown = contract.BEST.format(value=best.value, epoch=best.epoch) if best.epoch else contract.NO_BEST_YET
+        _log.info(contract.BEST_SO_FAR.format(label=label, best=shown))
         if cursor.batch:
-            _log.info(f"第 {cursor.epoch + 1} 轮已完成 {cursor.batch}/{cursor.batches or '?'} 批")
-        where = {"path": self._shown(point.path), "epoch": cursor.epoch + 1, "batch": cursor.batch}
+            said = {"epoch": epoch, "batch": cursor.batch, "batches": cursor.batches or "?"}
+            _log.info(contract.INSIDE_EPOCH.format(**said))
+        where = {"path": self._shown(point.path), "epoch": epoch, "batch": cursor.batch}
         _log.info(messages.text("resumed", **where, timestamp=point.payload[keys.TIMESTAMP]))
 
     def _keeper(self, identity: Identity, replays: list[dict[str, Any]] | None = None, protected: str = "") -> Keeper:

@@ -9,7 +9,7 @@ from enum import Enum
 from pathlib import Path
 from typing import Any
 
-from unbroken import messages
+from unbroken import contract, messages
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import free_bytes, human
 from unbroken.errors import (
@@ -108,7 +108,7 @@ class Keeper:
         try:
             training = capture(parts, generators or {})
             self._say_drift(training.states, training.extras)
-            timestamp = datetime.now().strftime("%Y-%m-%d %H:%M:%S")
+            timestamp = datetime.now().strftime(contract.TIMESTAMP_FORMAT)
             state = RunState(training, timestamp, self.identity, self._surroundings, moment, self._replays)
             copied: Payload = copy_to_host(to_payload(state, __version__))
         except (UnsavableStateError, MemoryError, OSError, RuntimeError) as error:

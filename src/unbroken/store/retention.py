@@ -5,6 +5,7 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+from unbroken.contract import AUCS
 from unbroken.store.folder import epoch_number
 from unbroken.store.manifest import Manifest
 
@@ -41,7 +42,7 @@ class BestK:
     """Keeps the ``k`` best by the last value of ``metric``; of equals the older; a NaN is never among them."""
 
     k: int
-    metric: str = "aucs"
+    metric: str = AUCS
     mode: Literal["max", "min"] = "max"
 
     def keep(self, infos: Sequence[Manifest]) -> list[bool]:
