@@ -20,7 +20,7 @@ from unbroken.store.retention import Policy
 
 
 @dataclass(frozen=True)
-class Plan:
+class Pruning:
     """What would go, oldest first, and which files of the run are damaged, so that they count for nothing."""
 
     doomed: list[Manifest]
@@ -82,11 +82,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _policy(keep: int | None, space: str | None) -> Policy:
     if keep is None and space is None:
         raise UsageError("cli_prune_how")
-    policy: Policy = retention.All() if keep is None else retention.LatestN(keep)
-    return policy if space is None else retention.WithinSpace(parse_size(space), policy)
+    return Policy(keep, None if space is None else parse_size(space))
 
 
-def make_plan(folder: CheckpointFolder, policy: Policy) -> Plan:
+def make_plan(folder: CheckpointFolder, policy: Policy) -> Pruning:
     """What ``policy`` would delete of the numbered checkpoints of the folder's run.
 
     A file counts as kept only once every byte of it was read and found good. Never deleted, whatever the policy
@@ -121,10 +120,10 @@ def make_plan(folder: CheckpointFolder, policy: Policy) -> Plan:
             else:
                 damaged[info.name] = entry
     unopened = [entry for entry in look_into(folder) if entry.state is State.DAMAGED and entry.name not in infos]
-    return Plan(doomed, kept, [*damaged.values(), *unopened])
+    return Pruning(doomed, kept, [*damaged.values(), *unopened])
 
 
-def carry_out(folder: CheckpointFolder, plan: Plan) -> list[str]:
+def carry_out(folder: CheckpointFolder, plan: Pruning) -> list[str]:
     """Delete what the plan says; returns the names deleted.
 
     No lock: a full disk is cleared while the trainer runs, and that trainer never needs these files again. One
@@ -158,7 +157,7 @@ def _where(info: Manifest) -> dict[str, object]:
     return {"epoch": info.progress.epoch, "step": info.progress.step, "branch": info.progress.branch}
 
 
-def _print_plan(plan: Plan) -> None:
+def _print_plan(plan: Pruning) -> None:
     for entry in plan.damaged:
         say(entry.reason)
     if not plan.doomed:
