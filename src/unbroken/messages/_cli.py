@@ -361,6 +361,14 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "There is no folder {folder} to write {path} to; make it first.",
         "文件夹 {folder} 不存在，无法写出 {path}；请先创建它。",
     ),
+    "cli_export_needs": (
+        "Writing safetensors files takes the safetensors library: pip install 'unbroken[safetensors]'",
+        "写出 safetensors 文件需要 safetensors 库：pip install 'unbroken[safetensors]'",
+    ),
+    "cli_not_exportable": (
+        "{name} ({kind}) cannot be written to a safetensors file; the format has no such tensors.",
+        "{name}（{kind}）无法写入 safetensors 文件：该格式不支持这种张量。",
+    ),
     "cli_export_nothing": (
         "{path} has no tensors tracked as {name}; choose another with --state. Tracked: {names}",
         "{path} 中没有名为 {name} 的张量状态；请用 --state 另选。被跟踪的有：{names}",

@@ -188,10 +188,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "The state could not be saved to {path}: {reason}. The checkpoints saved before are intact.",
         "状态未能保存到 {path}：{reason}。此前保存的检查点完好无损。",
     ),
-    "store_not_exportable": (
-        "{name} ({kind}) cannot be written to a safetensors file; the format has no such tensors.",
-        "{name}（{kind}）无法写入 safetensors 文件：该格式不支持这种张量。",
-    ),
     "store_unsavable": (
         "{name} is a {kind}, which no safe checkpoint can hold; convert it to a tensor, number, text, list or dict.",
         "{name} 的类型是 {kind}，安全的检查点无法保存；请转换为张量、数字、文本、列表或字典。",

@@ -28,12 +28,12 @@ def children_of(path: str, value: object) -> Iterator[tuple[str, Any]]:
             yield f"{path}[{index}]", child
 
 
-def leaves(root: object) -> Iterator[tuple[str, Any]]:
-    """Every value that is no container, in order, with its path."""
+def leaves(root: object, containers: tuple[type, ...] = (dict, list, tuple)) -> Iterator[tuple[str, Any]]:
+    """Every value that is none of the ``containers``, in order, with its path."""
     stack: list[tuple[str, Any]] = [("", root)]
     while stack:
         path, value = stack.pop()
-        if isinstance(value, dict | list | tuple):
+        if isinstance(value, containers):
             stack.extend(reversed([*children_of(path, value)]))
         else:
             yield path, value
