@@ -78,12 +78,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _inside(folder: Path, path: Path | None) -> Path | None:
-    """``path`` relative to the folder that is copied. Raises UsageError for one outside it."""
+    """``path`` relative to the folder that is copied. Raises UsageError for that folder itself, and outside it."""
     if path is None:
         return None
     whole = (folder / path).absolute()
-    if not whole.is_relative_to(folder) or ".." in path.parts or whole == folder:
+    if not whole.is_relative_to(folder) or ".." in path.parts:
         raise UsageError("audit_path_outside", path=path)
+    if whole == folder:
+        raise UsageError("audit_path_is_folder", path=path)
     return whole.relative_to(folder)
 
 

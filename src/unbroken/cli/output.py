@@ -118,7 +118,7 @@ def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def print_json(value: object) -> None:
-    """``value`` as one JSON document. Numbers that JSON does not have are spelled as text, as in manifests."""
+    """``value`` as one JSON document. Numbers that JSON does not have are null."""
     document = json.dumps(jsonable(value), ensure_ascii=False, indent=2, allow_nan=False)
     try:
         document.encode(sys.stdout.encoding or "utf-8")
@@ -140,7 +140,7 @@ def jsonable(value: object) -> object:
     if isinstance(value, bool | int | str | None):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else repr(value)
+        return value if math.isfinite(value) else None
     if isinstance(value, TensorStub):
         return {"dtype": value.dtype, "shape": list(value.shape)}
     if isinstance(value, Mapping):

@@ -14,6 +14,10 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "{path} is outside this folder, and the audit compares copies of this folder: name a path inside it.",
         "{path} 在本文件夹之外，而审计比较的是本文件夹的副本：请给出文件夹内的路径。",
     ),
+    "audit_path_is_folder": (
+        "{path} is this folder itself, which holds the script too: name a path inside it.",
+        "{path} 就是本文件夹本身，其中还有脚本：请给出文件夹内的路径。",
+    ),
     "audit_folder_outside": (
         "The script keeps its checkpoints in {folder}, outside the copy that is audited; nothing was written there. "
         "Give unbroken.Run a relative path.",
