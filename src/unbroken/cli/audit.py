@@ -22,8 +22,8 @@ from unbroken.audit.runner import audit
 from unbroken.audit.suspects import said_path, shown
 from unbroken.audit.trace import Moment
 from unbroken.audit.verdict import Finding, Sentence, Verdict
-from unbroken.cli.arguments import positive
-from unbroken.cli.output import Column, Row, print_json, print_table, printable, say, shortened
+from unbroken.cli.output import Row, columns, print_json, print_pairs, print_table, printable, say, shortened
+from unbroken.cli.parsing import positive
 from unbroken.errors import UsageError
 from unbroken.loop.trace import Kind
 from unbroken.loop.triggers import seconds
@@ -144,18 +144,13 @@ class _Progress(Watcher):
 
 
 def _print(report: Report) -> None:
-    columns = [
-        Column(text("audit_column_run")),
-        Column(text("audit_column_at"), right=True),
-        Column(text("audit_column_took"), right=True),
-        Column(text("audit_column_result")),
-    ]
-    print_table(columns, [row for run in report.runs for row in _rows(run)])
+    titles = ("audit_column_run", "audit_column_at", "audit_column_took", "audit_column_result")
+    print_table(columns(*titles), [row for run in report.runs for row in _rows(run)])
     say()
     say(_verdict(report))
     for finding in report.findings:
         say()
-        print_table([Column(""), Column("")], [Row(pair) for pair in _pairs(finding)])
+        print_pairs(_pairs(finding))
     notes = [str(note) for note in report.notes]
     if report.kills:
         notes.append(text("audit_note_seed", seed=report.seed))

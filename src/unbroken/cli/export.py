@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unbroken.cli.nothing import command, no_such_file
+from unbroken.cli.nothing import existing_file
 from unbroken.cli.output import print_json, say, working_on
 from unbroken.disk import durable
 from unbroken.disk.durable import Written
@@ -38,11 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Raises NothingToResumeError, CheckpointDamagedError, UsageError (nothing is overwritten), DiskError."""
-    path, output = arguments.file, arguments.output
-    if path.is_dir():
-        raise UsageError("cli_not_a_file", path=path, next=command("list", path))
-    if not path.exists():
-        raise no_such_file(path)
+    path, output = existing_file(arguments.file), arguments.output
     if os.path.lexists(output):
         raise UsageError("cli_export_exists", path=output)
     if not output.parent.is_dir():

@@ -15,11 +15,18 @@ from typing import Literal
 
 from unbroken.errors import UnbrokenError
 from unbroken.messages import printable as printable
+from unbroken.messages import text
 from unbroken.store.torchfile import TensorStub
 
 _UNBOUNDED = 10_000
 _NARROW = 100
 _ANSI = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+_NUMBERS = {
+    *("cli_column_epoch", "cli_column_batch", "cli_column_step", "cli_column_best", "cli_column_size"),
+    *("cli_column_branch", "cli_column_last", "cli_column_epochs", "cli_column_tensors", "cli_column_numbers"),
+    *("audit_column_at", "audit_column_took"),
+}
+_NAMES = {"cli_column_file", "cli_column_delete", "cli_column_not_taken"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,11 @@ class Column:
     title: str
     right: bool = False
     whole: bool = False
+
+
+def columns(*keys: str) -> list[Column]:
+    """The columns of these titles, by the keys of their sentences."""
+    return [Column(text(key), key in _NUMBERS, key in _NAMES) for key in keys]
 
 
 @dataclass(frozen=True)

@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unbroken.cli.arguments import add_folder, positive
 from unbroken.cli.checkpoints import Entry, State, examine, look_into, progress_cells
 from unbroken.cli.nothing import nothing_found
-from unbroken.cli.output import Column, Row, can_ask, confirm, print_json, print_table, say, working_on
+from unbroken.cli.output import Row, can_ask, columns, confirm, print_json, print_table, say, working_on
+from unbroken.cli.parsing import add_folder, positive
 from unbroken.disk import durable
 from unbroken.disk.space import human, parse_size
 from unbroken.errors import CheckpointDamagedError, NothingToResumeError, UsageError
@@ -163,14 +163,7 @@ def _print_plan(plan: Pruning) -> None:
     if not plan.doomed:
         say(text("cli_nothing_to_delete"))
         return
-    columns = [
-        Column(text("cli_column_delete"), whole=True),
-        Column(text("cli_column_epoch"), right=True),
-        Column(text("cli_column_batch"), right=True),
-        Column(text("cli_column_step"), right=True),
-        Column(text("cli_column_size"), right=True),
-        Column(text("cli_column_saved")),
-    ]
+    titles = ["cli_column_delete", "cli_column_epoch", "cli_column_batch", "cli_column_step", "cli_column_size"]
     rows = [Row([info.name, *progress_cells(info.progress), human(info.size), info.timestamp]) for info in plan.doomed]
-    print_table(columns, rows)
+    print_table(columns(*titles, "cli_column_saved"), rows)
     say(text("cli_kept", names=", ".join(info.name for info in plan.kept)))

@@ -83,8 +83,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "cli_word_bad": ("{word} is not a valid value ({kind}) for {name}", "{name} 的值 {word} 无效（应为 {kind}）"),
     "cli_word_needs_value": ("{name} needs a value", "{name} 需要一个值"),
     "cli_word_takes_no_value": ("{name} takes no value, but got {word}", "{name} 不接受值，却得到了 {word}"),
-    "cli_words_exclude": ("{name} cannot be used with {other}", "{name} 不能与 {other} 同时使用"),
-    "cli_one_of_words": ("one of these is needed: {names}", "需要以下参数之一：{names}"),
     "cli_heading_usage": ("usage: ", "用法："),
     "cli_heading_positional": ("arguments:", "参数："),
     "cli_heading_options": ("options:", "选项："),
