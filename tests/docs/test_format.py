@@ -24,7 +24,7 @@ from tests.run.loop import BrokenOffError, Trial, break_off_at
 from unbroken.contract import KEYS
 from unbroken.state.encoding import MARK, encode
 from unbroken.state.snapshot import copy_to_host, equal_bits
-from unbroken.store import constructors, inert
+from unbroken.store import pickles, stubs
 from unbroken.store.payload import OWN
 from unbroken.store.runstate import Reason
 
@@ -263,10 +263,10 @@ def test_the_kinds_of_encoded_values_are_as_described() -> None:
 
 def test_opcodes_and_callables_are_those_that_are_read() -> None:
     section = PAGE.text.partition("## 2.")[2].partition("## 3.")[0]
-    opcodes = {pickletools.code2op[chr(code)].name for code in inert._HANDLERS} | {"STOP"}
+    opcodes = {pickletools.code2op[chr(code)].name for code in pickles._HANDLERS} | {"STOP"}
     named = [
         name.removesuffix(" 2") for name in codes_in(section.partition("5. In the pickle")[2].partition("6. Of")[0])
     ]
     assert {name for name in named if name != "OrderedDict"} == opcodes
     callables = codes_in(section.partition("6. Of globals")[2].partition("7. Every")[0])
-    assert set(callables) == set(constructors.CALLS)
+    assert set(callables) == set(stubs.CALLS)

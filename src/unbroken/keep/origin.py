@@ -9,7 +9,7 @@ from typing import Any
 from unbroken.disk.space import parse_size
 from unbroken.errors import UsageError
 from unbroken.keep.arguments import whole_number
-from unbroken.store.retention import All, LatestN, Policy, WithinSpace
+from unbroken.store.retention import Policy
 
 # Set by the scheduler when it starts the same job again; a job that started over then would lose its run.
 _REQUEUE_COUNTERS = ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")
@@ -46,9 +46,10 @@ class Origin:
 
     @property
     def policy(self) -> Policy | None:
-        """Which checkpoints of their own to keep; None keeps all."""
-        policy: Policy | None = None if self.keep is None else LatestN(self.keep)
-        return policy if self.keep_space is None else WithinSpace(parse_size(self.keep_space), policy or All())
+        """Which numbered checkpoints to keep; None keeps all."""
+        if self.keep is None and self.keep_space is None:
+            return None
+        return Policy(self.keep, None if self.keep_space is None else parse_size(self.keep_space))
 
     @property
     def starts_over(self) -> bool:

@@ -231,7 +231,7 @@ SENTENCES: dict[str, str] = {
         "--resume PATH, or move the others away."
     ),
     "store_save_failed": "The state could not be saved to {path}: {reason}. The checkpoints saved before are intact.",
-    "store_not_exportable": "{name} ({kind}) cannot be written to a safetensors file; the format has no such tensors.",
+    "cli_not_exportable": "{name} ({kind}) cannot be written to a safetensors file; the format has no such tensors.",
     "store_unsavable": (
         "{name} is a {kind}, which no safe checkpoint can hold; convert it to a tensor, number, text, list or dict."
     ),
@@ -754,6 +754,7 @@ SENTENCES: dict[str, str] = {
     "audit_path_outside": (
         "{path} is outside this folder, and the audit compares copies of this folder: name a path inside it."
     ),
+    "audit_path_is_folder": "{path} is this folder itself, which holds the script too: name a path inside it.",
     "audit_folder_outside": (
         "The script keeps its checkpoints in {folder}, outside the copy that is audited; nothing was written there. "
         "Give unbroken.Run a relative path."
@@ -1122,8 +1123,6 @@ SENTENCES: dict[str, str] = {
     "cli_word_bad": "{word} is not a valid value ({kind}) for {name}",
     "cli_word_needs_value": "{name} needs a value",
     "cli_word_takes_no_value": "{name} takes no value, but got {word}",
-    "cli_words_exclude": "{name} cannot be used with {other}",
-    "cli_one_of_words": "one of these is needed: {names}",
     "cli_heading_usage": "usage: ",
     "cli_heading_positional": "arguments:",
     "cli_heading_options": "options:",
@@ -1299,6 +1298,7 @@ SENTENCES: dict[str, str] = {
     "cli_export_left_out": "Left out, as they are no tensors: {names}",
     "cli_export_exists": "{path} is there already, and nothing is overwritten; choose another name.",
     "cli_export_no_folder": "There is no folder {folder} to write {path} to; make it first.",
+    "cli_export_needs": "Writing safetensors files takes the safetensors library: pip install 'unbroken[safetensors]'",
     "cli_export_nothing": "{path} has no tensors tracked as {name}; choose another with --state. Tracked: {names}",
     # Commands: backup
     "cli_backup_inside": (

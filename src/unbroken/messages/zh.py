@@ -143,7 +143,7 @@ SENTENCES: dict[str, str] = {
         "{folder} 中有多个训练的检查点，无法确定您要继续哪一个：{runs}。请用 --resume 路径 指定，或移走其他文件。"
     ),
     "store_save_failed": "状态未能保存到 {path}：{reason}。此前保存的检查点完好无损。",
-    "store_not_exportable": "{name}（{kind}）无法写入 safetensors 文件：该格式不支持这种张量。",
+    "cli_not_exportable": "{name}（{kind}）无法写入 safetensors 文件：该格式不支持这种张量。",
     "store_unsavable": "{name} 的类型是 {kind}，安全的检查点无法保存；请转换为张量、数字、文本、列表或字典。",
     "store_two_dtypes": (
         "同一块内存被两个张量分别当作 {old} 和 {new}：torch 文件存不下。请保存其中一个的副本：tensor.clone()"
@@ -555,6 +555,7 @@ SENTENCES: dict[str, str] = {
     "audit_no_command_given": "请在两个短横线之后写出启动脚本的命令：unbroken audit -- python train.py",
     "audit_no_command": "无法启动 {command}：{reason}。请按在本文件夹中平时的输入方式书写命令。",
     "audit_path_outside": "{path} 在本文件夹之外，而审计比较的是本文件夹的副本：请给出文件夹内的路径。",
+    "audit_path_is_folder": "{path} 就是本文件夹本身，其中还有脚本：请给出文件夹内的路径。",
     "audit_folder_outside": (
         "脚本把检查点放在 {folder}，在被审计的副本之外；那里没有写入任何内容。请给 unbroken.Run 一个相对路径。"
     ),
@@ -845,8 +846,6 @@ SENTENCES: dict[str, str] = {
     "cli_word_bad": "{name} 的值 {word} 无效（应为 {kind}）",
     "cli_word_needs_value": "{name} 需要一个值",
     "cli_word_takes_no_value": "{name} 不接受值，却得到了 {word}",
-    "cli_words_exclude": "{name} 不能与 {other} 同时使用",
-    "cli_one_of_words": "需要以下参数之一：{names}",
     "cli_heading_usage": "用法：",
     "cli_heading_positional": "参数：",
     "cli_heading_options": "选项：",
@@ -999,6 +998,7 @@ SENTENCES: dict[str, str] = {
     "cli_export_left_out": "以下内容不是张量，未导出：{names}",
     "cli_export_exists": "{path} 已存在，且不会覆盖任何文件；请换一个名称。",
     "cli_export_no_folder": "文件夹 {folder} 不存在，无法写出 {path}；请先创建它。",
+    "cli_export_needs": "写出 safetensors 文件需要 safetensors 库：pip install 'unbroken[safetensors]'",
     "cli_export_nothing": "{path} 中没有名为 {name} 的张量状态；请用 --state 另选。被跟踪的有：{names}",
     # Commands: backup
     "cli_backup_inside": "{destination} 位于 {folder} 之内：备份会随它一起丢失；请换一个位置。",
