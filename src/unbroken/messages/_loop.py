@@ -7,6 +7,11 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "检查点中的随机数状态无效（{detail}）：它已损坏，或来自其他版本的 Python、NumPy 或 torch。请从其他检查点恢复：可用 "
         "unbroken list 查看。",
     ),
+    "other_accelerators": (
+        "The checkpoint has the random streams of {saved} GPUs, and there are {here} here: as many are restored as there are on "
+        "both; what is drawn on others is not as it would have been.",
+        "检查点中有 {saved} 个 GPU 的随机数状态，而本机有 {here} 个：两者共有的已恢复；其余 GPU 上的随机数将与原来不同。",
+    ),
     "bad_duration": (
         "{option}={value!r} is not a duration above zero; write for example '90s', '10min' or '1.5h'.",
         "{option}={value!r} 不是大于零的时长；请写成例如 '90s'、'10min' 或 '1.5h'。",
