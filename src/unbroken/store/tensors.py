@@ -10,6 +10,17 @@ if TYPE_CHECKING:
     import torch
 
 
+def raw_bytes(tensor: "torch.Tensor") -> memoryview:
+    """The elements of a dense tensor in C order as one row of bytes: where they lie if they lie so, else a copy."""
+    import numpy as np
+    import torch
+
+    plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
+    # Not reshape: of one element or none it keeps any stride, and then is no row of bytes. Nor ``numpy()``, behind
+    # which the storage of a live tensor can't be resized any more.
+    return np.from_dlpack(plain.as_strided((plain.numel(),), (1,)).view(torch.uint8)).data
+
+
 def tensor_digests(payload: Payload) -> dict[str, str]:
     """The digest of every tensor by its path: of its dtype, shape and bytes, however it lies in memory."""
     return PassingDigests(payload).finished()
@@ -83,14 +94,10 @@ def _leaves(payload: Payload) -> Iterator[tuple[str, object]]:
 
 
 def tensor_digest(tensor: "torch.Tensor") -> str:
-    """The digest of one tensor in the CPU's memory: of its dtype, shape and bytes, however it lies there."""
-    import torch
-
+    """The digest of one tensor: of its dtype, shape and bytes, however it lies there."""
     digest = _begun(tensor)
     for part in _parts(tensor.detach()):
-        plain = part.resolve_conj().resolve_neg().contiguous()
-        # Not reshape: of one element or none it keeps any stride, and then is no row of bytes.
-        digest.update(plain.as_strided((plain.numel(),), (1,)).view(torch.uint8).numpy().data)
+        digest.update(raw_bytes(part))
     return digest.text
 
 
