@@ -22,7 +22,7 @@ from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.triggers import Triggers, seconds, whole_number
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
-from unbroken.state.mentions import Mentions
+from unbroken.state.origins import Mentions
 from unbroken.state.settings import Settings
 from unbroken.state.tracked import Tracked, try_state
 from unbroken.state.user import UserState
