@@ -1,11 +1,11 @@
 """One save: until the optimizer may step, until it is durable, bytes on disk."""
 
-import ctypes
 import os
 import time
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 
 from benchmarks.peers import built, sync_all
@@ -68,7 +68,7 @@ def _copied(payload: dict[str, object]) -> tuple[float, Any]:
     lease = _memory.lease(sum(map(room_for, tensors)))
     start, offset = time.perf_counter(), 0
     for tensor in tensors:
-        ctypes.memmove(place(tensor, lease, offset).data_ptr(), tensor.data_ptr(), tensor.nbytes)
+        np.copyto(place(tensor, lease, offset).numpy(), tensor.numpy())
         offset += room_for(tensor)
     return time.perf_counter() - start, lease
 

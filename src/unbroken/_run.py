@@ -26,7 +26,7 @@ from unbroken.keep.state import Parts
 from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
-from unbroken.state.mentions import Mentions
+from unbroken.state.origins import Mentions
 from unbroken.state.settings import Settings
 from unbroken.state.tracked import Tracked, try_state
 from unbroken.state.user import UserState

@@ -15,7 +15,7 @@ from safetensors.torch import save_file
 from tests.audit.conftest import Audit
 from unbroken.audit import evidence, opens
 from unbroken.audit.candidates import Left, survey
-from unbroken.audit.evidence import Process, Seen, Whole
+from unbroken.audit.evidence import Process, Restarts, Whole
 from unbroken.audit.report import Outcome
 from unbroken.audit.verdict import Verdict
 from unbroken.errors import UsageError
@@ -87,26 +87,26 @@ def process(
 @pytest.mark.parametrize(
     ("processes", "seen"),
     [
-        ([process(Left(), frozenset(), ended=False), process()], Seen.RESUMED),
+        ([process(Left(), frozenset(), ended=False), process()], Restarts.RESUMED),
         # A slow start, and few steps left: it took as long, and saved less.
-        ([process(Left(), frozenset(), 4, ended=False), process(saves=6, seconds=120.0)], Seen.RESUMED),
-        ([process(Left(), frozenset(), 4, ended=False), process(saves=10, seconds=99.0)], Seen.AS_LONG),
-        ([process(Left(), frozenset(), ended=False), process(opened=frozenset())], Seen.NEVER_OPENED),
-        ([process(Left(), frozenset(), ended=False), process(opened=frozenset({"data.csv"}))], Seen.NEVER_OPENED),
+        ([process(Left(), frozenset(), 4, ended=False), process(saves=6, seconds=120.0)], Restarts.RESUMED),
+        ([process(Left(), frozenset(), 4, ended=False), process(saves=10, seconds=99.0)], Restarts.AS_LONG),
+        ([process(Left(), frozenset(), ended=False), process(opened=frozenset())], Restarts.NEVER_OPENED),
+        ([process(Left(), frozenset(), ended=False), process(opened=frozenset({"data.csv"}))], Restarts.NEVER_OPENED),
         # Ended again before it could open anything: nothing is held against it.
         (
             [process(Left(), frozenset(), ended=False), process(opened=frozenset(), saves=0, ended=False), process()],
-            Seen.RESUMED,
+            Restarts.RESUMED,
         ),
-        ([process(Left(), frozenset(), ended=False), process(Left(), frozenset())], Seen.NOTHING_THERE),
-        ([process(Left(), None, ended=False), process(opened=None)], Seen.UNSEEN),
-        ([process(Left(), None, 5, ended=False), process(opened=None, saves=10, seconds=100.0)], Seen.AS_LONG),
+        ([process(Left(), frozenset(), ended=False), process(Left(), frozenset())], Restarts.NOTHING_THERE),
+        ([process(Left(), None, ended=False), process(opened=None)], Restarts.UNSEEN),
+        ([process(Left(), None, 5, ended=False), process(opened=None, saves=10, seconds=100.0)], Restarts.AS_LONG),
     ],
 )
-def test_what_is_seen_of_the_restarts(processes: list[Process], seen: Seen) -> None:
+def test_what_is_seen_of_the_restarts(processes: list[Process], seen: Restarts) -> None:
     found, why = evidence.of_run(processes, WHOLE)
     assert found is seen
-    assert (why is None) == (seen not in (Seen.NEVER_OPENED, Seen.AS_LONG))
+    assert (why is None) == (seen not in (Restarts.NEVER_OPENED, Restarts.AS_LONG))
 
 
 @pytest.mark.parametrize("words", [(), ("-E",), ("-S",), ("-I",)])

@@ -3,7 +3,7 @@
 import pytest
 
 from tests.audit.told import COUNT, EMA, LOSS, ORDER, PYTHON, RATE, TORCH, VAL_LOSS, WEIGHT, line
-from unbroken.audit import verdict
+from unbroken.audit import suspects, verdict
 from unbroken.audit.compare import Parting, Seen
 from unbroken.loop.trace import Group, Kind, Mark, Name
 from unbroken.messages import FALLBACK, sentences, text
@@ -115,11 +115,11 @@ def test_why_whole_runs_differ() -> None:
 
 
 def test_digests_are_not_shown_to_people() -> None:
-    assert verdict.shown("0.5") == "0.5"
-    assert verdict.shown(f"40 {DIGESTS[0]}") == "40 items"
-    assert verdict.shown(f"StepLR {DIGESTS[0]}") == "StepLR"
-    assert verdict.shown(DIGESTS[0]) == ""
-    assert verdict.shown(None) == text("audit_absent")
+    assert suspects.shown("0.5") == "0.5"
+    assert suspects.shown(f"40 {DIGESTS[0]}") == "40 items"
+    assert suspects.shown(f"StepLR {DIGESTS[0]}") == "StepLR"
+    assert suspects.shown(DIGESTS[0]) == ""
+    assert suspects.shown(None) == text("audit_absent")
 
 
 def test_findings_of_one_defect_are_one() -> None:

@@ -25,8 +25,9 @@ from torch.utils.data import (
 
 from tests.loop.datasets import AtOnce, Curriculum, Noisy, OwnStreams, shaking_collate, tell_users_dataset
 from unbroken.errors import LoaderRefusedError
-from unbroken.loop.batches import VERSION, PositionedLoader
+from unbroken.loop.batches import VERSION
 from unbroken.loop.loaders import Loaders, resumable
+from unbroken.loop.positioned import PositionedLoader
 from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.loop.witness import numpy_stream, python_stream, torch_stream
 from unbroken.state.snapshot import equal_bits

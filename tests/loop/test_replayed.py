@@ -13,8 +13,8 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 from tests.loop.datasets import Noisy
 from tests.loop.test_batches import SEED, disturb, same
 from unbroken.errors import LoaderRefusedError
-from unbroken.loop.batches import PositionedLoader
 from unbroken.loop.loaders import resumable
+from unbroken.loop.positioned import PositionedLoader
 from unbroken.loop.randomness import capture_streams
 from unbroken.state.snapshot import equal_bits
 

@@ -31,8 +31,8 @@ from tests.loop.test_batches import AsksTheSystem, CountsItsPasses, DrawsFromNum
 from tests.loop.test_replayed import Reversed, Stream
 from unbroken.course.passes import EpochPasses
 from unbroken.errors import LoaderRefusedError
-from unbroken.loop.batches import PositionedLoader
 from unbroken.loop.loaders import resumable
+from unbroken.loop.positioned import PositionedLoader
 from unbroken.loop.randomness import capture_streams
 from unbroken.state.snapshot import equal_bits
 

@@ -10,7 +10,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from unbroken.state.copying import copy_all
+from unbroken.state.bulk import copy_all
 from unbroken.state.snapshot import copy_to_host, equal_bits
 
 PIECE = 4 << 20

@@ -8,7 +8,7 @@ import torch
 from torch import nn
 
 from tests.state.test_gradients import Loop
-from unbroken.state.mentions import Mentions
+from unbroken.state.origins import Mentions
 from unbroken.state.snapshot import encode, equal_bits
 
 WARM = 96

@@ -1,6 +1,5 @@
 """Snapshots are out of training's reach, share what was shared, and comparisons miss no bit."""
 
-import ctypes
 import math
 import mmap
 import multiprocessing
@@ -238,13 +237,13 @@ def test_reserved_memory_is_touched_and_used_by_the_next_lease() -> None:
     size = 40 << 20
     memory.reserve(size).join()
     (block,) = memory._free
-    start = ctypes.addressof(ctypes.c_char.from_buffer(block))
+    start = np.frombuffer(block, np.uint8).ctypes.data
     with Path("/proc/self/pagemap").open("rb") as entries:
         entries.seek(start // mmap.PAGESIZE * 8)
         pages = np.frombuffer(entries.read(size // mmap.PAGESIZE * 8), np.uint64)
     assert (pages >> np.uint64(63)).all(), "present in memory"
     lease = memory.lease(size - (1 << 20))
-    assert ctypes.addressof(lease) == start
+    assert lease.ctypes.data == start
 
 
 def test_memory_of_another_size_goes_back_to_the_system() -> None:
@@ -259,18 +258,18 @@ def test_memory_of_another_size_goes_back_to_the_system() -> None:
 def test_an_own_copy_never_lies_in_snapshot_memory() -> None:
     """It may become an optimizer's state, which a forked child can read."""
     copied = own_copy(big(1.0))
-    assert "dc" not in flags_of(copied["w"])
+    assert "wf" not in flags_of(copied["w"])
     assert equal_bits(copied, big(1.0)) is None
 
 
 def test_snapshots_are_left_out_of_forks() -> None:
     """After a fork, writing to a page that a child shares would copy it first."""
     snapshot = copy_to_host(big(1.0))
-    assert "dc" in flags_of(snapshot["w"])
+    assert "wf" in flags_of(snapshot["w"])
 
 
 def flags_of(tensor: torch.Tensor) -> list[str]:
-    """The kernel's flags of the memory a tensor lies in; ``dc``: do not copy on fork."""
+    """The kernel's flags of the memory a tensor lies in; ``wf``: wiped on fork."""
     inside = False
     for line in Path("/proc/self/smaps").read_text().splitlines():
         head = line.split(maxsplit=1)[0]
@@ -305,7 +304,7 @@ def test_a_large_snapshot_is_as_exact_as_a_small_one() -> None:
 
 
 def test_a_forked_child_takes_memory_of_its_own_for_its_snapshots() -> None:
-    """That of its parent is not there, or is something else of the child's by then."""
+    """That of its parent is empty there, and what it writes into it the parent does not see."""
     state = {"w": torch.ones(4 << 20)}
     outstanding = copy_to_host(state)
     del outstanding

@@ -520,3 +520,17 @@ def test_a_file_does_not_decide_what_a_module_is_made_of() -> None:
     tracked.restore(tracked.state(), {}, tracked.extras(), attributes=attributes)
     assert model(torch.ones(1, 2)).shape == (1, 2)
     assert model.note == "kept"
+
+
+@pytest.mark.parametrize("noted", [{"kind": "ref"}, {"kind": "ref", "to": 3}, {"kind": "list", "flat": 1}])
+def test_a_dict_that_looks_like_a_part_of_a_tree_is_kept_as_any_other(noted: dict[str, Any]) -> None:
+    saved, fresh = nn.Linear(2, 2), nn.Linear(2, 2)
+    saved.built, fresh.built = dict(noted), dict(noted)
+    trackeds = [tracking(model=model) for model in (saved, fresh)]
+    for tracked in trackeds:
+        tracked.remember_built()
+    saved.note = noted
+    attributes = trackeds[0].attributes()
+    trackeds[1].restore(trackeds[0].state(), {}, trackeds[0].extras(), attributes=attributes)
+    assert fresh.note == noted
+    trackeds[1].attributes()

@@ -69,7 +69,7 @@ def part(reference: Traced, other: Traced, ignored: AbstractSet[Name] = frozense
             news = [one for one in seen if one.name not in harmless and one.name not in ignored]
             return _parting(line.moment, news, [*beginning, *seen])
         harmless.update(one.name for one in seen)
-    return _goes_on(reference, other, [])
+    return _goes_on(reference, other)
 
 
 def follow(
@@ -100,10 +100,8 @@ def follow(
             if any(wanted(one.name) and counts(one.name) for one in seen):
                 news = [one for one in seen if wanted(one.name) and counts(one.name)]
                 rest = [one for one in seen if one not in news and one.name not in ignored]
-                return _parting(
-                    line.moment, news, rest, attempt=number, began=began, resumed=began is not None and began.resumed
-                )
-    return _goes_on(reference, attempts[-1], [*attempts])
+                return _parting(line.moment, news, rest, attempt=number, began=began)
+    return _goes_on(reference, attempts[-1], attempt=len(attempts) - 1)
 
 
 def forgotten(reference: Traced, attempts: Sequence[Traced], ignored: AbstractSet[Name]) -> frozenset[Name]:
@@ -127,10 +125,8 @@ def replayed(attempts: Sequence[Traced]) -> tuple[int, Parting | None]:
     groups = _TRAINING | {Group.ORDER, Group.DATA, Group.STREAM}
     for number, attempt in enumerate(attempts):
         for line in attempt.lines():
-            if line.moment.kind is not Kind.STEP:
-                continue
             earlier = next((found for a in reversed(attempts[:number]) if (found := a.find(line.moment.key))), None)
-            if earlier is None:
+            if line.moment.kind is not Kind.STEP or earlier is None:
                 continue
             steps += 1
             seen = _differences(earlier, line)
@@ -178,7 +174,6 @@ def _parting(
     *,
     attempt: int = 0,
     began: Line | None = None,
-    resumed: bool = False,
 ) -> Parting:
     in_order = sorted(
         (one for one in differing if one.name.mark not in (Mark.HINT, Mark.BEFORE)),
@@ -189,30 +184,22 @@ def _parting(
         ),
     )
     hints = {one.name: one for one in rest if one not in in_order}
-    return Parting(
-        moment, tuple(in_order), tuple(hints.values()), attempt, None if began is None else began.moment, resumed
-    )
+    start, resumed = (None, False) if began is None else (began.moment, began.resumed)
+    return Parting(moment, tuple(in_order), tuple(hints.values()), attempt, start, resumed)
 
 
 def _ends_early(moment: Moment, hints: Iterable[Seen]) -> Parting:
     return _parting(moment, [Seen(STEPS, str(moment.step), None)], hints)
 
 
-def _goes_on(reference: Traced, other: Traced, attempts: Sequence[Traced]) -> Parting | None:
+def _goes_on(reference: Traced, other: Traced, attempt: int = 0) -> Parting | None:
     """A run that has ended where the other goes on, or goes on where the other has ended."""
     ends = reference.last(), other.last()
     if ends[0] is None or ends[1] is None or ends[0].moment.key == ends[1].moment.key:
         return None
     expected, got = (str(end.moment.step) for end in ends if end is not None)
     began = next((line for line in other.lines() if line.moment.kind is Kind.BEGIN), None)
-    return _parting(
-        ends[1].moment,
-        [Seen(STEPS, expected, got)],
-        [],
-        attempt=max(len(attempts) - 1, 0),
-        began=began,
-        resumed=began is not None and began.resumed,
-    )
+    return _parting(ends[1].moment, [Seen(STEPS, expected, got)], [], attempt=attempt, began=began)
 
 
 def _at_the_end(reference: Traced, attempts: Sequence[Traced], ignored: AbstractSet[Name]) -> list[Seen]:

@@ -17,7 +17,7 @@ _CLEARLY_SHORTER = 0.9
 _NAMED = 3
 
 
-class Seen(StrEnum):
+class Restarts(StrEnum):
     """What was seen of the restarts of one run."""
 
     RESUMED = "resumed"
@@ -51,7 +51,7 @@ class Whole:
     saves: int
 
 
-def of_run(processes: Sequence[Process], whole: Whole) -> tuple[Seen, Sentence | None]:
+def of_run(processes: Sequence[Process], whole: Whole) -> tuple[Restarts, Sentence | None]:
     """What is seen of a run that was interrupted, by its processes in turn; where it is no resume, the sentence of why.
 
     A process that was ended before it saved anything may not have got so far as to open its checkpoint.
@@ -59,31 +59,31 @@ def of_run(processes: Sequence[Process], whole: Whole) -> tuple[Seen, Sentence |
     restarts = [process for process in processes[1:] if process.ended or process.saves]
     offered = [process for process in restarts if process.left.offered or process.taken]
     if not offered:
-        return Seen.NOTHING_THERE, None
+        return Restarts.NOTHING_THERE, None
     seen = all(process.opened is not None for process in offered)
     if seen and not all(process.taken for process in offered):
         untaken = next(process for process in offered if not process.taken)
-        return Seen.NEVER_OPENED, Sentence("audit_never_opened", {"files": named(untaken.left.offered)})
+        return Restarts.NEVER_OPENED, Sentence("audit_never_opened", {"files": named(untaken.left.offered)})
     last = processes[-1]
     saved_before = sum(process.saves for process in processes[:-1])
     counted = whole.saves > 1
     shorter = last.seconds < (_CLEARLY_SHORTER if counted else 1) * whole.seconds
     if shorter or (counted and last.saves <= whole.saves - saved_before / 2):
-        return (Seen.RESUMED if seen else Seen.UNSEEN), None
+        return (Restarts.RESUMED if seen else Restarts.UNSEEN), None
     files = named(last.taken or last.left.offered)
     values = {"files": files, "seconds": f"{last.seconds:.1f}", "whole": f"{whole.seconds:.1f}"}
-    return Seen.AS_LONG, Sentence("audit_as_long", values)
+    return Restarts.AS_LONG, Sentence("audit_as_long", values)
 
 
-def of_traced(attempts: Sequence[Traced]) -> tuple[Seen, Sentence | None]:
+def of_traced(attempts: Sequence[Traced]) -> tuple[Restarts, Sentence | None]:
     """The same of a run that tells where it began, and from what."""
     begun = [[line for line in attempt.lines() if line.moment.kind is Kind.BEGIN] for attempt in attempts]
     if any(line.resumed and line.moment.step for lines in begun[1:] for line in lines):
-        return Seen.RESUMED, None
+        return Restarts.RESUMED, None
     told = next((line.moment.run for lines in begun for line in lines), None)
     if told is not None and len(begun) > 1 and not begun[-1]:
-        return Seen.NEVER_OPENED, Sentence("audit_never_opened", {"files": told})
-    return Seen.NOTHING_THERE, None
+        return Restarts.NEVER_OPENED, Sentence("audit_never_opened", {"files": told})
+    return Restarts.NOTHING_THERE, None
 
 
 def lacking(processes: Sequence[Process]) -> tuple[str, list[str]] | None:

@@ -158,7 +158,6 @@ class _Watch:
         self._accesses = Accesses(start.folder)
         self._accesses.begin(start.there)
         self._due: float | None = None
-        self._changed_when_due: float | None = None
         self.attempt = Attempt(Trace(start.trace), interruption)
         if interruption is not None and interruption.place is None:
             self._due = interruption.delay

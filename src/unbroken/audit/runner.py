@@ -13,7 +13,7 @@ from pathlib import Path
 
 from unbroken.audit import compare, evidence, finals, moments, verdict
 from unbroken.audit.copies import Copies
-from unbroken.audit.evidence import Seen, Whole
+from unbroken.audit.evidence import Restarts, Whole
 from unbroken.audit.moments import Interruption
 from unbroken.audit.report import Done, Outcome, Report, Request, Watcher
 from unbroken.audit.trials import Trial, Workshop
@@ -113,8 +113,8 @@ class _Audit:
             seen, why = evidence.of_traced(trial.traces)
         else:
             seen, why = evidence.of_run(trial.processes, self._of_a_whole_run)
-        self._resumed |= seen in (Seen.RESUMED, Seen.UNSEEN)
-        if seen is Seen.UNSEEN:
+        self._resumed |= seen in (Restarts.RESUMED, Restarts.UNSEEN)
+        if seen is Restarts.UNSEEN:
             self.report.note(Sentence("audit_note_unseen"))
         return why
 

@@ -14,14 +14,9 @@ from unbroken.audit.suspects import (
     likeliest,
     listed_all,
     plain_name,
+    said_path,
     split_scope,
     suspects,
-)
-from unbroken.audit.suspects import (
-    said_path as said_path,
-)
-from unbroken.audit.suspects import (
-    shown as shown,
 )
 from unbroken.audit.trace import Moment
 from unbroken.loop.trace import COMPILED, Group, Mark, Name

@@ -1,6 +1,5 @@
 """Bits: any value as short texts that are equal exactly when the value is, bit for bit; for the trace."""
 
-import random
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 import torch
 import xxhash
 
+from unbroken.state.encoding import child_path
 from unbroken.store.tensors import tensor_digest
 
 _SHOWN = 60
@@ -21,7 +21,7 @@ def leaves(value: object, path: str, depth: int = 0) -> Iterator[tuple[str, str]
     """Every leaf below ``value`` by its path. What has no value of its own, such as a function, is only its type."""
     if isinstance(value, Mapping) and depth < _DEPTH:
         for key, child in value.items():
-            yield from leaves(child, f"{path}.{key}" if isinstance(key, str) else f"{path}[{key!r}]", depth + 1)
+            yield from leaves(child, child_path(path, key), depth + 1)
     elif isinstance(value, list | tuple) and depth < _DEPTH:
         if len(value) > _LONG and is_flat(value):
             yield path, f"{len(value)} {of_text(repr(value))}"
@@ -56,20 +56,6 @@ def of_all(value: object) -> str:
     for path, text in leaves(value, ""):
         digest.update(f"{path}={text}\n".encode())
     return digest.hexdigest()
-
-
-def of_generator(generator: object) -> object:
-    """The state of a random generator, for ``leaves``."""
-    if isinstance(generator, random.Random):
-        return generator.getstate()
-    if isinstance(generator, np.random.Generator):
-        return generator.bit_generator.state
-    if isinstance(generator, np.random.BitGenerator):
-        return generator.state
-    if isinstance(generator, np.random.RandomState):
-        return generator.get_state(legacy=False)
-    assert isinstance(generator, torch.Generator)
-    return generator.get_state()
 
 
 def held(values: Any) -> str:

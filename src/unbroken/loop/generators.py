@@ -186,7 +186,7 @@ class OwnGenerators:
             _seed_one(generator, position, f"own-{place}")
 
     def states(self) -> list[Any]:
-        return [_state(generator) for generator in self._generators]
+        return [state_of(generator) for generator in self._generators]
 
     def set_states(self, states: list[Any]) -> None:
         for generator, state in zip(self._generators, states, strict=True):
@@ -214,14 +214,15 @@ def _bits(generator: np.random.RandomState | np.random.Generator) -> np.random.B
     return bits
 
 
-def _state(generator: Generator) -> Any:
+def state_of(generator: Generator | np.random.BitGenerator) -> Any:
+    """The whole state of a generator, as it is set again."""
     if isinstance(generator, random.Random):
         return generator.getstate()
     if isinstance(generator, np.random.Generator):
         return generator.bit_generator.state
     if isinstance(generator, np.random.RandomState):
         return generator.get_state(legacy=False)
-    return generator.get_state()
+    return generator.state if isinstance(generator, np.random.BitGenerator) else generator.get_state()
 
 
 def _set_state(generator: Generator, state: Any) -> None:

@@ -2,46 +2,22 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from torch.utils.data import BatchSampler, DataLoader, IterableDataset
 
 from unbroken import messages
 from unbroken.errors import LoaderRefusedError
-from unbroken.loop.batches import VERSION, Pass, PositionedLoader
+from unbroken.loop.batches import VERSION
+from unbroken.loop.batches import ResumableLoader as ResumableLoader
 from unbroken.loop.generators import search_generators
+from unbroken.loop.positioned import PositionedLoader
 from unbroken.loop.replayed import ReplayedIterable, ReplayedLoader
 from unbroken.loop.samplers import length_of
 
 _log = logging.getLogger("unbroken")
 
 _STATEFUL = "torchdata.stateful_dataloader"
-
-
-class ResumableLoader(Protocol):
-    """A loader that can start a pass at any batch. ``promise`` is the key of the sentence that says at what cost.
-
-    ``repeatable``: whether its first batches, loaded twice, were the same; None before that is known.
-    """
-
-    promise: str
-
-    @property
-    def repeatable(self) -> bool | None: ...
-
-    @property
-    def workers(self) -> int: ...
-
-    @property
-    def length(self) -> int | None: ...
-
-    @property
-    def facts(self) -> dict[str, Any]: ...
-
-    def iterate(
-        self, *, epoch: int, loop: int, start: int, order: int | None = None, ahead: Mapping[str, Any] | None = None
-    ) -> Pass: ...
 
 
 class Loaders:

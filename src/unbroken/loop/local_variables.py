@@ -21,7 +21,7 @@ from unbroken.loop import liveness
 from unbroken.loop.looks import CONTAINERS, GENERATOR, STATEFUL, is_plain, is_stateful, look
 from unbroken.state.adapters import GENERATORS
 from unbroken.state.kinds import unwrapped
-from unbroken.state.origins import is_users, is_users_file
+from unbroken.state.origins import is_users, is_users_file, users_frames
 from unbroken.state.plain import is_looked_into
 
 _log = logging.getLogger("unbroken")
@@ -71,7 +71,7 @@ class LocalVariables:
     def _compare(self) -> None:
         now = _look_all(self._tracked(), live=False) if self._saved else {}
         lost = [name for name, seen in self._saved.items() if name in now and now[name] != seen]
-        frame = next(_frames(), None)
+        frame = next(users_frames(), None)
         if not lost or frame is None:
             return
         where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
@@ -89,7 +89,7 @@ def _look_all(tracked: Iterable[object], *, live: bool) -> dict[str, str]:
     found: dict[str, str] = {}
     reads: set[str] = set()
     spaces: dict[int, dict[str, Any]] = {}
-    for frame in _frames():
+    for frame in users_frames():
         names = liveness.live_at(frame)
         reads |= names
         code = frame.f_code
@@ -99,7 +99,7 @@ def _look_all(tracked: Iterable[object], *, live: bool) -> dict[str, str]:
             scope = f"{code.co_qualname}:"
             for name, value in variables.items():
                 wanted = not live or liveness.LOCAL + name in names
-                _add(found, scope + name, value, known, reads, wanted=wanted, live=live)
+                _add(found, scope + name, value, known, wanted=wanted, live=live)
         else:
             reads |= {liveness.GLOBAL + name[len(liveness.LOCAL) :] for name in names if name[0] == liveness.LOCAL[0]}
         spaces[id(frame.f_globals)] = frame.f_globals
@@ -108,7 +108,7 @@ def _look_all(tracked: Iterable[object], *, live: bool) -> dict[str, str]:
         for name, value in list(space.items()):
             if not name.startswith("_"):
                 wanted = not live or liveness.GLOBAL + name in inside
-                _add(found, name, value, known, reads, wanted=wanted, live=live)
+                _add(found, name, value, known, wanted=wanted, live=live)
     return found
 
 
@@ -132,9 +132,7 @@ def _variables(frame: FrameType) -> dict[str, Any]:
     return found
 
 
-def _add(
-    found: dict[str, str], name: str, value: object, known: set[int], reads: set[str], *, wanted: bool, live: bool
-) -> None:
+def _add(found: dict[str, str], name: str, value: object, known: set[int], *, wanted: bool, live: bool) -> None:
     if id(value) in known or name in found:
         return
     if is_plain(value) or is_stateful(value):
@@ -214,15 +212,6 @@ def _content(cell: Any) -> object:
         return cell.cell_contents
     except ValueError:  # not filled yet
         return None
-
-
-def _frames() -> Iterator[FrameType]:
-    """The running functions of the user's, the innermost first."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        if is_users_file(frame.f_code.co_filename):
-            yield frame
-        frame = frame.f_back
 
 
 def _read_by_functions(space: Mapping[str, Any]) -> set[str]:

@@ -15,8 +15,8 @@ import torch
 import xxhash
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 
-from unbroken.loop.bits import of_generator
 from unbroken.loop.content import SAMPLED, WHOLE, content_digest
+from unbroken.loop.generators import state_of
 from unbroken.state.adapters import GENERATORS
 from unbroken.store.tensors import tensor_digest
 
@@ -67,7 +67,7 @@ def look(value: Any, depth: int = 0) -> str:
         # A text may be a secret, and this stands in the checkpoint.
         return text if len(text) <= 40 and not isinstance(value, str | bytes) else _digest(text)
     if isinstance(value, GENERATORS):
-        return GENERATOR + f"{content_digest(of_generator(value), WHOLE):016x}"
+        return GENERATOR + f"{content_digest(state_of(value), WHOLE):016x}"
     if is_stateful(value):
         return STATEFUL + f"{content_digest(_state_of(value), SAMPLED):016x}"
     if isinstance(value, enum.Enum):

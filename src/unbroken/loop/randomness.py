@@ -1,10 +1,12 @@
 """Random streams as functions of position, and the training process's own streams kept out of their way."""
 
 import hashlib
+import logging
 import random
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,7 +15,10 @@ import torch
 # Public in NumPy's documentation, but not re-exported in the type stubs of its package.
 from numpy.random.mtrand import get_bit_generator, set_bit_generator
 
+from unbroken import messages
 from unbroken.errors import CheckpointDamagedError, is_refusal, reason_of
+
+_log = logging.getLogger("unbroken")
 
 # Names the way a position becomes a seed; another way gets another name, and old checkpoints keep theirs.
 KEY_VERSION = 1
@@ -162,8 +167,21 @@ def restore_streams(streams: Mapping[str, Any]) -> None:
             set_bit_generator(_bit_generator(numpy["bit_generator"]))
         np.random.set_state(numpy)
         torch.default_generator.set_state(streams["torch"])
-        if "cuda" in streams and torch.cuda.is_available():
-            torch.cuda.set_rng_state_all(streams["cuda"])
+        _restore_accelerators(streams.get("cuda", ()))
+
+
+def _restore_accelerators(saved: Sequence[torch.Tensor]) -> None:
+    """Each by its number, as many as there are on both sides."""
+    here = torch.cuda.device_count() if saved and torch.cuda.is_available() else 0
+    for device, state in enumerate(saved[:here]):
+        torch.cuda.set_rng_state(state, device)
+    if saved and len(saved) != here:
+        _say_other_accelerators(len(saved), here)
+
+
+@cache  # a resume inside an epoch restores twice
+def _say_other_accelerators(saved: int, here: int) -> None:
+    _log.warning(messages.text("other_accelerators", saved=saved, here=here))
 
 
 def check_streams(streams: Mapping[str, Any]) -> None:

@@ -155,36 +155,33 @@ class PositionedSampler:
 
     def _drawn(self, position: Position, expected: int | None) -> Iterator[list[Any]]:
         own = OwnGenerators(find_generators(self._source))
-        held = own.states()
         # All at once where what is drawn depends on more than the streams, and there is an end: what it depends on
         # may change from batch to batch, and a resume has only what it is by then.
         whole = self._order is Order.POSITIONAL and length_of(self._source) is not None and self._bytes_of_tensors
         at_once = None if whole else _DRAWN_AHEAD
-        self.is_drawing = True
-        with self._aside.running():
-            if self._order is Order.COUNTING:
-                self._catch_up(position, own)
-            self._held = self._held_now() if whole else None
-            self._seed_pass(position, own)
-            batches = map(_as_drawn, self._from(position, expected))
-            ahead = list(islice(batches, at_once))
-            streams, own_states = self._aside.capture(), own.states()
-            own.set_states(held)
-        self.is_drawing = False
-        if whole:
-            self._drawn_batches = ahead
-        while ahead:
-            yield ahead
-            if whole:
-                return
+        batches: Iterator[Any] | None = None
+        streams, own_states = None, own.states()
+        while True:
             held = own.states()
             self.is_drawing = True
             with self._aside.running(resume_from=streams):
                 own.set_states(own_states)
+                if batches is None:
+                    if self._order is Order.COUNTING:
+                        self._catch_up(position, own)
+                    self._held = self._held_now() if whole else None
+                    self._seed_pass(position, own)
+                    batches = map(_as_drawn, self._from(position, expected))
                 ahead = list(islice(batches, at_once))
                 streams, own_states = self._aside.capture(), own.states()
                 own.set_states(held)
             self.is_drawing = False
+            if whole:
+                self._drawn_batches = ahead
+            if ahead:
+                yield ahead
+            if whole or not ahead:
+                return
 
     def _held_now(self) -> int:
         """A digest of what the sampler holds besides the dataset: weights, indices, an epoch."""

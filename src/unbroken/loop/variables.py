@@ -4,13 +4,8 @@ Looks into the frames of the user's functions that are running, and a little way
 Nothing is called but ``state_dict`` of objects that also have ``load_state_dict``; no property is read.
 """
 
-import sys
-import sysconfig
 from collections import deque
-from collections.abc import Iterator
-from functools import cache
-from pathlib import Path
-from types import FrameType, FunctionType, MethodType, ModuleType
+from types import FunctionType, MethodType, ModuleType
 from typing import Any
 
 import numpy as np
@@ -21,8 +16,10 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from unbroken.loop import bits
+from unbroken.loop.generators import state_of
 from unbroken.loop.trace import Group, Mark, Name
 from unbroken.state.adapters import GENERATORS, Stateful
+from unbroken.state.origins import is_users, users_frames
 
 _MOST = 400  # values per line
 _MOST_ITEMS = 64
@@ -30,7 +27,6 @@ _LONGEST = 10_000  # of a list that is looked at
 _DEEPEST = 4
 _MOST_BYTES = 16 << 20  # of one tensor or array that only may be a cause
 
-_OURS = Path(__file__).resolve().parents[1]
 _SKIPPED = (ModuleType, FunctionType, MethodType, type)
 
 
@@ -47,7 +43,9 @@ class Variables:
 
     def values(self) -> dict[Name, str]:
         self._seen, self._found = set(), {}
-        for scope, frame in _user_frames():
+        for frame in users_frames():
+            code = frame.f_code
+            scope = "" if code.co_name == "<module>" else f"{code.co_qualname}:"
             for name, value in list(frame.f_locals.items()):
                 if not name.startswith("__"):
                     self._visit(f"{scope}{name}", value, 0, loading=False)
@@ -83,7 +81,7 @@ class Variables:
             return
         elif isinstance(value, GENERATORS):
             mark = Mark.HINT if loading else Mark.UNTRACKED
-            self._add(Group.STREAM, path, mark, lambda: _typed(value, bits.of_generator(value)))
+            self._add(Group.STREAM, path, mark, lambda: _typed(value, state_of(value)))
         elif isinstance(value, Optimizer):
             self._untracked(Group.OPTIMIZER, path, value)
         elif isinstance(value, LRScheduler | ReduceLROnPlateau):
@@ -92,7 +90,7 @@ class Variables:
             self._untracked(Group.OTHER, path, value)
         elif isinstance(value, dict | list | tuple | set | frozenset | deque):
             self._visit_items(path, value, depth, loading=loading)
-        elif depth < _DEEPEST and _is_users(type(value)):
+        elif depth < _DEEPEST and is_users(type(value)):
             loading = loading or isinstance(value, Dataset | Sampler)
             for name, child in list(getattr(value, "__dict__", {}).items()):
                 self._visit(f"{path}.{name}", child, depth + 1, loading=loading)
@@ -115,7 +113,7 @@ class Variables:
     def _visit_attributes_of(self, path: str, module: nn.Module) -> None:
         """Counters and the like that a module keeps as plain attributes: no state_dict has them."""
         for name, part in module.named_modules():
-            if _is_users(type(part)):
+            if is_users(type(part)):
                 for key, value in list(vars(part).items()):
                     if not key.startswith("_") and key != "training" and isinstance(value, bits.Scalar):
                         self._hint(".".join(filter(None, (path, name, key))), bits.of_leaf(value), loading=False)
@@ -141,28 +139,3 @@ class Variables:
 
 def _typed(value: object, state: object) -> str:
     return f"{type(value).__name__} {bits.of_all(state)}"
-
-
-def _user_frames() -> Iterator[tuple[str, FrameType]]:
-    """The running functions of the user's code, the innermost first, each with what stands before its names."""
-    frame: FrameType | None = sys._getframe(1)
-    while frame is not None:
-        code = frame.f_code
-        if _is_users_file(code.co_filename):
-            yield ("" if code.co_name == "<module>" else f"{code.co_qualname}:"), frame
-        frame = frame.f_back
-
-
-def _is_users(kind: type) -> bool:
-    module = sys.modules.get(kind.__module__)
-    file = getattr(module, "__file__", None)
-    return file is not None and _is_users_file(file)
-
-
-@cache
-def _is_users_file(name: str) -> bool:
-    if name.startswith("<"):
-        return False
-    path = Path(name).resolve()
-    libraries = [Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return not any(path.is_relative_to(library) for library in (*libraries, _OURS))

@@ -408,6 +408,10 @@ SENTENCES: dict[str, str] = {
         "A random stream in the checkpoint is not one ({detail}): it is damaged, or of another version of Python, "
         "NumPy or torch. Resume from another checkpoint: unbroken list shows which there are."
     ),
+    "other_accelerators": (
+        "The checkpoint has the random streams of {saved} GPUs, and there are {here} here: those that both have are "
+        "restored; what is drawn on others is not as it would have been."
+    ),
     "bad_duration": "{option}={value!r} is not a duration above zero; write for example '90s', '10min' or '1.5h'.",
     "bad_count": "{option}={value!r} is not a whole number from 1 up.",
     "bad_seed": "seed={value} is not a whole number from -2**63 to 2**64 - 1.",

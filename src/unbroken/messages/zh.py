@@ -270,6 +270,10 @@ SENTENCES: dict[str, str] = {
         "检查点中的随机数状态无效（{detail}）：它已损坏，或来自其他版本的 Python、NumPy 或 torch。请从其他检查点恢"
         "复：可用 unbroken list 查看。"
     ),
+    "other_accelerators": (
+        "检查点中有 {saved} 个 GPU 的随机数状态，而本机有 {here} 个：两者共有的已恢复；"
+        "其余 GPU 上的随机数将与原来不同。"
+    ),
     "bad_duration": "{option}={value!r} 不是大于零的时长；请写成例如 '90s'、'10min' 或 '1.5h'。",
     "bad_count": "{option}={value!r} 应为不小于 1 的整数。",
     "bad_seed": "seed={value} 不是 -2**63 到 2**64 - 1 之间的整数。",

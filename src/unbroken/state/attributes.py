@@ -13,7 +13,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from unbroken import messages
 from unbroken.errors import UnsavableStateError
 from unbroken.state.encoding import child_path
-from unbroken.state.plain import Describer, Tree, is_fixed, look, refers_into_optimizers, tensors_in
+from unbroken.state.plain import Describer, Tree, is_fixed, look, nodes, refers_into_optimizers
 from unbroken.state.remade import Maker, is_method
 from unbroken.state.snapshot import own_copy
 
@@ -267,9 +267,6 @@ def covered(owner: object, state: object) -> frozenset[str]:
 
 
 def _is_small(tree: Tree, *, empty: bool = False) -> bool:
-    sizes = [value.nbytes if isinstance(value, np.ndarray) else _bytes(value) for value in tensors_in(tree)]
+    tensors = [node for node in nodes(tree) if isinstance(node, (torch.Tensor, np.ndarray))]
+    sizes = [one.nbytes if isinstance(one, np.ndarray) else one.numel() * one.element_size() for one in tensors]
     return (bool(sizes) or empty) and sum(sizes) <= _SMALL
-
-
-def _bytes(tensor: torch.Tensor) -> int:
-    return tensor.numel() * tensor.element_size()

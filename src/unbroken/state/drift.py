@@ -4,7 +4,7 @@ A restart begins with the objects as the script builds them before its loop. Wha
 grown, cast, untied) has no place there, and is told at the first save that holds it, not at the resume.
 """
 
-from collections.abc import Mapping, Set
+from collections.abc import Iterator, Mapping, Set
 from dataclasses import dataclass
 from typing import Any
 
@@ -13,8 +13,7 @@ from torch import nn
 
 from unbroken import messages
 from unbroken.errors import ArchitectureChangedError
-from unbroken.state.adapters import describe
-from unbroken.state.architecture import architecture_of
+from unbroken.state.architecture import Architecture, architecture_of, differing, shape_of
 from unbroken.state.modules import ModuleState
 from unbroken.state.optimizers import Names, match_groups
 from unbroken.state.tracked import Tracked
@@ -29,7 +28,7 @@ class Built:
     ``ties`` has for every name of a parameter the first of its names; ``tensors`` are those tracked by themselves.
     """
 
-    architecture: Mapping[str, list[Any]]
+    architecture: Architecture
     empty: frozenset[str]
     ties: Mapping[str, str]
     groups: Mapping[str, Names]
@@ -63,18 +62,14 @@ def differences(built: Built, tracked: Tracked, states: Mapping[str, Any], late_
     return found if len(found) <= _NAMED else [*found[:_NAMED], "…"]
 
 
-def _reshaped(built: Built, now: Mapping[str, list[Any]]) -> list[str]:
-    found = []
-    for path in [*built.architecture, *(path for path in now if path not in built.architecture)]:
-        old, new = built.architecture.get(path), now.get(path)
-        if new is None and old is not None:
-            found.append(messages.text("drift_gone", path=path, old=describe(*old)))
-        elif old is None and new is not None:
-            if path not in built.empty:
-                found.append(messages.text("drift_new", path=path, new=describe(*new)))
-        elif old is not None and new is not None and list(old) != list(new):
-            found.append(messages.text("drift_other", path=path, old=describe(*old), new=describe(*new)))
-    return found
+def _reshaped(built: Built, now: Architecture) -> Iterator[str]:
+    for path, old, new in differing(built.architecture, now):
+        if new is None:
+            yield messages.text("drift_gone", path=path, old=old)
+        elif old is not None:
+            yield messages.text("drift_other", path=path, old=old, new=new)
+        elif path not in built.empty:
+            yield messages.text("drift_new", path=path, new=new)
 
 
 def _retied(built: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
@@ -114,11 +109,7 @@ def _modules(tracked: Tracked) -> list[ModuleState]:
 
 
 def _tensors(tracked: Tracked) -> dict[str, list[Any]]:
-    return {
-        name: [list(obj.shape), str(obj.dtype).removeprefix("torch.")]
-        for name, obj in tracked.objects.items()
-        if isinstance(obj, torch.Tensor)
-    }
+    return {name: shape_of(obj) for name, obj in tracked.objects.items() if isinstance(obj, torch.Tensor)}
 
 
 def _ties(modules: list[ModuleState]) -> dict[str, str]:

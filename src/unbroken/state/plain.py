@@ -209,25 +209,23 @@ def look(tree: Tree) -> str:
     return f"#{digest.hexdigest()}"
 
 
-def tensors_in(tree: Any) -> Iterator[Any]:
-    """Every tensor and array in a tree."""
-    if isinstance(tree, (torch.Tensor, np.ndarray)):
-        yield tree
-    elif isinstance(tree, dict):
-        for child in tree.values():
-            yield from tensors_in(child)
-    elif isinstance(tree, (list, tuple)) and tree and type(tree[0]) not in _SCALARS:
-        for child in tree:
-            yield from tensors_in(child)
-
-
-def refers_into_optimizers(tree: Any) -> bool:
-    """Whether a tree has a list or a mapping of a tracked optimizer: ``load_state_dict`` puts others in their place."""
+def nodes(tree: Any) -> Iterator[Any]:
+    """A tree, and everything in it."""
+    yield tree
     if isinstance(tree, dict):
-        if tree.get("kind") == "ref":
-            return ".param_groups" in tree["to"] or tree["to"].endswith(".state")
-        return any(map(refers_into_optimizers, tree.values()))
-    return isinstance(tree, list) and any(map(refers_into_optimizers, tree))
+        children: Iterable[Any] = tree.values()
+    else:
+        # A long list of plain values is not gone through: nothing is in them.
+        children = tree if isinstance(tree, (list, tuple)) and tree and type(tree[0]) not in _SCALARS else ()
+    for child in children:
+        yield from nodes(child)
+
+
+def refers_into_optimizers(tree: Tree) -> bool:
+    """Whether a tree has a list or a mapping of a tracked optimizer: ``load_state_dict`` puts others in their place."""
+    # A dict of the user's may look like a part of a tree: it is kept for that, and no harm is done.
+    targets = [str(node.get("to")) for node in nodes(tree) if isinstance(node, dict) and node.get("kind") == "ref"]
+    return any(".param_groups" in target or target.endswith(".state") for target in targets)
 
 
 def _parts(tree: Any) -> Iterator[str]:

@@ -9,14 +9,12 @@ from typing import Any
 import numpy as np
 import torch
 
-from unbroken.state.comparing import first_difference
-from unbroken.state.copying import copy_all
+from unbroken.state.bulk import copy_all, first_difference
 from unbroken.state.encoding import child_path as child_path
 from unbroken.state.encoding import decode as decode
 from unbroken.state.encoding import encode as encode
 from unbroken.state.encoding import encode_with
 from unbroken.state.memory import SnapshotMemory, place, room_for
-from unbroken.state.sharing import is_large
 
 _LEASED = 1 << 20  # below it, memory of its own costs less than it saves
 _PLACED = 4 << 10  # the same of a single tensor
@@ -31,26 +29,19 @@ def copy_to_host(value: object, path: str = "") -> Any:
 
     Tensors that are one tensor under several names (same memory, shape and strides: tied weights) are copied
     once and stay one. Dense layouts keep their strides (channels_last). A snapshot is for writing to a file, not
-    for handing to live objects: its memory is used again by a later snapshot once it is gone, and is not there in
+    for handing to live objects: its memory is used again by a later snapshot once it is gone, and is empty in
     forked processes. Raises ``UnsavableStateError``.
     """
-    unique: dict[object, torch.Tensor] = {}
-    encoded = encode_with(value, path, lambda tensor: unique.setdefault(_identity(tensor), tensor))
-    dense = [tensor for tensor in unique.values() if tensor.layout == torch.strided and tensor.nbytes >= _PLACED]
+    encoded, tensors = _encoded(value, path)
+    dense = [tensor for tensor in tensors if tensor.layout == torch.strided and tensor.nbytes >= _PLACED]
     size = sum(map(room_for, dense))
-    if size < _LEASED:
-        return _replaced(encoded, {id(tensor): _copy(tensor) for tensor in unique.values()})
-    lease = _memory.lease(size)
     copies: dict[int, torch.Tensor] = {}
-    offset = 0
-    for tensor in dense:
-        copies[id(tensor)] = place(tensor, lease, offset)
-        offset += room_for(tensor)
-    copy_all([(copies[id(tensor)], tensor) for tensor in dense])
-    for tensor in unique.values():
-        if id(tensor) not in copies:
-            copies[id(tensor)] = _copy(tensor)
-    return _replaced(encoded, copies)
+    if size >= _LEASED:
+        lease, offset = _memory.lease(size), 0
+        for tensor in dense:
+            copies[id(tensor)] = place(tensor, lease, offset)
+            offset += room_for(tensor)
+    return _filled(encoded, tensors, copies)
 
 
 def reserve(size: int) -> None:
@@ -61,23 +52,28 @@ def reserve(size: int) -> None:
 
 def own_copy(value: object, path: str = "") -> Any:
     """A deep copy of a decoded value, for a ``load_state_dict`` that keeps the very tensors it is given."""
-    unique: dict[object, torch.Tensor] = {}
-    encoded = encode_with(value, path, lambda tensor: unique.setdefault(_identity(tensor), tensor))
-    copies: dict[int, torch.Tensor] = {}
-    large = []
-    for tensor in unique.values():
-        if is_large(tensor):
-            copies[id(tensor)] = torch.empty_like(tensor)
-            large.append((copies[id(tensor)], tensor))
-        else:
-            copies[id(tensor)] = _copy(tensor)
-    copy_all(large)
-    return decode(_replaced(encoded, copies), path)
+    encoded, tensors = _encoded(value, path)
+    targets = {id(tensor): torch.empty_like(tensor) for tensor in tensors if _is_row(tensor)}
+    return decode(_filled(encoded, tensors, targets), path)
 
 
 def bytes_of(tensor: torch.Tensor) -> int:
     """How many bytes its values take, and its indices where its layout has any."""
     return sum(part.nbytes for part in _dense_parts(tensor.detach()))
+
+
+def _encoded(value: object, path: str) -> tuple[Any, list[torch.Tensor]]:
+    """``value`` encoded, and the tensors in it, those that are one tensor under several names once."""
+    unique: dict[object, torch.Tensor] = {}
+    encoded = encode_with(value, path, lambda tensor: unique.setdefault(_identity(tensor), tensor))
+    return encoded, list(unique.values())
+
+
+def _filled(encoded: Any, tensors: list[torch.Tensor], targets: dict[int, torch.Tensor]) -> Any:
+    """``encoded`` with a copy in the place of each tensor: in its target, where it has one by its id."""
+    copy_all([(targets[id(tensor)], tensor) for tensor in tensors if id(tensor) in targets])
+    copies = {id(tensor): targets[id(tensor)] if id(tensor) in targets else _copy(tensor) for tensor in tensors}
+    return _replaced(encoded, copies)
 
 
 def _identity(tensor: torch.Tensor) -> object:
@@ -108,6 +104,10 @@ def _replaced(encoded: Any, copies: Mapping[int, torch.Tensor]) -> Any:
     elif type(encoded) is tuple:
         return tuple(_replaced(child, copies) for child in encoded)
     return encoded
+
+
+def _is_row(tensor: torch.Tensor) -> bool:
+    return tensor.layout == torch.strided and tensor.device.type == "cpu" and tensor.is_contiguous()
 
 
 def _copy(tensor: torch.Tensor) -> torch.Tensor:

@@ -10,12 +10,12 @@ from torch.optim import Optimizer
 
 from unbroken import messages
 from unbroken.errors import CheckpointDamagedError, UsageError
+from unbroken.state import matching
 from unbroken.state.adapters import GENERATORS, ObjectState, adapt, check_same_shape, one_line
 from unbroken.state.architecture import architecture_of, compare_architectures
 from unbroken.state.attributes import Attributes, Owner, covered
 from unbroken.state.encoding import decode, encode
 from unbroken.state.kinds import unwrapped
-from unbroken.state.matching import Matching
 from unbroken.state.modules import ModuleState
 from unbroken.state.optimizers import Names, OptimizerState, Plan
 from unbroken.state.origins import is_users
@@ -36,7 +36,6 @@ class Tracked:
         self._modules: dict[str, ModuleState] = {}
         self._optimizers: dict[str, OptimizerState] = {}
         self._others: dict[str, ObjectState] = {}
-        self._matching = Matching(self._objects, self._modules, self._optimizers, self._others)
         self._attributes = Attributes(self._owners, self._objects_by_name)
         self._stepping = Stepping()
 
@@ -112,8 +111,8 @@ class Tracked:
             "optimizers": {name: adapter.strangers(known) for name, adapter in self._optimizers.items()},
             "late_groups": {name: adapter.late_groups for name, adapter in self._optimizers.items()},
             "late_buffers": {name: adapter.late_buffers() for name, adapter in self._modules.items()},
-            "functions": self._matching.functions(),
-            "classes": self._matching.classes(),
+            "functions": {name: marks for name, marks in self._functions().items() if marks},
+            "classes": matching.classes_of(self._objects),
         }
 
     def attributes(self) -> dict[str, Any]:
@@ -194,11 +193,11 @@ class Tracked:
         self.remember_built()
         self._stepping.forget()
         states = {name: state for name, state in states.items() if state is not None}
-        self._matching.compare_names(states, plain=extras is None)
-        self._matching.compare_kinds(states, extras)
+        matching.compare_names(self._objects, states, plain=extras is None)
+        matching.compare_kinds(self._objects, states, extras)
         kept = decode(dict(extras), "extras") if extras is not None else None
         if kept is not None:
-            self._matching.compare_classes(kept.get("classes", {}))
+            matching.compare_classes(self._objects, kept.get("classes", {}))
         wanted = {name: adapter.fit(states[name]) for name, adapter in self._modules.items() if name in states}
         late: dict[str, list[str]] = kept.get("late_buffers", {}) if kept is not None else {}
         self.compare_architecture(
@@ -207,7 +206,7 @@ class Tracked:
         )
         plans = self._plans(states, optimizer_parameters or {}, kept.get("late_groups", {}) if kept is not None else {})
         if kept is not None:
-            self._matching.compare_functions(kept["functions"])
+            matching.compare_functions(kept["functions"], self._functions())
             self._compare_strangers(kept["optimizers"])
 
         for name, paths in late.items():
@@ -267,6 +266,11 @@ class Tracked:
             found.update({f"{name}.param_groups[{i}]": group for i, group in enumerate(optimizer.param_groups)})
             found.update(adapter.strangers(self._known()))
         return {**self._objects, **found}
+
+    def _functions(self) -> dict[str, dict[str, str]]:
+        """Fingerprints of the functions that objects hold and their state leaves out."""
+        keepers: dict[str, ObjectState | ModuleState] = {**self._others, **self._modules}
+        return {name: adapter.functions() for name, adapter in keepers.items()}
 
     def _adapter(self, name: str) -> ModuleState | OptimizerState | ObjectState:
         return self._modules.get(name) or self._optimizers.get(name) or self._others[name]

@@ -13,11 +13,13 @@ if TYPE_CHECKING:
 
 def raw_bytes(tensor: "torch.Tensor") -> memoryview:
     """The elements of a dense tensor in C order as one row of bytes: where they lie if they lie so, else a copy."""
+    import numpy as np
     import torch
 
     plain = tensor.detach().cpu().resolve_conj().resolve_neg().contiguous()
-    # Not reshape: of one element or none it keeps any stride, and then is no row of bytes.
-    return plain.as_strided((plain.numel(),), (1,)).view(torch.uint8).numpy().data
+    # Not reshape: of one element or none it keeps any stride, and then is no row of bytes. Nor ``numpy()``, behind
+    # which the storage of a live tensor can't be resized any more.
+    return np.from_dlpack(plain.as_strided((plain.numel(),), (1,)).view(torch.uint8)).data
 
 
 def storage_bytes(storage: "torch.UntypedStorage") -> memoryview:

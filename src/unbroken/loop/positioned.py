@@ -1,0 +1,163 @@
+"""A map-style DataLoader rebuilt so that a batch is a function of (seed, epoch, batch) and any batch can be next."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch.utils.data import DataLoader, Dataset
+
+from unbroken.errors import LoaderRefusedError
+from unbroken.loop.batches import FIRST_VERSION, VERSION, LoadedHere, Pass, Rebuilt, settings_of, tell_epoch
+from unbroken.loop.content import SAMPLED, content_digest
+from unbroken.loop.generators import OwnGenerators, find_generators
+from unbroken.loop.randomness import Position, seed_streams
+from unbroken.loop.samplers import Order, PositionedSampler, Tag, inner_of, length_of, order_of
+
+
+class PositionedLoader:
+    """One user's DataLoader, made able to start at any batch of any epoch without loading what came before.
+
+    The training process's own streams are the same after a batch as before it, whether it was loaded here or in
+    a worker, and so is the batch. The loader is read anew at each pass: a collate function or a sampler replaced
+    between two epochs is the one that is used.
+
+    Raises:
+        LoaderRefusedError: its sampler's order can't be repeated.
+    """
+
+    promise = "loader_exact"
+
+    def __init__(self, loader: DataLoader[Any], seed: int, version: int = VERSION) -> None:
+        self._seed = seed
+        self._loader = loader
+        self._version = version
+        self._built: tuple[object, ...] = ()
+        self.repeatable: bool | None = None
+        self._refresh()
+
+    @property
+    def length(self) -> int | None:
+        """How many batches a pass has, as the loader is now."""
+        return length_of(self._sampler)
+
+    @property
+    def workers(self) -> int:
+        return self._loader.num_workers
+
+    @property
+    def facts(self) -> dict[str, Any]:
+        """What must be the same for a saved position to mean the same; the number of workers need not."""
+        kinds = [type(self._sampler.source).__qualname__, type(inner_of(self._sampler.source)).__qualname__]
+        return {
+            **{"promise": self.promise, "length": self.length},
+            **{"samples": length_of(self._dataset), "sampler": "/".join(dict.fromkeys(kinds))},
+        }
+
+    def iterate(
+        self, *, epoch: int, loop: int, start: int, order: int | None = None, ahead: Mapping[str, Any] | None = None
+    ) -> Pass:
+        """As a ``ResumableLoader`` does.
+
+        Raises:
+            LoaderRefusedError: the sampler now gives another order, or can't be iterated a second time per epoch.
+        """
+        self._refresh()
+        if loop > 0 and self._order is Order.COUNTING:
+            raise LoaderRefusedError("counting_sampler_twice", epoch=epoch)
+        check = None if self.repeatable is not None else max(self.workers, 1)
+        self._sampler.seek(Position(self._seed, epoch, loop, start), order, ahead=ahead, check=check)
+        batches = iter(self._rebuilt) if self.workers else LoadedHere(self._rebuilt, self._dataset.own_generators())
+        return Pass(batches, order or 0, self._sampler, self._note_repeatable if check else None)
+
+    def _note_repeatable(self, same: bool) -> None:
+        self.repeatable = same
+
+    def _refresh(self) -> None:
+        loader = self._loader
+        source: Any = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
+        held = (*settings_of(loader), id(source), id(inner_of(source)))
+        if loader.persistent_workers and self._version > FIRST_VERSION:
+            # Its workers have copies of the dataset, which would never see what is changed in it between two epochs.
+            held = (*held, content_digest(_plain_attributes(loader.dataset), SAMPLED))
+        if held == self._built:
+            return
+        self._built = held
+        self._keep_alive = (
+            loader.collate_fn,
+            loader.worker_init_fn,
+            source,
+            inner_of(source),
+        )  # an id is of the living
+        self._order = order_of(loader)
+        first = self._version == FIRST_VERSION
+        self._sampler = PositionedSampler(source, self._order, loader.dataset, bytes_of_tensors=not first)
+        batched = loader.batch_sampler is not None
+        self._dataset = _KeyedDataset(loader.dataset, loader.collate_fn, batched=batched, tells_epoch=first)
+        batching = {"batch_size": None, "sampler": self._sampler, "collate_fn": _as_loaded}
+        self._rebuilt = Rebuilt(loader, self._dataset, self._seed, **batching)
+        self.repeatable = None
+
+
+class _KeyedDataset(Dataset[Any]):
+    """Loads and collates one whole batch with every random stream set by the batch's position."""
+
+    def __init__(
+        self, dataset: Dataset[Any], collate: Callable[[Any], Any], *, batched: bool, tells_epoch: bool = False
+    ) -> None:
+        self.dataset = dataset
+        self._collate = collate
+        self._batched = batched
+        self._tells_epoch = tells_epoch
+        self._own: OwnGenerators | None = None
+        self._epoch: int | None = None
+
+    def __len__(self) -> int:
+        return len(self.dataset)  # type: ignore[arg-type]
+
+    def __getitem__(self, tag: Tag) -> Any:
+        fields, indices = tag
+        position = Position(*fields)
+        if self._tells_epoch and position.epoch != self._epoch:
+            self._epoch = position.epoch
+            tell_epoch(self.dataset, position.epoch)
+        own = self.own_generators()
+        seed_streams(position)
+        own.seed(position)
+        return self._collate(self._fetch(indices))
+
+    def own_generators(self) -> OwnGenerators:
+        """The generators that dataset and collate function hold, as they are in this process."""
+        if self._own is None:
+            self._own = OwnGenerators(find_generators(self.dataset, self._collate))
+        return self._own
+
+    def forget_generators(self) -> None:
+        """Look for them anew: a worker has copies of its own, and its user's function may have replaced them."""
+        self._own = None
+
+    def _fetch(self, indices: Any) -> Any:
+        if not self._batched:
+            return self.dataset[indices]
+        fetch_many = getattr(self.dataset, "__getitems__", None)
+        if fetch_many:
+            return fetch_many(indices)
+        return [self.dataset[index] for index in indices]
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {**self.__dict__, "_own": None}
+
+
+def _plain_attributes(value: object, depth: int = 0) -> dict[str, Any]:
+    """The numbers, texts and small tensors that a dataset, and those inside it, have as attributes."""
+    found: dict[str, Any] = {}
+    for name, child in getattr(value, "__dict__", {}).items():
+        small = isinstance(child, torch.Tensor) and child.nbytes <= SAMPLED
+        if small or isinstance(child, bool | int | float | str | type(None)):
+            found[name] = child
+        elif depth < 3 and isinstance(child, Dataset):
+            found[name] = _plain_attributes(child, depth + 1)
+    return found
+
+
+def _as_loaded(batch: Any) -> Any:
+    return batch
