@@ -114,6 +114,7 @@ def train(options: Options, *, cache: Path, report: EpochReport) -> Outcome:
             val_loss = criterion(predicted, labels).item()
             scheduler.step(val_loss)
             run.record(val_losses=val_loss, aucs=pearson(predicted, labels))
+            run.save()  # after every epoch, however short it is
 
         predicted, _ = predict(model, windows, device)
         outcome = Outcome(

@@ -3,8 +3,9 @@
 import logging
 import operator
 import os
+import sys
 import weakref
-from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,7 @@ from torch.utils.data import DataLoader
 from unbroken.course import loops
 from unbroken.course.batches import BatchLoops
 from unbroken.course.course import Course
+from unbroken.course.iterables import Counted
 from unbroken.course.stopping import STEP
 from unbroken.course.triggers import Triggers
 from unbroken.errors import DiskError, UsageError
@@ -24,6 +26,7 @@ from unbroken.keep.cursor import Cursor
 from unbroken.keep.origin import Origin
 from unbroken.keep.state import Parts
 from unbroken.loop.loaders import Loaders, ResumableLoader
+from unbroken.loop.numbers import StepNumbers
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
 from unbroken.state.origins import Mentions
@@ -131,43 +134,117 @@ class Run:
             raise UsageError("keep_built_too_late", names=", ".join(names))
         self._parts.settings.keep(names)
 
-    def epochs(self, count: int) -> Iterator[int]:
-        """Yield the numbers of the epochs still to be trained, from 1 to ``count``.
+    def begin(self) -> None:
+        """Find the newest good state and restore it now, so that ``step``, ``epoch``, ``state`` and ``id`` are true.
 
-        The run begins at the first of them: the newest state is found, verified, checked against what is
-        tracked, and restored. Every epoch ends with a save of ``checkpoint_latest.pth``.
+        Optional: the first loop does it else. Everything has to be tracked by then. ``with run:`` begins as well,
+        if anything is tracked.
+
+        Example:
+            >>> import tempfile, torch, unbroken
+            >>> run = unbroken.Run(tempfile.mkdtemp())
+            >>> run.track(model=torch.nn.Linear(2, 1))
+            >>> run.begin()
+            >>> run.step, run.resumed_from
+            (0, None)
+            >>> run.close()
 
         Raises:
             GuardError: the state found is not of this run's data or architecture, or the folder is in use.
             CheckpointDamagedError: there are checkpoints, and none is good.
             NothingToResumeError: the path to resume from is missing.
-            DiskError: the folder can't be written, so that the very first state is not safe. (Of a last one that is
-                not, ``failure`` and the exit code tell.)
+            DiskError: the folder can't be written, so that the very first state is not safe.
+        """
+        self._course.require_open()
+        self._course.begin()
+
+    def epochs(self, count: int, *, start: int = 1) -> Counted[int]:
+        """The numbers of the epochs still to be trained, from ``start`` on, ``count`` in the whole run.
+
+        The run begins at the first of them, as by ``begin``. The end of an epoch is saved as
+        ``checkpoint_latest.pth``, though not more than once a second where nothing else asks for it; that of the last
+        one always. A loop left by ``break`` ends the run on purpose, with the epoch in hand.
+
+        Example:
+            >>> import tempfile, torch, unbroken
+            >>> run = unbroken.Run(tempfile.mkdtemp())
+            >>> run.track(model=torch.nn.Linear(2, 1))
+            >>> [epoch for epoch in run.epochs(3)]
+            [1, 2, 3]
+            >>> run.close()
+
+        Raises:
+            What ``begin`` raises. (Of a last state that is not safe, ``failure`` and the exit code tell.)
             Stopped: in the loop, after a stop signal or at the end of the time budget, the state being saved.
         """
-        return self._epochs(whole_number(count, "epochs"))
+        count = whole_number(count, "epochs")
+        if start not in (0, 1):
+            raise UsageError("bad_start", value=repr(start))
 
-    def batches(self, loader: DataLoader[Any], *, steps: int | None = None) -> "Batches":
+        def initial() -> int:
+            loops.begin_epochs(self._course, count)
+            return self._parts.cursor.epoch
+
+        return Counted(count, initial, lambda: self._epochs(count, start))
+
+    def steps(self, count: int | None, *, group: int = 1) -> Counted[int]:
+        """The numbers of the steps still to be trained, from 1 to ``count`` in all: for loops without a loader.
+
+        Saved when ``every`` or ``every_steps`` is due, and gone on with at the next step, all random streams as they
+        were. With None it goes on until ``stop``, a signal or the time budget. Inside a loop over ``epochs``: the
+        steps of the epoch in hand. Saves and stops fall between groups of ``group`` steps.
+
+        Example:
+            >>> import tempfile, torch, unbroken
+            >>> weight = torch.zeros(1)
+            >>> run = unbroken.Run(tempfile.mkdtemp())
+            >>> run.track(weight=weight)
+            >>> for step in run.steps(100):
+            ...     weight += torch.randn(1)  # a full batch, one made by hand, an episode
+            >>> run.step
+            100
+            >>> run.close()
+
+        Raises:
+            What ``epochs`` raises.
+        """
+        goal = None if count is None else whole_number(count, "steps")
+        group = whole_number(group, "group")
+        if self._course.in_epoch:
+            numbers = StepNumbers(goal)
+            return Counted(goal, self._done_in_epoch, lambda: self._batches.iterate(numbers, None, group))
+        last = sys.maxsize if goal is None else goal
+        loops.begin_steps(self._course, last)
+        cursor = self._parts.cursor
+        numbers = StepNumbers(None, base=cursor.step - cursor.batch)
+        return Counted(goal, lambda: cursor.step, lambda: self._steps(numbers, last, group))
+
+    def batches(self, loader: DataLoader[Any], *, steps: int | None = None, group: int = 1) -> Counted[Any]:
         """The batches of ``loader`` for this epoch, from the one after the last one trained.
 
         The first loop of an epoch that asks for a batch can be left and resumed at any of its batches, and so can
         loops that run beside it; a later loop of the same epoch runs whole again.
 
         With ``steps``, and no loop over ``epochs`` around it: as many batches as it takes until that many were
-        trained in the whole run, pass after pass, each of them an epoch.
+        trained in the whole run, pass after pass, each of them an epoch. ``len`` is then of all steps.
+
+        Where several batches make up one step of the optimizer, taken by ``next`` or in a loop inside, ``group`` says
+        how many: saves, stops and resumes fall between groups only.
 
         Raises:
             LoaderRefusedError: a loader whose position can't be restored exactly.
             And what ``epochs`` raises, with ``steps``.
         """
+        group = whole_number(group, "group")
         if steps is None:
             self._batches.require_epoch()
             known = self._known(loader)
-            return Batches(known.length, lambda: self._batches.iterate(known))
+            return Counted(known.length, self._done_in_epoch, lambda: self._batches.iterate(known, None, group), loader)
         goal = whole_number(steps, "steps")
-        loops.begin_steps(self._course)
+        loops.begin_steps(self._course, goal)
         known = self._known(loader)
-        return Batches(max(goal - self._parts.cursor.step, 0), lambda: self._steps(known, goal))
+        cursor = self._parts.cursor
+        return Counted(goal, lambda: cursor.step, lambda: self._steps(known, goal, group), loader)
 
     def average(self, weight: float = 1.0, /, **values: Any) -> None:
         """Add one batch's values to the means recorded at the end of the epoch, e.g. ``train_losses=loss``."""
@@ -212,6 +289,12 @@ class Run:
         return self._parts.history.best
 
     @property
+    def id(self) -> str:
+        """The run's own name, the same after every resume: for loggers. Begins the run."""
+        self.begin()
+        return self._course.kept_by.identity.run_id
+
+    @property
     def seed(self) -> int:
         """The seed of the sample order and the loading randomness; a resumed run has its first one."""
         return self._course.seed
@@ -250,6 +333,8 @@ class Run:
         self._close()
 
     def __enter__(self) -> Self:
+        if self._parts.tracked.names:
+            self.begin()
         return self
 
     def __exit__(
@@ -264,28 +349,15 @@ class Run:
         loading = self._course.kept_by.identity.loading
         return self._loaders.known(loader, self.seed, loading, compiled=compiled)
 
-    def _epochs(self, count: int) -> Iterator[int]:
+    def _done_in_epoch(self) -> int:
+        return self._parts.cursor.batch if self._course.passes.lead is None else 0
+
+    def _epochs(self, count: int, start: int) -> Iterator[int]:
         # A generator of this run's: it must not be closed in the meantime.
-        yield from loops.epochs(self._course, self._batches, count)
+        yield from loops.epochs(self._course, self._batches, count, start)
 
-    def _steps(self, loader: ResumableLoader, goal: int) -> Iterator[Any]:
-        yield from loops.steps(self._course, self._batches, loader, goal)
-
-
-class Batches:
-    """The batches of one loop over a loader; iterate it once. ``len`` is that of the whole epoch, or of all steps."""
-
-    def __init__(self, length: int | None, iterate: Callable[[], Iterator[Any]]) -> None:
-        self._length = length
-        self._iterate = iterate
-
-    def __len__(self) -> int:
-        if self._length is None:
-            raise TypeError("this loader has no length")
-        return self._length
-
-    def __iter__(self) -> Iterator[Any]:
-        return self._iterate()
+    def _steps(self, loader: ResumableLoader, goal: int, group: int) -> Iterator[Any]:
+        yield from loops.steps(self._course, self._batches, loader, goal, group)
 
 
 def _seed(seed: object) -> int:

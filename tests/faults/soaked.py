@@ -40,6 +40,7 @@ def main(epochs: int) -> None:
         say("validation", epoch)
         scheduler.step()
         run.record(aucs=random.random() + float(torch.rand(())))
+        run.save()
     run.close()
     live = {"model": model.state_dict(), "optimizer": optimizer.state_dict(), "history": dict(run.history)}
     Path("final.json").write_text(json.dumps(digest(live, "")))

@@ -161,6 +161,7 @@ def main() -> None:
         scheduler.step(val_loss)
         # What the body of the loop set last is read behind it, also where the epoch is resumed at its end.
         run.record(val_losses=val_loss, aucs=corr, spread=np.float32(corr * random.random()), last=loss)
+        run.save()
         say("validated", epoch, "=", val_loss.hex(), corr.hex())
 
     run.close()

@@ -315,6 +315,7 @@ def first_seven(trial: Trial) -> Any:
     for _ in parts.run.epochs(3):
         for batch in islice(parts.run.batches(loader), 7):
             parts.step(batch)
+        parts.run.save()
     return parts.end()
 
 
@@ -326,6 +327,7 @@ def counted_by_hand(trial: Trial) -> Any:
             parts.step(batch)
             if number == 6:
                 break
+        parts.run.save()
     return parts.end()
 
 

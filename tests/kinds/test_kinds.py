@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from tests.kinds import loops
+from tests.kinds import anyloop, loops
 from tests.kinds.judge import Trial, outcome
 
 Case = tuple[Callable[[Trial], Any], int]
@@ -32,7 +32,7 @@ EXACT: dict[str, Case] = {
     "weights that follow the losses": (loops.weights_that_follow_the_losses, 17),
     "sampler that draws one by one": (loops.bandit, 17),
     "islice": (loops.first_seven, 9),
-    "enumerate and break, two epochs behind": (loops.counted_by_hand, 17),
+    "enumerate and break, two epochs behind": (loops.counted_by_hand, 20),
     "growing epochs, by run.batch": (loops.growing_epochs, 8),
     "enumerate from where it is": (loops.enumerate_from_where_it_is, 8),
     "DistributedSampler": (loops.distributed_sampler, 9),
@@ -43,6 +43,21 @@ EXACT: dict[str, Case] = {
     "side by side": (loops.side_by_side, 14),
     "accumulating": (loops.accumulating, 13),
 }
+
+ANY_LOOP: dict[str, Case] = {
+    "batches by hand": (anyloop.handmade_batches, 14),
+    "batches by hand, in epochs": (anyloop.in_epochs, 17),
+    "until it is stopped": (anyloop.until_it_is_stopped, 14),
+    "steps in groups": (anyloop.in_groups, 14),
+    "by next": (anyloop.by_next(group=1), 14),
+    "by next, accumulating": (anyloop.by_next(group=3), 14),
+    "by next, accumulating, workers": (anyloop.by_next(group=3, num_workers=2), 14),
+    "micro-batches inside out": (anyloop.micro_batches_inside_out, 20),
+    "full batch": (anyloop.full_batch, 14),
+    "LBFGS": (anyloop.second_order, 14),
+    "left by a break": (anyloop.left_by_break, 30),
+}
+EXACT |= ANY_LOOP
 
 TOLD: dict[str, Case] = {
     "generator that is tracked and not found": (loops.tracked_generator_that_is_not_found, 6),
@@ -74,7 +89,7 @@ def test_ends_as_without_an_interruption(tmp_path: Path, name: str, how: str) ->
     assert whole.code == resumed.code == 0, resumed.log
     assert resumed.end == whole.end != {}
     assert not [line for line in whole.said if "ends after" not in line]
-    if how == "stop":
+    if how == "stop" and name != "full batch":  # has no steps
         assert resumed.replayed > 0
 
 
@@ -86,6 +101,14 @@ def test_what_is_not_exact_is_said(tmp_path: Path, name: str, how: str) -> None:
     resumed = outcome(loop, tmp_path / "resumed", (how, step))
     assert whole.end != {}
     assert resumed.said or resumed.code == 4 or (how == "kill" and resumed.end == whole.end)
+
+
+@pytest.mark.parametrize("name", ANY_LOOP)
+def test_what_has_ended_is_complete(tmp_path: Path, name: str) -> None:
+    loop, _ = ANY_LOOP[name]
+    first = outcome(loop, tmp_path)
+    again = outcome(loop, tmp_path)
+    assert again.code == 0 and again.end == first.end != {}, again.log
 
 
 @pytest.mark.parametrize("name", ["plain", "workers", "steps", "side by side", "accumulating"])

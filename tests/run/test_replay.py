@@ -83,6 +83,7 @@ def go(
                     raise BrokenOffError
             if between:
                 run.average(val_losses=loss)
+            run.save()
             if epoch == after_epoch:
                 raise BrokenOffError
 
@@ -217,6 +218,7 @@ def test_weights_that_a_step_freezes_are_no_difference(tmp_path: Path, log: Line
                         optimizer.step()
                     if run.step == stop_at:
                         raise BrokenOffError
+                run.save()
 
     for stop_at in (5, 10, 14):
         with pytest.raises(BrokenOffError):
@@ -273,6 +275,7 @@ def _train_apart(
                     raise BrokenOffError
                 if run.step == break_at:
                     break
+            run.save()
 
 
 def _broken_off_apart(folder: Path, stop_at: int, **options: Any) -> None:

@@ -7,6 +7,8 @@ import multiprocessing
 import os
 import signal
 import threading
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -352,14 +354,59 @@ def test_a_loader_that_fails_saves_first(tmp_path: Path) -> None:
     assert (own["batch"], own["reason"]) == (3, "loader_error")
 
 
-def test_a_bare_break_is_an_interruption_and_says_so(tmp_path: Path, log: Lines) -> None:
-    trial = Trial(tmp_path)
+def test_a_loop_left_by_break_has_ended_on_purpose(tmp_path: Path, log: Lines) -> None:
+    trial = Trial(tmp_path, every_epochs=2)
     with trial.run:
         for epoch in trial.run.epochs(EPOCHS):
+            trial.run.record(aucs=float(epoch))
             if epoch == 2:
                 break
+    assert "before its end" not in log.text and log.text.count("complete") == 1
+    assert {path.name for path in tmp_path.glob("*.pth")} >= {"checkpoint_best.pth", "checkpoint_epoch_2.pth"}
+    again = Trial(tmp_path, every_epochs=2).train(EPOCHS)
+    assert again.trained == [] and log.text.count("complete") == 2
+    assert Trial(tmp_path, resume=str(tmp_path / "checkpoint_latest.pth")).train(EPOCHS).trained[0] == (3, 1)
+
+
+def test_a_loop_left_by_an_error_is_interrupted_whoever_handles_it(tmp_path: Path, log: Lines) -> None:
+    def train() -> None:
+        for epoch in trial.run.epochs(EPOCHS):
+            if epoch == 2:
+                raise BrokenOffError
+
+    trial = Trial(tmp_path)
+    with trial.run, suppress(BrokenOffError):
+        train()
     assert "before its end" in log.text
-    assert Trial(tmp_path).train(EPOCHS).trained[0] == (2, 1)
+    assert Trial(tmp_path).train(EPOCHS).trained[0] == (1, 1)  # no second was over
+
+
+def test_a_progress_bar_around_the_epochs_may_be_left_by_break(tmp_path: Path) -> None:
+    def bar(epochs: Iterable[int]) -> Iterator[int]:
+        yield from epochs
+
+    def other_bar(epochs: Iterable[int]) -> Iterator[int]:
+        for epoch in epochs:  # noqa: UP028
+            yield epoch
+
+    for number, around in enumerate((bar, other_bar, enumerate)):
+        trial = Trial(tmp_path / str(number))
+        with trial.run:
+            for _ in around(trial.run.epochs(EPOCHS)):
+                break
+        assert Trial(tmp_path / str(number)).train(EPOCHS).trained == []
+
+
+def test_short_epochs_are_saved_once_a_second_and_the_last_and_the_best_in_any_case(tmp_path: Path, log: Lines) -> None:
+    trial = Trial(tmp_path)
+    with trial.run:
+        for epoch in trial.run.epochs(40):
+            trial.run.record(aucs=float(-abs(epoch - 20)))
+    saved = [line for line in log.lines if line.startswith("Saved")]
+    assert len(saved) < 10
+    best = unbroken.load(tmp_path / "checkpoint_best.pth")
+    assert (best["epoch"], best["best_epoch"]) == (20, 20)
+    assert unbroken.load(tmp_path / "checkpoint_latest.pth")["epoch"] == 40
 
 
 def test_leaving_the_batches_early_ends_the_epoch(tmp_path: Path) -> None:

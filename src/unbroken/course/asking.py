@@ -7,6 +7,8 @@ from unbroken.course.triggers import Triggers
 from unbroken.keep.keeper import Keeper
 from unbroken.store.runstate import Reason
 
+_EPOCHS_APART = 1.0  # seconds: a save takes some milliseconds, and so may an epoch
+
 
 class Asking:
     """Signals, the time budget, and what is due. ``stop_reason`` is the user's, for the end of the epoch in hand."""
@@ -15,6 +17,8 @@ class Asking:
         self.triggers = triggers
         self.stop_reason: str | None = None
         self.save_wanted = False
+        self.every_epoch = False
+        """Whether each epoch's end is saved, however short the epochs are."""
         self._budget = budget
         self._signals = signals
         self._started = time.monotonic()
@@ -27,6 +31,15 @@ class Asking:
         if self.save_wanted:
             return Reason.ASKED
         return self.triggers.due(step - keeper.saved_step, time.monotonic() - keeper.saved_at)
+
+    def epoch_is_due(self, keeper: Keeper, step: int) -> bool:
+        """Whether the end of an epoch is to be saved, that nobody has asked for: at most once a second."""
+        since = time.monotonic() - keeper.saved_at
+        due = (
+            self.save_wanted or since >= _EPOCHS_APART or self.triggers.due(step - keeper.saved_step, since) is not None
+        )
+        self.save_wanted = False
+        return due
 
     def stop_cause(self) -> Reason | None:
         """Why the process is to end with its state saved, if it is."""

@@ -14,6 +14,7 @@ from unbroken.course.stopping import LIBRARY, OUTSIDE, WaitBrokenOffError
 from unbroken.errors import UsageError
 from unbroken.loop.batches import Pass
 from unbroken.loop.loaders import Loaders, ResumableLoader
+from unbroken.loop.numbers import StepNumbers
 from unbroken.store.runstate import Reason
 
 _log = logging.getLogger("unbroken")
@@ -27,8 +28,11 @@ class BatchLoops:
         self._loaders = loaders
         self._given_out: WeakSet[Generator[Any, None, None]] = WeakSet()
 
-    def iterate(self, loader: ResumableLoader, goal: int | None = None) -> Iterator[Any]:
-        """The batches of one loop over ``loader`` in the epoch in hand, to its end or to ``goal`` steps in all."""
+    def iterate(self, loader: ResumableLoader, goal: int | None = None, group: int = 1) -> Iterator[Any]:
+        """The batches of one loop over ``loader`` in the epoch in hand, to its end or to ``goal`` steps in all.
+
+        Saves and stops fall between groups of ``group`` batches.
+        """
         course, stopping = self._course, self._course.stopping
         self.require_epoch()
         before, stopping.phase = stopping.phase, LIBRARY
@@ -38,7 +42,7 @@ class BatchLoops:
             opened.exhausted = True
             opened, batches = self._open(loader)
         stopping.under_way.add(batches)
-        given_out = self._pass(opened, loader, batches, goal)
+        given_out = self._pass(opened, loader, batches, goal, group)
         self._given_out.add(given_out)
         if before is OUTSIDE:
             course.stopping.enter_user_code()
@@ -64,7 +68,7 @@ class BatchLoops:
         return opened, batches
 
     def _pass(
-        self, opened: OpenPass, loader: ResumableLoader, batches: Pass, goal: int | None
+        self, opened: OpenPass, loader: ResumableLoader, batches: Pass, goal: int | None, group: int
     ) -> Generator[Any, None, None]:
         course, passes = self._course, self._course.passes
         if passes.lead is None:
@@ -73,7 +77,7 @@ class BatchLoops:
             course.begin_batches(loader.length)
         try:
             if passes.lead is opened:
-                yield from self._leading(opened, loader, batches, goal)
+                yield from self._leading(opened, loader, batches, goal, group)
                 return
             for batch in batches:
                 if opened.given == 0:
@@ -87,13 +91,15 @@ class BatchLoops:
             opened.exhausted = True  # also one left by a break: nobody goes on with it
 
     def _leading(
-        self, opened: OpenPass, loader: ResumableLoader, batches: Pass, goal: int | None
+        self, opened: OpenPass, loader: ResumableLoader, batches: Pass, goal: int | None, group: int
     ) -> Generator[Any, None, None]:
         course, cursor, stopping = self._course, self._course.cursor, self._course.stopping
         cursor.order = batches.order
+        stopping.group = group
         most: int | None = None
         # A dataset that is loaded from in this process may draw from a generator that is tracked.
-        draws = loader.workers == 0 and course.parts.tracked.has_generators
+        counts = isinstance(loader, StepNumbers)
+        draws = loader.workers == 0 and not counts and course.parts.tracked.has_generators
         first = True
         # No call that can be spared in here: beside workers each runs from cold caches, and takes microseconds.
         while goal is None or cursor.step < goal:
@@ -101,6 +107,9 @@ class BatchLoops:
             stopping.phase = LIBRARY
             began = time.monotonic()
             stopping.at_boundary()
+            if goal is not None and counts and course.asking.stop_reason is not None:
+                break  # there is no end of an epoch to wait for
+            boundary = group == 1 or (cursor.batch if goal is None else cursor.step) % group == 0
             if most is not None and cursor.batch >= most:
                 said = {"epoch": cursor.epoch + 1, "batches": most, "length": loader.length}
                 _log.warning(messages.text("epoch_ends_as_before", **said))
@@ -108,7 +117,7 @@ class BatchLoops:
             if draws:
                 course.generators = course.parts.tracked.generators()
             try:
-                batch = self._fetch(loader, batches)
+                batch = self._fetch(loader, batches, boundary=boundary)
             except StopIteration:
                 break
             if first:
@@ -116,11 +125,12 @@ class BatchLoops:
                 self._loaders.say_promise(loader)
                 course.check_batch(batch, batches.order)
                 most = self._end_of_counting(resumed_after=cursor.batch, goal=goal)
-            if goal is None and cursor.batch + 1 == loader.length and stopping.train_on is None:
+            ends = goal is None and boundary and loader.length is not None and cursor.batch + group >= loader.length
+            if ends and stopping.train_on is None:
                 # For a stop after the batches. Not the state after the last one: a resume from there would give
                 # the loop no batch at all, and code behind a loop reads the variables that its body sets.
                 stopping.kept = course.snapshot(Reason.SIGNAL, batch=batch, order=batches.order)
-            course.before_batch(batch, batches.order)
+            course.before_batch(batch, batches.order, boundary=boundary)
             course.hand_over(opened.index, batch)
             stepped = False
             try:
@@ -145,12 +155,12 @@ class BatchLoops:
             _log.warning(messages.text("counted_anew", **said))
         return most
 
-    def _fetch(self, loader: ResumableLoader, batches: Pass) -> Any:
-        """The next batch; while it is loaded the state is whole, so a failure here still saves it."""
+    def _fetch(self, loader: ResumableLoader, batches: Pass, *, boundary: bool) -> Any:
+        """The next batch; while it is loaded at a boundary the state is whole, so a failure here still saves it."""
         course, stopping = self._course, self._course.stopping
         try:
             # Where there may be none the end of the pass is awaited, also with a signal: see ``_leading``.
-            if loader.workers and loader.length is not None and course.cursor.batch < loader.length:
+            if boundary and loader.workers and loader.length is not None and course.cursor.batch < loader.length:
                 stopping.enter_waiting(batches)
             try:
                 return next(batches)
@@ -161,5 +171,6 @@ class BatchLoops:
         except WaitBrokenOffError:
             course.stop_in_wait()
         except Exception:
-            course.save_after_error()
+            if boundary:
+                course.save_after_error()
             raise

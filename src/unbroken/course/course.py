@@ -6,7 +6,8 @@
 
 import logging
 import os
-from collections.abc import Mapping, Sequence
+import sys
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -56,6 +57,8 @@ class Course:
         self.generators: Mapping[str, Any] = {}
         """The states of tracked generators before the batch in hand was fetched."""
         self.stopping = Stopping(parts.cursor, self._signalled, self._tell_stopping, starts_over=origin.starts_over)
+        self.at_close: Callable[[], None] | None = None
+        """Finishes a loop by ``next`` that has taken all its batches."""
         self.asking = Asking(triggers, budget, self.stopping.signals)
         self.listeners: tuple[Listener, ...] = ()
         self._origin = origin
@@ -65,7 +68,6 @@ class Course:
         self._under_loop = False
         self._ended_with: DiskError | None = None
         self._changed: Sequence[str] = ()
-        self._planned: int | None = None
         self._epoch_start: Mapping[str, Any] = {}
         self._variables = LocalVariables(lambda: parts.tracked.objects.values())
 
@@ -90,6 +92,7 @@ class Course:
         proof = ReplayProof(keeper, self.parts, resumed=beginning.state is not None, changed=beginning.changed)
         self.listeners = (proof,)
         if trace is not None:
+            self.asking.every_epoch = True  # an audit kills where there are saves to go on from
             self._observe(trace, beginning)
         return keeper
 
@@ -126,13 +129,21 @@ class Course:
         self.kept_by.finish()
         reason = self.asking.stop_reason
         if reason is not None:
-            sentence = messages.text("ended_on_purpose", epoch=self.cursor.epoch, reason=reason)
+            sentence = messages.text(
+                "ended_on_purpose",
+                epoch=self.cursor.epoch,
+                step=self.cursor.step,
+                reason=reason,
+                latest=self.kept_by.latest,
+            )
         _log.info(sentence)
 
     def close(self) -> None:
         """End the run for this process; says so if it was left in the middle of an epoch."""
         if os.getpid() != self._process:
             return  # a forked child that ends: the run is its parent's
+        if self.at_close is not None and not self.stopping.stopped and not _is_broken_off():
+            self.at_close()
         self._closed = True
         keeper, self.keeper = self.keeper, None
         if keeper is None:
@@ -202,7 +213,6 @@ class Course:
 
     def plan(self, epochs: int) -> None:
         """So many epochs are to be trained in all."""
-        self._planned = epochs
         self.kept_by.plan(epochs)
 
     @property
@@ -298,8 +308,11 @@ class Course:
             for listener in self.listeners:
                 listener.stepped()
 
-    def close_epoch(self, *, more: bool) -> None:
-        """The epoch is done: its metrics become history, and it is saved. ``more``: another is to follow."""
+    def close_epoch(self, *, more: bool, boundary: bool = True) -> None:
+        """The epoch is done: its metrics become history. It is saved if that is due, or no save was for a second.
+
+        ``more``: another is to follow. Not at a ``boundary``, in the midst of a group of batches, nothing is saved.
+        """
         self.require_open()
         keeper, cursor = self.kept_by, self.cursor
         self.stopping.phase = LIBRARY
@@ -315,11 +328,21 @@ class Course:
         self._say_if_best_is_missing()
         for listener in self.listeners:
             listener.epoch_recorded()
-        keeper.wait()
-        last = cursor.epoch == self._planned or self.asking.stop_reason is not None
-        keeper.save(self.snapshot(Reason.EPOCH, passes), self._occasions(), last=last)
+        if not boundary:
+            return
+        last = not more or self.asking.stop_reason is not None
+        self._save_epoch(keeper, passes, last=last)
         if self.asking.stop_cause() is not None:
-            self.stopping.begin(None, at_once=not more or self.asking.stop_reason is not None)
+            self.stopping.begin(None, at_once=last or self.stopping.train_on is not None)
+
+    def _save_epoch(self, keeper: Keeper, passes: Mapping[str, Any], *, last: bool) -> None:
+        occasions = self._occasions()
+        stops = self.asking.stop_cause() is not None
+        if last or stops or Occasion.EPOCH in occasions or self.asking.epoch_is_due(keeper, self.cursor.step):
+            keeper.wait()
+            keeper.save(self.snapshot(Reason.EPOCH, passes), occasions, last=last)
+        elif Occasion.BEST in occasions:
+            keeper.save_later(self.snapshot(Reason.EPOCH, passes), occasions)
 
     def end_in_epoch(self) -> None:
         """All steps are done in the midst of an epoch: the state as it is now is the last one."""
@@ -329,8 +352,10 @@ class Course:
         if self.in_epoch:
             keeper = self.kept_by
             keeper.wait()
-            keeper.save(self.snapshot(Reason.END), last=True)
+            passes = self.passes.record(self.cursor.batch, self.cursor.order)
+            keeper.save(self.snapshot(Reason.END, passes), last=True)
             self._leave_epoch()
+            self.passes = EpochPasses(passes, same_epoch=True)  # a further loop goes on where this one ended
 
     def _leave_epoch(self) -> None:
         self.in_epoch = False
@@ -406,3 +431,8 @@ class Course:
         self.listeners = (observer, *self.listeners)
         keeper.told = observer.saved
         observer.begun(keeper.folder.path, beginning.resumed_from, self.seed)
+
+
+def _is_broken_off() -> bool:
+    """Whether an error ends the program, or is being handled."""
+    return sys.exc_info()[0] is not None or getattr(sys, "last_value", None) is not None

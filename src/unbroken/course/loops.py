@@ -1,62 +1,106 @@
-"""The loops that a user writes: over epochs, and over the batches of steps; a few lines each on top of the course."""
+"""The loops that a user writes: over epochs, over steps, and over batches; a few lines each on top of the course."""
 
 from collections.abc import Iterator
 from typing import Any
 
 from unbroken import messages
+from unbroken.course import leaving
 from unbroken.course.batches import BatchLoops
 from unbroken.course.course import Course
+from unbroken.course.stopping import STEP
 from unbroken.errors import UsageError
 from unbroken.loop.loaders import ResumableLoader
+from unbroken.loop.numbers import StepNumbers
 
 
-def epochs(course: Course, batches: BatchLoops, count: int) -> Iterator[int]:
-    """The numbers of the epochs still to be trained."""
-    course.require_between_epochs()
-    course.begin(count)
-    course.plan(count)
+def epochs(course: Course, batches: BatchLoops, count: int, start: int) -> Iterator[int]:
+    """The numbers of the epochs still to be trained; the first of a run is ``start``."""
+    begin_epochs(course, count)
     cursor = course.cursor
     course.enter_loop()
     try:
         while cursor.epoch < count and course.has_more:
             course.open_epoch()
             course.stopping.enter_user_code()
-            yield cursor.epoch + 1
-            course.require_open()
-            batches.end_all()
-            course.close_epoch(more=cursor.epoch + 1 < count)
+            try:
+                yield cursor.epoch + start
+            except GeneratorExit:
+                if leaving.by_break() and not course.stopping.stopped:
+                    course.asking.stop_reason = course.asking.stop_reason or "break"
+                    _close_epoch(course, batches, count)
+                    course.end("")
+                raise
+            _close_epoch(course, batches, count)
         course.end(messages.text("ended", epoch=cursor.epoch, count=count))
     finally:
         course.leave_loop()
 
 
-def begin_steps(course: Course) -> None:
+def _close_epoch(course: Course, batches: BatchLoops, count: int) -> None:
+    course.require_open()
+    batches.end_all()
+    course.close_epoch(more=course.cursor.epoch + 1 < count)
+
+
+def begin_epochs(course: Course, count: int) -> None:
+    """Begin a run of so many epochs, so that it is known where it goes on."""
+    course.require_between_epochs()
+    course.begin(count)
+    course.plan(count)
+
+
+def begin_steps(course: Course, goal: int) -> None:
     """Begin, so that the number of steps still to be done is known. Raises UsageError inside a loop over epochs."""
     if course.under_loop:
         raise UsageError("steps_inside_epochs")
     course.require_between_epochs()
     course.begin()
+    if course.cursor.step >= goal:
+        # Killed behind its last save, or started again when all is done: what follows goes on from there.
+        course.take_up()
 
 
-def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: int) -> Iterator[Any]:
-    """The batches of pass after pass over ``loader``, each an epoch, until ``goal`` steps are done in all."""
-    begin_steps(course)
-    cursor = course.cursor
+def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: int, group: int) -> Iterator[Any]:
+    """The batches of pass after pass over ``loader``, each an epoch, until ``goal`` steps are done in all.
+
+    Steps without a loader are all of one epoch.
+    """
+    begin_steps(course, goal)
+    cursor, asking = course.cursor, course.asking
+    counts = isinstance(loader, StepNumbers)
+
+    def is_done() -> bool:
+        return cursor.step >= goal or (counts and asking.stop_reason is not None)
+
+    def finish() -> None:
+        course.at_close = None
+        course.end_in_epoch()
+        course.end(messages.text("ended_steps", step=cursor.step, goal=goal))
+
+    def finish_at_close() -> None:
+        if course.stopping.phase is STEP and cursor.step + 1 == goal:
+            batches.end_all()
+            finish()
+
     course.enter_loop()
     try:
-        if cursor.step >= goal:
-            # Killed behind its last save, or started again when all is done: what follows goes on from there.
+        if is_done():
             course.take_up()
-        while cursor.step < goal and course.has_more:
+        course.at_close = finish_at_close
+        while not is_done() and course.has_more:
             before = cursor.step
             course.open_epoch()
-            yield from batches.iterate(loader, goal)
-            if cursor.step >= goal:
+            try:
+                yield from batches.iterate(loader, goal, group)
+            except GeneratorExit:
+                if is_done() and leaving.by_break():  # the loop counts for itself
+                    finish()
+                raise
+            if is_done():
                 break
             if cursor.step == before and cursor.batch == 0:
                 raise UsageError("loader_gives_nothing")
-            course.close_epoch(more=True)
-        course.end_in_epoch()
-        course.end(messages.text("ended_steps", step=cursor.step, goal=goal))
+            course.close_epoch(more=True, boundary=cursor.step % group == 0)
+        finish()
     finally:
         course.leave_loop()

@@ -12,6 +12,7 @@ from typing import Any
 
 from unbroken import messages
 from unbroken.errors import LoaderRefusedError
+from unbroken.loop.numbers import PROMISE as STEPS
 
 _log = logging.getLogger("unbroken")
 
@@ -125,6 +126,8 @@ def _at_its_end(before: Mapping[str, Any]) -> bool:
 
 
 def _compare(before: Mapping[str, Any], now: Mapping[str, Any], *, same_epoch: bool) -> None:
+    if (before["promise"] == STEPS) != (now["promise"] == STEPS):
+        raise LoaderRefusedError("other_kind_of_loop")
     if before.get("workers") != now.get("workers"):
         raise LoaderRefusedError("workers_changed", old=before.get("workers"), new=now.get("workers"))
     if same_epoch and before.get("length") != now.get("length"):

@@ -18,6 +18,8 @@ _log = logging.getLogger("unbroken")
 
 _PYTHON_EVERY, _NUMPY_EVERY = 4, 8  # steps; reading these streams takes 10 and 45 microseconds
 _ALL_AFTER_SAVE = 32  # steps in which all streams are read: most resumes train no more of them again
+_FAST = 0.001  # seconds of a step: where they are shorter, a few of them bear witness, so that it costs little
+_STRIDE = 16
 _SLOW = 0.02  # seconds of a step, of which reading all streams is no part that shows
 
 _WHAT = {
@@ -53,6 +55,8 @@ class ReplayProof(Listener):
         self._state_changed = False
         self._witnessed = parts.cursor.step
         self._given_at = 0.0
+        self._fast = False
+        self._measured_at = 0.0
 
     def pass_begun(self) -> None:
         """The batches of an epoch begin, or go on."""
@@ -71,7 +75,7 @@ class ReplayProof(Listener):
 
     def given(self, loop: int, batch: object) -> None:
         """A batch is about to be handed to the user, who may change it."""
-        if self._journal is not None:
+        if self._journal is not None and self._bears_witness(self._parts.cursor.step + 1):
             turn = self._parts.cursor.step
             self._content = content_digest(batch, SAMPLED, turn=turn, seed=self._content)
             self._given_at = time.monotonic()
@@ -88,7 +92,8 @@ class ReplayProof(Listener):
     def stepped(self) -> None:
         """Witness the step just done; some tens of microseconds."""
         step = self._witnessed = self._parts.cursor.step
-        if self._journal is None:
+        if self._journal is None or not self._bears_witness(step):
+            self._measure()
             return
         before = None if self._replay is None else self._journal.read(step)
         now = self._witness_of(step, before)
@@ -96,6 +101,19 @@ class ReplayProof(Listener):
             self._compare(self._replay, step, before, now)
         if step - self._keeper.saved_step <= self._journal.capacity:  # the first steps after a save are compared first
             self._journal.write(step, now)
+        self._measure()
+
+    def _bears_witness(self, step: int) -> bool:
+        """Whether this step is one of those that are looked at: behind a save and in a replay all of them."""
+        if not self._fast or step % _STRIDE == 0 or self._replay is not None or self._stopping:
+            return True
+        return step - self._keeper.saved_step <= _ALL_AFTER_SAVE
+
+    def _measure(self) -> None:
+        """How long the last steps took, all in all; decides for the next ones."""
+        if self._parts.cursor.step % _STRIDE == 0:
+            now, before = time.monotonic(), self._measured_at
+            self._fast, self._measured_at = now - before < _FAST * _STRIDE, now
 
     def _witness_of(self, step: int, before: Witness | None) -> Witness:
         history = self._parts.history
@@ -134,7 +152,8 @@ class ReplayProof(Listener):
             if replay.compare(step, before, now):
                 self._say_difference(replay)
         # With the last of them, not with the step after it: there may be none, and a last save yet to come.
-        if before is None or replay.difference or self._journal.read(step + 1) is None:
+        later = range(step + 1, step + 1 + _STRIDE)
+        if replay.difference or not any(self._journal.read(number) for number in later):
             self.left()
             self._journal.forget_after(step)  # another course, that this run has left
 

@@ -40,7 +40,8 @@ class Stopping:
 
     ``phase`` is kept up to date by who drives the loop, and so are ``leading`` (a loop over a loader has given batches
     of the epoch in hand), ``kept`` (the state for a stop behind the last batch), ``awaited`` (while the phase is
-    WAITING) and ``step_seconds``. ``snapshot`` copies the state as it is; ``tell`` is called when training goes on.
+    WAITING), ``group`` (how many batches make up a step of the optimizer) and ``step_seconds``. ``snapshot`` copies
+    the state as it is; ``tell`` is called when training goes on.
     """
 
     def __init__(
@@ -58,6 +59,7 @@ class Stopping:
         self.kept: Payload | None = None
         self.awaited: Pass
         self.step_seconds = 0.0
+        self.group = 1
         self.under_way: WeakSet[Pass] = WeakSet()
         self.train_on: TrainOn | None = None
         self.stopped = False
@@ -106,7 +108,7 @@ class Stopping:
             self.stop_now(state)
         if state is not None:
             keeper.save(state)
-        self.train_on = TrainOn(self._cursor.step, keeper.writer, knock=self.signals.reaching)
+        self.train_on = TrainOn(self._cursor.step, keeper.writer, group=self.group, knock=self.signals.reaching)
         self.signals.state_is_kept = True
         self._tell()
 

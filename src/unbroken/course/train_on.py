@@ -16,14 +16,15 @@ LONGEST_STEP = 0.7  # a step that takes longer would be broken off in its middle
 
 
 class TrainOn:
-    """A stop whose state, that after ``step`` steps, was handed to the writer.
+    """A stop whose state, that after ``step`` steps, was handed to the writer; a ``group`` of steps belongs together.
 
     After ``LONGEST`` seconds the handler of the signal ``knock`` is called once more, to break off what is waited for;
     ``expired`` tells that it is time.
     """
 
-    def __init__(self, step: int, writer: Writer, *, knock: signal.Signals | None) -> None:
+    def __init__(self, step: int, writer: Writer, *, group: int, knock: signal.Signals | None) -> None:
         self._step = step
+        self._group = group
         self._writer = writer
         self._until = time.monotonic() + LONGEST
         self._knock = knock
@@ -40,7 +41,7 @@ class TrainOn:
 
     def has_trained(self, step: int) -> bool:
         """Whether there is a step, with ``step`` steps done in all, that a resume will train again."""
-        return step > self._step
+        return step >= self._step + self._group
 
     def is_over(self, step: int, seconds: float) -> bool:
         """Whether to end now, at a boundary, where a step takes so many seconds."""

@@ -76,6 +76,7 @@ class Keeper:
         self._built: Built | None = built
         self._not_copied: DiskError | None = None
         self._unsafe_end = False
+        self._waiting: tuple[Payload, frozenset[Occasion]] | None = None
 
     @property
     def latest(self) -> Path:
@@ -135,13 +136,25 @@ class Keeper:
 
         None, a snapshot that failed, counts as a save: so that it is not tried again at every batch.
         """
+        also, waiting = frozenset(also), self._waiting
+        self._waiting = None
+        if waiting is not None and not waiting[1] <= also:
+            self._submit(*waiting, last=False)
         self.saved_step = self._parts.cursor.step if payload is None else keys.progress_of(payload).step
         self.saved_at = time.monotonic()
         if payload is not None:
             self._lock.renew()
-            names = (self.folder.latest, *(self._path(occasion, payload) for occasion in also))
-            self.writer.submit(SaveJob(payload, names, self._policy, self._protected, last))
+            self._submit(payload, also, last=last)
             self.told(self.saved_step, Reason(keys.progress_of(payload).reason))
+
+    def _submit(self, payload: Payload, also: Iterable[Occasion], *, last: bool) -> None:
+        names = (self.folder.latest, *sorted(self._path(occasion, payload) for occasion in also))
+        self.writer.submit(SaveJob(payload, names, self._policy, self._protected, last))
+
+    def save_later(self, payload: Payload | None, occasions: Iterable[Occasion]) -> None:
+        """Keep a snapshot for these occasions until the next save; one that is for them as well takes its place."""
+        if payload is not None:
+            self._waiting = (payload, frozenset(occasions))
 
     def finish_save(self, payload: Payload, also: Iterable[Occasion]) -> None:
         """The end of an epoch whose save was cut off behind its first name gets its further names now."""

@@ -412,11 +412,19 @@ SENTENCES: dict[str, str] = {
         "The checkpoint has the random streams of {saved} GPUs, and there are {here} here: those that both have are "
         "restored; what is drawn on others is not as it would have been."
     ),
+    "bad_start": "start={value} is neither 0 nor 1: epochs are counted from one of them.",
+    "other_kind_of_loop": (
+        "Before the interruption the loop here was another kind: run.steps where it is run.batches now, or the other "
+        "way "
+        "round. Go on with the loop it was, or start a new run in another folder."
+    ),
     "bad_duration": "{option}={value!r} is not a duration above zero; write for example '90s', '10min' or '1.5h'.",
     "bad_count": "{option}={value!r} is not a whole number from 1 up.",
     "bad_seed": "seed={value} is not a whole number from -2**63 to 2**64 - 1.",
     "not_a_loader": (
-        "run.batches takes a torch.utils.data.DataLoader, not a {loader}; wrap your dataset in a DataLoader."
+        "run.batches takes a torch.utils.data.DataLoader, not a {loader}. Batches made by hand, or none at all: loop "
+        "over "
+        "for step in run.steps(n), and make them inside; else wrap your dataset in a DataLoader."
     ),
     "loader_exact": (
         "Exact at any batch, and nothing is loaded again; the first batch, loaded twice, was the same ({batches} "
@@ -685,7 +693,11 @@ SENTENCES: dict[str, str] = {
     ),
     "stopped_unsaved": "Stopped on {cause}, and the last state could NOT be saved: {error}",
     "ended": "Done: {epoch} of {count} epochs.",
-    "ended_on_purpose": "Ended on purpose after epoch {epoch}: {reason}",
+    "ended_on_purpose": (
+        "Ended on purpose after epoch {epoch}, step {step} ({reason}): complete, nothing is left to train. To go on "
+        "all the same: "
+        "unbroken.Run(..., resume='{latest}')."
+    ),
     "left_early": (
         "The loop was left in epoch {epoch} before its end; {latest} has the last saved state; the same command goes "
         "on from there. To end a run on purpose, call run.stop(reason)."
@@ -1180,6 +1192,7 @@ SENTENCES: dict[str, str] = {
     "cli_saved_start": "start of the run",
     "cli_saved_epoch": "end of an epoch",
     "cli_saved_steps": "every so many steps",
+    "cli_saved_asked": "asked for by the script",
     "cli_saved_time": "every so much time",
     "cli_saved_signal": "stopped by a signal",
     "cli_saved_branch": "went on from an older state",

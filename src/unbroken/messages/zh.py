@@ -274,10 +274,18 @@ SENTENCES: dict[str, str] = {
         "检查点中有 {saved} 个 GPU 的随机数状态，而本机有 {here} 个：两者共有的已恢复；"
         "其余 GPU 上的随机数将与原来不同。"
     ),
+    "bad_start": "start={value} 既不是 0 也不是 1：轮次只能从二者之一开始计数。",
+    "other_kind_of_loop": (
+        "中断之前这里是另一种循环：那时用 run.steps 而现在用 run.batches，或者相反。请用原来的循环继续，"
+        "或换一个文件夹开始新的运行。"
+    ),
     "bad_duration": "{option}={value!r} 不是大于零的时长；请写成例如 '90s'、'10min' 或 '1.5h'。",
     "bad_count": "{option}={value!r} 应为不小于 1 的整数。",
     "bad_seed": "seed={value} 不是 -2**63 到 2**64 - 1 之间的整数。",
-    "not_a_loader": "run.batches 需要 torch.utils.data.DataLoader，而不是 {loader}；请用 DataLoader 包装数据集。",
+    "not_a_loader": (
+        "run.batches 需要 torch.utils.data.DataLoader，而不是 {loader}。若自己取批次或不用批次：请改用 "
+        "for step in run.steps(n)，在循环内取数据；否则请用 DataLoader 包装数据集。"
+    ),
     "loader_exact": (
         "可在任意批次精确恢复，且无需重新加载；第一批加载了两次，结果相同（每轮 {batches} 批，{workers} 个 worker）。"
     ),
@@ -498,7 +506,10 @@ SENTENCES: dict[str, str] = {
     "stopped_saved": "因 {cause} 停止；状态已安全保存在 {latest}。再次运行同一命令（或恢复命令）即可继续。",
     "stopped_unsaved": "因 {cause} 停止，且最后的状态未能保存：{error}",
     "ended": "训练完成：{epoch}/{count} 轮。",
-    "ended_on_purpose": "在第 {epoch} 轮后按要求结束：{reason}",
+    "ended_on_purpose": (
+        "已在第 {epoch} 轮、第 {step} 步之后主动结束（{reason}）：训练已完成，没有剩余的内容。如仍要继续："
+        "unbroken.Run(..., resume='{latest}')。"
+    ),
     "left_early": (
         "循环在第 {epoch} 轮提前退出；{latest} 中有最后保存的状态，再次运行同一命令即可从该处继续。若要主动结束训练，"
         "请调用 run.stop(原因)。"
@@ -896,6 +907,7 @@ SENTENCES: dict[str, str] = {
     "cli_saved_start": "训练开始",
     "cli_saved_epoch": "一轮结束",
     "cli_saved_steps": "达到步数间隔",
+    "cli_saved_asked": "脚本要求保存",
     "cli_saved_time": "达到时间间隔",
     "cli_saved_signal": "收到停止信号",
     "cli_saved_branch": "从更早的状态继续",

@@ -57,6 +57,7 @@ class Training:
             part.after(epoch)
         value = float(torch.rand(())) + random.random() + float(np.random.rand())
         self.run.record(aucs=value)
+        self.run.save()
         say("validated", epoch, "=", value.hex())
         return value
 
