@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
-from unbroken.audit import compare, evidence, finals, moments, verdict
+from unbroken.audit import compare, evidence, finals, moments, verdict, words
 from unbroken.audit.copies import Copies
 from unbroken.audit.evidence import Restarts, Whole
 from unbroken.audit.moments import Interruption
@@ -205,7 +205,7 @@ class _Audit:
                 self._watcher.stage(Sentence("audit_stage_end"))
                 return
             done += 1
-            kill = Sentence(f"audit_kill_{interruption.kill}")
+            kill = Sentence(words.KILLS[interruption.kill])
             self._watcher.stage(Sentence("audit_stage_kill", {"number": done, "total": total, "kill": kill}))
 
         def hash_seed(start: int) -> str:

@@ -19,6 +19,7 @@ from unbroken.audit.suspects import (
     suspects,
 )
 from unbroken.audit.trace import Moment
+from unbroken.audit.words import BEHIND, PARTS
 from unbroken.loop.trace import COMPILED, Group, Mark, Name
 
 MOST_LARGEST = 3
@@ -53,7 +54,7 @@ class Parts:
     names: tuple[str, ...]
 
     def __str__(self) -> str:
-        return messages.listed(messages.text(f"audit_part_{name}") for name in self.names)
+        return messages.listed(messages.text(PARTS[name]) for name in self.names)
 
 
 @dataclass(frozen=True)
@@ -115,12 +116,17 @@ def of_files(differing: Sequence[str], *, hash_order: bool | None = None) -> Fin
 
     Of two whole runs it is known whether it is for the ``hash_order``; None is for a run that was interrupted.
     """
-    key = "files" if hash_order is None else "hash" if hash_order else "kernels"
+    if hash_order is None:
+        cause, remedy = "audit_cause_files", "audit_remedy_files"
+    elif hash_order:
+        cause, remedy = "audit_cause_hash", "audit_remedy_hash"
+    else:
+        cause, remedy = "audit_cause_kernels", "audit_remedy_kernels"
     return Finding(
         group=_group_of_path(differing[0]) if differing else Group.OTHER,
         names=tuple(differing),
-        cause=Sentence(f"audit_cause_{key}"),
-        remedy=Sentence(f"audit_remedy_{key}"),
+        cause=Sentence(cause),
+        remedy=Sentence(remedy),
         at_resume=hash_order is None,
     )
 
@@ -190,7 +196,8 @@ def _resume_cause(parting: Parting) -> tuple[Sentence, Sentence]:
         how = "audit_remedy_held" if is_held(found[0]) else "audit_remedy_variable"
         values = {"variables": listed_all(found)}
         return Sentence(why, values), Sentence(how, {"name": plain_name(found[0].name.path)})
-    return Sentence(f"audit_cause_{first.group}"), Sentence(f"audit_remedy_{first.group}")
+    why, how = BEHIND[first.group]
+    return Sentence(why), Sentence(how)
 
 
 def _untracked(one: Seen) -> tuple[Sentence, Sentence]:

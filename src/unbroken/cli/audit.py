@@ -22,6 +22,7 @@ from unbroken.audit.runner import audit
 from unbroken.audit.suspects import said_path, shown
 from unbroken.audit.trace import Moment
 from unbroken.audit.verdict import Finding, Sentence, Verdict
+from unbroken.audit.words import GROUPS, KILLS
 from unbroken.cli.output import Row, columns, print_json, print_pairs, print_table, printable, say, shortened
 from unbroken.cli.parsing import positive
 from unbroken.errors import UsageError
@@ -34,6 +35,14 @@ _TIME = "10min"
 _NAMES = 3
 _REDRAW = 0.1
 _NOT_EXACT = 1
+_OUTCOMES = {
+    Outcome.REFERENCE: "audit_outcome_reference",
+    Outcome.SAME: "audit_outcome_same",
+    Outcome.DIFFERS: "audit_outcome_differs",
+    Outcome.FAILED: "audit_outcome_failed",
+    Outcome.NOT_RESUMED: "audit_outcome_not_resumed",
+    Outcome.UNKNOWN: "audit_outcome_unknown",
+}
 _STYLES = {**dict.fromkeys((Outcome.DIFFERS, Outcome.FAILED, Outcome.NOT_RESUMED), "bold red"), Outcome.SAME: "green"}
 
 
@@ -162,12 +171,12 @@ def _print(report: Report) -> None:
 
 
 def _rows(run: Done) -> list[Row]:
-    took, result = f"{run.seconds:.1f} s", text(f"audit_outcome_{run.outcome}")
+    took, result = f"{run.seconds:.1f} s", text(_OUTCOMES[run.outcome])
     at = "-" if run.steps is None else text("audit_row_step", step=run.steps)
     style = _STYLES.get(run.outcome, "")
     if not run.kills:
         return [Row([text("audit_row_whole", seed=run.hash_seeds[0]), at, took, result], style)]
-    killed = [Row([text(f"audit_kill_{kill.kill}"), _at(moment), "", ""]) for kill, moment in run.kills]
+    killed = [Row([text(KILLS[kill.kill]), _at(moment), "", ""]) for kill, moment in run.kills]
     return [*killed, Row([text("audit_row_end"), at, took, result], style)]
 
 
@@ -187,7 +196,7 @@ def _verdict(report: Report) -> str:
         runs = sum(1 for run in report.runs if run.kills)
         key = "audit_verdict_exact" if report.traced else "audit_verdict_exact_files"
         return text(key, kills=report.kills, runs=runs)
-    return text(f"audit_verdict_{verdict}")
+    return text("audit_verdict_differs" if verdict is Verdict.DIFFERS else "audit_verdict_not_deterministic")
 
 
 def _pairs(finding: Finding) -> list[tuple[str, str]]:
@@ -197,7 +206,7 @@ def _pairs(finding: Finding) -> list[tuple[str, str]]:
         key = "audit_values" if finding.at_resume else "audit_values_own"
         pairs.append((text("audit_is"), text(key, got=values[0], expected=values[1])))
     if finding.also:
-        pairs.append((text("audit_also"), ", ".join(text(f"audit_group_{group}") for group in finding.also)))
+        pairs.append((text("audit_also"), ", ".join(text(GROUPS[group]) for group in finding.also)))
     pairs.append((text("audit_cause"), str(finding.cause)))
     pairs.append((text("audit_remedy"), str(finding.remedy)))
     apart = [
@@ -224,7 +233,7 @@ def _where(finding: Finding) -> str:
 
 
 def _names(finding: Finding) -> str:
-    group = text(f"audit_group_{finding.group}")
+    group = text(GROUPS[finding.group])
     names = ", ".join(shortened(said_path(name) if ":" in name else name) for name in finding.names[:_NAMES])
     if len(finding.names) > _NAMES:
         return text("audit_names_more", group=group, names=names, count=len(finding.names) - _NAMES)

@@ -28,11 +28,19 @@ class State(Enum):
 
     @property
     def label(self) -> str:
-        return text(f"cli_state_{self.value}")
+        return text(_LABELS[self])
 
     @property
     def style(self) -> str:
         return {"good": "", "unverified": "yellow", "damaged": "bold red", "foreign": "dim"}[self.value]
+
+
+_LABELS = {
+    State.GOOD: "cli_state_good",
+    State.UNVERIFIED: "cli_state_unverified",
+    State.DAMAGED: "cli_state_damaged",
+    State.FOREIGN: "cli_state_foreign",
+}
 
 
 @dataclass(frozen=True)

@@ -9,20 +9,21 @@ from unbroken import __version__
 from unbroken.cli.parsing import Parser
 from unbroken.messages import LANGUAGES, text
 
-NAMES = (
-    "list",
-    "show",
-    "verify",
-    "diff",
-    "resume-point",
-    "keep",
-    "prune",
-    "backup",
-    "restore",
-    "export",
-    "audit",
-    "completion",
-)
+NAMES = {
+    "list": "cli_help_list",
+    "show": "cli_help_show",
+    "verify": "cli_help_verify",
+    "diff": "cli_help_diff",
+    "resume-point": "cli_help_resume_point",
+    "keep": "cli_help_keep",
+    "prune": "cli_help_prune",
+    "backup": "cli_help_backup",
+    "restore": "cli_help_restore",
+    "export": "cli_help_export",
+    "audit": "cli_help_audit",
+    "completion": "cli_help_completion",
+}
+"""Each with the sentence of its help."""
 
 
 class Command(Protocol):
@@ -46,8 +47,8 @@ def parser_for(words: Collection[str]) -> Parser:
     )
     parser.add_argument("--version", action="version", version=__version__, help=text("cli_help_version"))
     children = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
-    for name in NAMES:
-        said = text(f"cli_help_{name.replace('-', '_')}")
+    for name, key in NAMES.items():
+        said = text(key)
         child = children.add_parser(
             name, help=said, description=said, parents=[common], add_help=False, allow_abbrev=False
         )

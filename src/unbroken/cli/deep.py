@@ -15,6 +15,15 @@ from unbroken.store.folder import CheckpointFolder
 
 _NAMED = 3
 
+# What a file system is asked to do, and what follows where it doesn't.
+_PROMISES = {
+    "folder_sync": ("cli_promise_folder_sync", "cli_without_folder_sync"),
+    "replaces": ("cli_promise_replaces", "cli_without_replaces"),
+    "links": ("cli_promise_links", "cli_without_links"),
+    "clones": ("cli_promise_clones", "cli_without_clones"),
+    "locks": ("cli_promise_locks", "cli_without_locks"),
+}
+
 
 def compare_tensors(entries: Sequence[Entry]) -> tuple[list[Entry], dict[str, tuple[int, int]]]:
     """The entries, damaged where a tensor is not what its manifest recorded; per file (tensors, recorded ones)."""
@@ -75,7 +84,7 @@ def print_mount(mount: Mount, promises: Promises | None, *, tried: bool) -> None
         say(text("cli_mount", kind=mount.kind or "?", point=mount.point or "?"))
     if promises is not None:
         answers = asdict(promises).items()
-        pairs = [("  " + text(f"cli_promise_{name}"), _answer(name, kept)) for name, kept in answers]
+        pairs = [("  " + text(_PROMISES[name][0]), _answer(name, kept)) for name, kept in answers]
         print_pairs(pairs)
     elif tried:
         say(text("cli_not_tried"))
@@ -86,4 +95,4 @@ def print_mount(mount: Mount, promises: Promises | None, *, tried: bool) -> None
 
 
 def _answer(name: str, kept: bool) -> str:
-    return text("cli_yes") if kept else text(f"cli_without_{name}")
+    return text("cli_yes") if kept else text(_PROMISES[name][1])

@@ -203,8 +203,11 @@ def _sides(a: Contents, b: Contents) -> list[tuple[str, str, str]]:
             best_text(side.info),
         ]
 
-    names = ("file", "run", "branch", "epoch", "batch", "step", "saved", "best")
-    return [(text(f"cli_column_{name}"), x, y) for name, x, y in zip(names, cells(a), cells(b), strict=True)]
+    titles = (
+        *("cli_column_file", "cli_column_run", "cli_column_branch", "cli_column_epoch"),
+        *("cli_column_batch", "cli_column_step", "cli_column_saved", "cli_column_best"),
+    )
+    return [(text(title), x, y) for title, x, y in zip(titles, cells(a), cells(b), strict=True)]
 
 
 def _metric_rows(histories: Mapping[str, History]) -> list[Row]:

@@ -13,7 +13,17 @@ from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
 
 _PACKAGE = "package "
-_REASONS = ("start", "epoch", "steps", "time", "signal", "branch", "loader_error", "budget", "end")
+_REASONS = {
+    "start": "cli_saved_start",
+    "epoch": "cli_saved_epoch",
+    "steps": "cli_saved_steps",
+    "time": "cli_saved_time",
+    "signal": "cli_saved_signal",
+    "branch": "cli_saved_branch",
+    "loader_error": "cli_saved_loader_error",
+    "budget": "cli_saved_budget",
+    "end": "cli_saved_end",
+}
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -98,7 +108,7 @@ def _print_replays(replays: list[Replayed]) -> None:
 
 
 def _reason_text(reason: str) -> str:
-    return text(f"cli_saved_{reason}") if reason in _REASONS else reason
+    return text(_REASONS[reason]) if reason in _REASONS else reason
 
 
 def _print_histories(contents: Contents) -> None:
