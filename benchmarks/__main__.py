@@ -51,6 +51,8 @@ def main() -> None:
     parser.add_argument("--only", nargs="+", help="saving training loading loops reading memory")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where to write: the disk that is measured")
     options = parser.parse_args()
+    if not options.folder.is_dir():
+        parser.error(f"--folder: there is no folder {options.folder}")
     started = time.monotonic()
     print(_machine())
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="benchmarks-") as place:

@@ -74,9 +74,9 @@ def _asked_in_turn(*iterators: Iterator[object]) -> list[np.ndarray]:
 
 
 def journal(rounds: int, folder: Path) -> Table:
-    from unbroken._replay import ReplayProof
-    from unbroken._saving import Parts
-    from unbroken.loop.cursor import Cursor
+    from unbroken.course.proof import ReplayProof
+    from unbroken.keep.cursor import Cursor
+    from unbroken.keep.state import Parts
     from unbroken.state.gradients import Gradients
     from unbroken.state.history import History
     from unbroken.state.mentions import Mentions
@@ -84,6 +84,7 @@ def journal(rounds: int, folder: Path) -> Table:
     from unbroken.state.tracked import Tracked
     from unbroken.state.user import UserState
     from unbroken.store.folder import CheckpointFolder
+    from unbroken.store.runstate import Identity
 
     shown = Table(
         "The journal", [STEP], note="Of a transformer of six layers and its AdamW, far behind a save.", digits=1
@@ -100,20 +101,19 @@ def journal(rounds: int, folder: Path) -> Table:
     parts = Parts(tracked, history, UserState(), Gradients(tracked, Mentions("grad")), cursor, Settings(tracked))
     checkpoints = CheckpointFolder(folder / "journal")
     checkpoints.prepare()
-    facts = {"run_id": "benchmark", "branch": 0, "seed": 1, "replays": []}
-    saver: Any = SimpleNamespace(facts=facts, folder=checkpoints, saved_step=-1000)
+    keeper: Any = SimpleNamespace(identity=Identity("benchmark", 0, None, 1), folder=checkpoints, saved_step=-1000)
     batch = [torch.randn(64, 10), torch.randn(64, 1)]
     for _ in range(rounds):
-        proof = ReplayProof(saver, parts, None)
+        proof = ReplayProof(keeper, parts, resumed=False)
         cursor.step = 0
         start = time.perf_counter()
         for _ in range(5000):
-            proof.given(batch)
+            proof.given(0, batch)
             history.average({"loss": 0.5})
             cursor.step += 1
-            proof.step_done()
+            proof.stepped()
         shown.add("witness and record of a step", **{STEP: (time.perf_counter() - start) / 5000 * 1e6})
-        proof.close()
+        proof.closed()
     return shown
 
 

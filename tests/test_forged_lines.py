@@ -57,12 +57,12 @@ def test_what_is_seen_stays_and_everything_else_is_spelled_out() -> None:
 
 
 @pytest.mark.parametrize("lang", ["en", "zh"])
-@pytest.mark.parametrize("key", sorted(messages._SENTENCES))
+@pytest.mark.parametrize("key", sorted(messages.sentences("en")))
 def test_every_sentence_stays_one_line_whatever_is_filled_in(
     key: str, lang: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("UNBROKEN_LANG", lang)
-    names = {name for _, name, _, _ in string.Formatter().parse(messages._SENTENCES[key][lang == "zh"]) if name}
+    names = {name for _, name, _, _ in string.Formatter().parse(messages.sentences(lang)[key]) if name}
     assert clean(messages.text(key, **dict.fromkeys(names, EVIL)))
 
 

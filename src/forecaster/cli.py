@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import unbroken
-from forecaster.errors import AccessError
+from forecaster.errors import AccessError, InputError
 from forecaster.flags import Parser, parse_flags
 from forecaster.messages import text
+from forecaster.needs import require_packages
 from forecaster.options import Options, continued
 
 if TYPE_CHECKING:
@@ -50,8 +51,9 @@ def _run(given: Mapping[str, Any], *, auto: bool) -> int:
     from forecaster.logs import open_log
 
     try:
+        require_packages()
         console = open_log(LOG)
-    except AccessError as error:
+    except (AccessError, InputError) as error:
         print(error, file=sys.stderr)
         return error.exit_code
     try:

@@ -29,7 +29,8 @@ GUESSES: Mapping[Role, tuple[str, ...]] = {
     ),
 }
 ROLES: tuple[Role, ...] = get_args(Role)
-_OPTIONAL: tuple[Role, ...] = ("stock", "adjusted")
+# What may be lacking, and the sentence that says what follows from it.
+_OPTIONAL: dict[Role, str] = {"stock": "data_without_stock", "adjusted": "data_without_adjusted"}
 
 _log = logging.getLogger("forecaster")
 
@@ -67,9 +68,9 @@ def choose_columns(present: Sequence[str], named: Mapping[Role, str], path: Path
     twice = next((name for name in taken if taken.count(name) > 1), None)
     if twice is not None:
         raise InputError("data_column_twice", path=path, column=twice)
-    for role in _OPTIONAL:
+    for role, lacking in _OPTIONAL.items():
         if role not in chosen:
-            _log.warning(text(f"data_without_{role}", path=path, flag=f"--{role}-column"))
+            _log.warning(text(lacking, path=path, flag=f"--{role}-column"))
     return chosen
 
 

@@ -5,23 +5,30 @@ import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from rich.console import Console
 
 import unbroken
+from forecaster.errors import InputError
 from forecaster.flags import Parser, integer, parse_flags
 from forecaster.logs import open_log
 from forecaster.messages import text
+from forecaster.needs import require_packages
 from forecaster.options import Options
 from forecaster.progress import EpochReport
-from forecaster.train import Outcome, train
+
+if TYPE_CHECKING:
+    from forecaster.train import Outcome
 
 SEEDS = 5
 
 
-def compare(options: Options, seeds: int, folder: Path, console: Console) -> list[Outcome]:
+def compare(options: Options, seeds: int, folder: Path, console: Console) -> "list[Outcome]":
     """One whole training per seed, from 1 on, each with a checkpoint folder of its own under ``folder``."""
+    from forecaster.train import train
+
     outcomes = []
     for seed in range(1, seeds + 1):
         own = replace(options, seed=seed, checkpoint_dir=str(folder / f"seed-{seed}"), resume="never")
@@ -29,7 +36,7 @@ def compare(options: Options, seeds: int, folder: Path, console: Console) -> lis
     return outcomes
 
 
-def table(outcomes: Sequence[Outcome]) -> str:
+def table(outcomes: "Sequence[Outcome]") -> str:
     """Markdown: correlation on the validation windows, mean ± standard deviation over the seeds."""
     seeds = len(outcomes)
     best = [outcome.best for outcome in outcomes]
@@ -54,6 +61,11 @@ def main(argv: Sequence[str]) -> int:
     """All training flags, and ``--seeds``; prints the table."""
     given = parse_flags(argv, about="about_compare", extra=_add_seeds)
     seeds = given.pop("seeds", SEEDS)
+    try:
+        require_packages()
+    except InputError as error:
+        print(error, file=sys.stderr)
+        return error.exit_code
     with tempfile.TemporaryDirectory() as folder:
         console = open_log(Path(folder) / "training.log")
         try:

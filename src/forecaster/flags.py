@@ -9,7 +9,7 @@ from dataclasses import fields
 from datetime import date
 from typing import Any, NoReturn
 
-from forecaster.messages import text
+from forecaster.messages import LANGUAGES, text
 from forecaster.options import COLUMN_FLAGS, Options
 
 _DURATION = re.compile(r"\d+(\.\d+)?(s|sec|min|m|h|d)?")
@@ -51,7 +51,7 @@ def make_parser(description: str) -> "Parser":
     _add_training(parser.add_argument_group(text("group_training")))
     _add_saving(parser.add_argument_group(text("group_saving")))
     other = parser.add_argument_group(text("group_other"))
-    other.add_argument("--lang", type=_choice("zh", "en"), metavar="{zh,en}", help=text("help_lang"))
+    other.add_argument("--lang", type=_choice(*LANGUAGES), metavar=f"{{{','.join(LANGUAGES)}}}", help=text("help_lang"))
     other.add_argument("-h", "--help", action="help", help=text("help_help"))
     return parser
 
@@ -78,7 +78,7 @@ def _apply_language(argv: Sequence[str]) -> None:
     """Before the parser is built, which has sentences of its own; a wrong value is refused by the parser."""
     for flag, value in zip(argv, [*argv[1:], ""], strict=False):
         chosen = value if flag == "--lang" else flag.removeprefix("--lang=") if flag.startswith("--lang=") else ""
-        if chosen in ("zh", "en"):
+        if chosen in LANGUAGES:
             os.environ["UNBROKEN_LANG"] = chosen
 
 
@@ -95,31 +95,31 @@ def _add_task(group: argparse._ArgumentGroup) -> None:
 
 
 def _add_training(group: argparse._ArgumentGroup) -> None:
-    _add(group, "epochs", integer(1, 1_000_000), "N")
-    _add(group, "batch_size", integer(1, 1_000_000), "N")
-    _add(group, "lr", _number(0, 1, closed=True), "X")
-    _add(group, "weight_decay", _number(0, 1, closed=True, from_zero=True), "X")
-    _add(group, "seed", integer(0, 2**63 - 1), "N")
-    _add(group, "device", _device, "NAME")
-    _add(group, "threads", integer(1, 1024), "N")
-    _add(group, "num_workers", integer(0, 1024), "N")
+    _add(group, "epochs", integer(1, 1_000_000), "N", "help_epochs")
+    _add(group, "batch_size", integer(1, 1_000_000), "N", "help_batch_size")
+    _add(group, "lr", _number(0, 1, closed=True), "X", "help_lr")
+    _add(group, "weight_decay", _number(0, 1, closed=True, from_zero=True), "X", "help_weight_decay")
+    _add(group, "seed", integer(0, 2**63 - 1), "N", "help_seed")
+    _add(group, "device", _device, "NAME", "help_device")
+    _add(group, "threads", integer(1, 1024), "N", "help_threads")
+    _add(group, "num_workers", integer(0, 1024), "N", "help_num_workers")
     group.add_argument("--amp", action=argparse.BooleanOptionalAction, help=text("help_amp"))
 
 
 def _add_saving(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--resume", metavar="PATH", help=text("help_resume"))
-    _add(group, "checkpoint_dir", str, "FOLDER")
-    _add(group, "checkpoint_freq", integer(1, 1_000_000), "N")
-    _add(group, "checkpoint_every_steps", integer(1, 2**63 - 1), "N")
-    _add(group, "checkpoint_every", _duration_or_off, "TIME")
-    _add(group, "keep", integer(1, 1_000_000), "N")
-    _add(group, "stop_after", _duration, "TIME")
+    _add(group, "checkpoint_dir", str, "FOLDER", "help_checkpoint_dir")
+    _add(group, "checkpoint_freq", integer(1, 1_000_000), "N", "help_checkpoint_freq")
+    _add(group, "checkpoint_every_steps", integer(1, 2**63 - 1), "N", "help_checkpoint_every_steps")
+    _add(group, "checkpoint_every", _duration_or_off, "TIME", "help_checkpoint_every")
+    _add(group, "keep", integer(1, 1_000_000), "N", "help_keep")
+    _add(group, "stop_after", _duration, "TIME", "help_stop_after")
     group.add_argument("--allow-changed-data", action="store_true", help=text("help_allow_changed_data"))
 
 
-def _add(group: argparse._ArgumentGroup, name: str, kind: Callable[[str], object], metavar: str) -> None:
+def _add(group: argparse._ArgumentGroup, name: str, kind: Callable[[str], object], metavar: str, key: str) -> None:
     flag = "--" + name.replace("_", "-")
-    group.add_argument(flag, type=kind, metavar=metavar, help=text(f"help_{name}", default=_DEFAULT[name]))
+    group.add_argument(flag, type=kind, metavar=metavar, help=text(key, default=_DEFAULT[name]))
 
 
 def _choice(*choices: str) -> Callable[[str], str]:

@@ -1,7 +1,7 @@
 """One picture of a training: losses, correlation, predictions against truth, and where it was resumed."""
 
 import re
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -11,16 +11,15 @@ import numpy.typing as npt
 from forecaster import messages
 from forecaster.results import replace_whole
 from forecaster.train import Outcome
+from unbroken import contract
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 _BLUE, _ORANGE, _GREEN, _GREY = "#3060a8", "#d9822b", "#3d8a5f", "#888888"
-_CHINESE_FONTS = (
-    *("Noto Sans CJK SC", "Source Han Sans SC", "Source Han Sans CN", "WenQuanYi Micro Hei", "WenQuanYi Zen Hei"),
-    *("Microsoft YaHei", "SimHei", "PingFang SC", "Hiragino Sans GB", "Arial Unicode MS", "AR PL UMing CN"),
-)
-_RESUMED = re.compile(r"恢复训练，从 epoch (\d+) 开始")
+_UNIT = {"volatility": "picture_volatility", "return": "picture_return"}
+_BUNDLED = "DejaVu Sans"  # comes with matplotlib
+_RESUMED = re.compile(contract.RESUMED.format(epoch=r"(\d+)"))
 
 
 def resumed_epochs(log: Path) -> list[int]:
@@ -29,9 +28,10 @@ def resumed_epochs(log: Path) -> list[int]:
     The log, not the checkpoint, has it, so that an interrupted run ends in the very bits of an uninterrupted one.
     """
     epochs: list[int] = []
+    beginnings = [messages.text_in(language, "from_scratch") for language in messages.LANGUAGES]
     if log.is_file():
         for line in log.read_text(encoding="utf-8", errors="replace").splitlines():
-            if any(beginning in line for beginning in messages.SENTENCES["from_scratch"]):
+            if any(beginning in line for beginning in beginnings):
                 epochs = []
             elif match := _RESUMED.search(line):
                 here = int(match[1])
@@ -40,7 +40,7 @@ def resumed_epochs(log: Path) -> list[int]:
 
 
 def draw(path: Path, outcome: Outcome, target: str, resumed: Sequence[int]) -> None:
-    """Write the picture as PNG; in Chinese where a font for it is installed.
+    """Write the picture as PNG; in the user's language where a font for it is installed, else in English.
 
     Raises:
         AccessError: the folder can't be written to.
@@ -51,10 +51,7 @@ def draw(path: Path, outcome: Outcome, target: str, resumed: Sequence[int]) -> N
     from matplotlib import font_manager
     from matplotlib import pyplot as plt
 
-    installed = {font.name for font in font_manager.fontManager.ttflist}
-    chinese = next((name for name in _CHINESE_FONTS if name in installed), None)
-    lang: messages.Language = "zh" if messages.language() == "zh" and chinese else "en"
-    fonts = [name for name in (chinese, "DejaVu Sans") if name]
+    lang, fonts = _readable({font.name for font in font_manager.fontManager.ttflist})
     style: dict[Any, Any] = {
         "font.size": 9,
         "axes.spines.top": False,
@@ -74,58 +71,73 @@ def draw(path: Path, outcome: Outcome, target: str, resumed: Sequence[int]) -> N
             plt.close(figure)
 
 
-def _losses(axes: "Axes", outcome: Outcome, resumed: Sequence[int], lang: messages.Language) -> None:
+def _readable(installed: Collection[str]) -> tuple[str, list[str]]:
+    """The picture's language and its fonts, the best first: ``picture_fonts`` of a language names what shows it."""
+    lang = messages.language()
+    fonts = [name for name in messages.text_in(lang, "picture_fonts").split(", ") if name in installed]
+    return (lang, [*fonts, _BUNDLED]) if fonts else (messages.FALLBACK, [_BUNDLED])
+
+
+def _losses(axes: "Axes", outcome: Outcome, resumed: Sequence[int], lang: str) -> None:
     epochs = np.arange(1, len(outcome.train_losses) + 1)
-    axes.plot(epochs, outcome.train_losses, color=_BLUE, label=_say("picture_training", lang))
-    axes.plot(epochs, outcome.val_losses, color=_ORANGE, label=_say("picture_validation", lang))
-    axes.set_ylabel(_say("picture_loss", lang))
+    axes.plot(epochs, outcome.train_losses, color=_BLUE, label=messages.text_in(lang, "picture_training"))
+    axes.plot(epochs, outcome.val_losses, color=_ORANGE, label=messages.text_in(lang, "picture_validation"))
+    axes.set_ylabel(messages.text_in(lang, "picture_loss"))
     _by_epoch(axes, resumed, lang)
 
 
-def _correlation(axes: "Axes", outcome: Outcome, resumed: Sequence[int], lang: messages.Language) -> None:
+def _correlation(axes: "Axes", outcome: Outcome, resumed: Sequence[int], lang: str) -> None:
     epochs = np.arange(1, len(outcome.correlations) + 1)
-    axes.plot(epochs, outcome.correlations, color=_BLUE, label=_say("picture_network", lang))
+    axes.plot(epochs, outcome.correlations, color=_BLUE, label=messages.text_in(lang, "picture_network"))
     if outcome.best_epoch:
         axes.plot([outcome.best_epoch], [outcome.best], "o", color=_BLUE, markersize=5)
     yardsticks = outcome.yardsticks
-    axes.axhline(yardsticks.ridge, color=_GREEN, linestyle="--", label=_say("picture_ridge", lang))
-    axes.axhline(yardsticks.persistence, color=_GREY, linestyle="--", label=_say("picture_persistence", lang))
-    axes.set_ylabel(_say("picture_correlation", lang))
+    axes.axhline(yardsticks.ridge, color=_GREEN, linestyle="--", label=messages.text_in(lang, "picture_ridge"))
+    axes.axhline(
+        yardsticks.persistence, color=_GREY, linestyle="--", label=messages.text_in(lang, "picture_persistence")
+    )
+    axes.set_ylabel(messages.text_in(lang, "picture_correlation"))
     _by_epoch(axes, resumed, lang)
 
 
-def _by_epoch(axes: "Axes", resumed: Sequence[int], lang: messages.Language) -> None:
+def _by_epoch(axes: "Axes", resumed: Sequence[int], lang: str) -> None:
     from matplotlib.ticker import MaxNLocator
 
     for epoch in resumed:
-        label = _say("picture_resumed", lang) if epoch == resumed[0] else None
+        label = messages.text_in(lang, "picture_resumed") if epoch == resumed[0] else None
         axes.axvline(epoch - 0.5, color=_GREY, linestyle=":", linewidth=1, label=label)
-    axes.set_xlabel(_say("picture_epoch", lang))
+    axes.set_xlabel(messages.text_in(lang, "picture_epoch"))
     axes.xaxis.set_major_locator(MaxNLocator(integer=True))
     axes.legend(frameon=False)
 
 
-def _against_truth(axes: "Axes", outcome: Outcome, target: str, lang: messages.Language) -> None:
-    truth, unit = _truth(outcome), _say(f"picture_{target}", lang)
+def _against_truth(axes: "Axes", outcome: Outcome, target: str, lang: str) -> None:
+    truth, unit = _truth(outcome), messages.text_in(lang, _UNIT[target])
     axes.scatter(truth, outcome.predictions, s=4, alpha=0.25, color=_BLUE, linewidths=0)
     both = np.concatenate([truth, outcome.predictions])
     ends = [np.nanmin(both), np.nanmax(both)]
     axes.plot(ends, ends, color=_GREY, linewidth=1)
-    axes.set_title(_say("picture_against", lang), fontsize=9)
-    axes.set_xlabel(f"{_say('picture_truth', lang)} ({unit})")
-    axes.set_ylabel(f"{_say('picture_prediction', lang)} ({unit})")
+    axes.set_title(messages.text_in(lang, "picture_against"), fontsize=9)
+    axes.set_xlabel(f"{messages.text_in(lang, 'picture_truth')} ({unit})")
+    axes.set_ylabel(f"{messages.text_in(lang, 'picture_prediction')} ({unit})")
 
 
-def _by_day(axes: "Axes", outcome: Outcome, target: str, lang: messages.Language) -> None:
+def _by_day(axes: "Axes", outcome: Outcome, target: str, lang: str) -> None:
     days, place = np.unique(outcome.windows.validation.day, return_inverse=True)
     stocks = np.bincount(place)
     for values, color, key in (
         (_truth(outcome), _ORANGE, "picture_truth"),
         (outcome.predictions, _BLUE, "picture_prediction"),
     ):
-        axes.plot(days, np.bincount(place, weights=values) / stocks, color=color, linewidth=1, label=_say(key, lang))
-    axes.set_title(_say("picture_by_day", lang), fontsize=9)
-    axes.set_ylabel(_say(f"picture_{target}", lang))
+        axes.plot(
+            days,
+            np.bincount(place, weights=values) / stocks,
+            color=color,
+            linewidth=1,
+            label=messages.text_in(lang, key),
+        )
+    axes.set_title(messages.text_in(lang, "picture_by_day"), fontsize=9)
+    axes.set_ylabel(messages.text_in(lang, _UNIT[target]))
     axes.legend(frameon=False)
 
 
@@ -133,7 +145,3 @@ def _truth(outcome: Outcome) -> npt.NDArray[np.float64]:
     windows = outcome.windows
     truth: npt.NDArray[np.float64] = windows.validation.label.astype(np.float64) * windows.label_scale
     return truth + windows.label_mean
-
-
-def _say(key: str, lang: messages.Language) -> str:
-    return messages.text_in(lang, key)

@@ -1,6 +1,7 @@
 """What is seen of a run while it trains: a bar on a terminal, one line per epoch in the log."""
 
 import logging
+import threading
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Self
@@ -41,6 +42,16 @@ class EpochReport:
 
     def epochs(self, run: "unbroken.Run", count: int, batches: int) -> Iterator[int]:
         """``run.epochs(count)``, with a line for every epoch that gets complete, also for one a signal ends."""
+        trains = threading.current_thread()
+
+        def tell_first(_: logging.LogRecord) -> bool:
+            # What the library says once an epoch is complete, that the run is done, say, stands behind its line.
+            if threading.current_thread() is trains:
+                self._tell(run, count)
+            return True
+
+        library = logging.getLogger("unbroken")
+        library.addFilter(tell_first)
         try:
             for epoch in run.epochs(count):
                 if self._told is None:
@@ -54,6 +65,7 @@ class EpochReport:
             if self._told is None:
                 _log.info(text("complete_already", epoch=run.epoch))
         finally:
+            library.removeFilter(tell_first)
             self._tell(run, count)
 
     def step(self, run: "unbroken.Run") -> None:

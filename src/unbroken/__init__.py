@@ -1,6 +1,29 @@
 """Resumable training for PyTorch: kill it anywhere; resume it exactly.
 
 Importing this package does not import torch; the first use of ``Run`` does.
+
+>>> import torch, unbroken
+>>> from torch.utils.data import DataLoader, TensorDataset
+>>> def train(epochs):
+...     torch.manual_seed(1)
+...     model = torch.nn.Linear(1, 1)
+...     optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+...     loader = DataLoader(TensorDataset(torch.ones(8, 1)), batch_size=2, shuffle=True)
+...     with unbroken.Run("checkpoints") as run:
+...         run.track(model=model, optimizer=optimizer)
+...         for epoch in run.epochs(epochs):
+...             for (inputs,) in run.batches(loader):
+...                 optimizer.zero_grad()
+...                 loss = (model(inputs) - 3 * inputs).square().mean()
+...                 loss.backward()
+...                 optimizer.step()
+...                 run.average(loss=loss)
+...     return run.resumed_from, run.history["loss"]
+>>> train(epochs=2)[0] is None
+True
+>>> resumed_from, losses = train(epochs=3)
+>>> resumed_from.name, len(losses)
+('checkpoint_latest.pth', 3)
 """
 
 from typing import TYPE_CHECKING
@@ -18,13 +41,12 @@ from unbroken.errors import Stopped as Stopped
 from unbroken.errors import UnbrokenError as UnbrokenError
 from unbroken.errors import UnsavableStateError as UnsavableStateError
 from unbroken.errors import UsageError as UsageError
+from unbroken.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from unbroken._run import Run as Run
     from unbroken.cache import cached as cached
     from unbroken.store import load as load
-
-__version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> object:

@@ -13,13 +13,17 @@ from typing import Any, Literal, Self
 import torch
 from torch.utils.data import DataLoader
 
-from unbroken._loop import STEP, Loop
-from unbroken._resuming import Origin
-from unbroken._saving import Parts
+from unbroken.course import loops
+from unbroken.course.batches import BatchLoops
+from unbroken.course.course import Course
+from unbroken.course.stopping import STEP
+from unbroken.course.triggers import Triggers
 from unbroken.errors import DiskError, UsageError
-from unbroken.loop.cursor import Cursor
+from unbroken.keep.arguments import seconds, whole_number
+from unbroken.keep.cursor import Cursor
+from unbroken.keep.origin import Origin
+from unbroken.keep.state import Parts
 from unbroken.loop.loaders import Loaders, ResumableLoader
-from unbroken.loop.triggers import Triggers, seconds, whole_number
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
 from unbroken.state.origins import Mentions
@@ -88,10 +92,11 @@ class Run:
         )
         self._loaders = Loaders()
         first_seed = torch.initial_seed() if given is None else given
-        self._loop = Loop(self._parts, triggers, budget, origin, first_seed, self._loaders)
+        self._course = Course(self._parts, triggers, budget, origin, first_seed)
+        self._batches = BatchLoops(self._course, self._loaders)
         _give_log_a_console()
         # Also when nobody holds the run any more, as in a notebook whose cell is run again, and at the end of Python.
-        self._close = weakref.finalize(self, self._loop.close)
+        self._close = weakref.finalize(self, self._course.close)
 
     def track(self, *unnamed: Any, **objects: Any) -> None:
         """Make objects part of the saved state, under the names given.
@@ -105,7 +110,7 @@ class Run:
         """
         if unnamed:
             raise UsageError("track_unnamed")
-        if self._loop.saver is not None:
+        if self._course.keeper is not None:
             raise UsageError("track_too_late", names=", ".join(objects))
         for name, tracked in objects.items():
             self._parts.tracked.add(name, tracked)
@@ -122,7 +127,7 @@ class Run:
         Raises:
             UsageError: the run has begun. (At its beginning: a name of nothing.)
         """
-        if self._loop.saver is not None:
+        if self._course.keeper is not None:
             raise UsageError("keep_built_too_late", names=", ".join(names))
         self._parts.settings.keep(names)
 
@@ -156,11 +161,11 @@ class Run:
             And what ``epochs`` raises, with ``steps``.
         """
         if steps is None:
-            self._loop.require_epoch()
+            self._batches.require_epoch()
             known = self._known(loader)
-            return Batches(known.length, lambda: self._loop.iterate(known))
+            return Batches(known.length, lambda: self._batches.iterate(known))
         goal = whole_number(steps, "steps")
-        self._loop.begin_steps()
+        loops.begin_steps(self._course)
         known = self._known(loader)
         return Batches(max(goal - self._parts.cursor.step, 0), lambda: self._steps(known, goal))
 
@@ -174,22 +179,22 @@ class Run:
 
     def stop(self, reason: str) -> None:
         """End the run on purpose when the epoch in hand is done; the reason is stored and logged."""
-        self._loop.stop_reason = str(reason)
+        self._course.asking.stop_reason = str(reason)
 
     @property
     def epoch(self) -> int:
         """The epoch in hand, from 1; between epochs the last one done."""
-        return self._parts.cursor.epoch + (1 if self._loop.in_epoch else 0)
+        return self._parts.cursor.epoch + (1 if self._course.in_epoch else 0)
 
     @property
     def batch(self) -> int:
         """The batch in hand within its epoch, from 1; between batches the last one done."""
-        return self._parts.cursor.batch + (1 if self._loop.phase is STEP else 0)
+        return self._parts.cursor.batch + (1 if self._course.stopping.phase is STEP else 0)
 
     @property
     def step(self) -> int:
         """The batch in hand counted over the whole run, from 1; between batches the last one done."""
-        return self._parts.cursor.step + (1 if self._loop.phase is STEP else 0)
+        return self._parts.cursor.step + (1 if self._course.stopping.phase is STEP else 0)
 
     @property
     def state(self) -> MutableMapping[str, Any]:
@@ -209,12 +214,12 @@ class Run:
     @property
     def seed(self) -> int:
         """The seed of the sample order and the loading randomness; a resumed run has its first one."""
-        return self._loop.seed
+        return self._course.seed
 
     @property
     def resumed_from(self) -> Path | None:
         """The checkpoint this process went on from, or None for a fresh start."""
-        return self._loop.resumed_from
+        return self._course.resumed_from
 
     @property
     def failure(self) -> DiskError | None:
@@ -222,10 +227,26 @@ class Run:
 
         A last state that is not is tried again until the run is closed; then the process ends with exit code 74.
         """
-        return self._loop.failure
+        return self._course.failure
+
+    def save(self) -> None:
+        """Renew ``checkpoint_latest.pth`` now; in the midst of a step, at the next boundary between batches.
+
+        Raises:
+            UsageError: the run has not begun.
+        """
+        self._course.save()
+
+    def flush(self) -> None:
+        """Return when all that was saved is durable on disk.
+
+        Raises:
+            DiskError: the newest state is not.
+        """
+        self._course.flush()
 
     def close(self) -> None:
-        """Finish writing, give the folder free, and say so if the loop was left before its end."""
+        """Finish writing, release the folder's lock, and say so if the loop was left before its end."""
         self._close()
 
     def __enter__(self) -> Self:
@@ -235,18 +256,20 @@ class Run:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if error is not None:
-            self._loop.left_by(error)
+            self._course.left_by(error)
         self.close()
 
     def _known(self, loader: DataLoader[Any]) -> ResumableLoader:
         compiled = self._parts.tracked.compiled
-        return self._loaders.known(loader, self.seed, self._loop.loading, compiled=compiled)
+        loading = self._course.kept_by.identity.loading
+        return self._loaders.known(loader, self.seed, loading, compiled=compiled)
 
     def _epochs(self, count: int) -> Iterator[int]:
-        yield from self._loop.epochs(count)  # a generator of this run's: it must not be closed in the meantime
+        # A generator of this run's: it must not be closed in the meantime.
+        yield from loops.epochs(self._course, self._batches, count)
 
     def _steps(self, loader: ResumableLoader, goal: int) -> Iterator[Any]:
-        yield from self._loop.steps(loader, goal)
+        yield from loops.steps(self._course, self._batches, loader, goal)
 
 
 class Batches:

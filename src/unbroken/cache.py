@@ -24,8 +24,9 @@ import numpy.typing as npt
 
 from unbroken import messages
 from unbroken.disk import durable
-from unbroken.disk.digest import HashingFile, bytes_digest, stream_digest
+from unbroken.disk.digest import bytes_digest, stream_digest
 from unbroken.disk.space import human, require_space
+from unbroken.disk.staged import StagedFile
 from unbroken.errors import DiskError, UsageError
 
 Arrays = Mapping[str, npt.NDArray[Any]]
@@ -49,7 +50,7 @@ class Cached:
 
 
 @dataclass(frozen=True)
-class _Place:
+class _StoredArray:
     offset: int
     dtype: str
     shape: tuple[int, ...]
@@ -59,7 +60,7 @@ class _Place:
 @dataclass(frozen=True)
 class _Seal:
     key: dict[str, object]
-    places: dict[str, _Place]
+    places: dict[str, _StoredArray]
     digest: str
     size: int  # of the part of the file that the digest is of
 
@@ -86,6 +87,14 @@ def cached(path: str | Path, build: Callable[[], Arrays], *, key: Mapping[str, o
     written, that is logged and the arrays stay in memory.
 
     Raises UsageError if ``path``, ``key`` or what ``build`` returned is unusable.
+
+    >>> import numpy, unbroken
+    >>> def build():
+    ...     return {"features": numpy.arange(6.0).reshape(2, 3)}
+    >>> first = unbroken.cached("processed_data.npz", build, key={"version": 1})
+    >>> again = unbroken.cached("processed_data.npz", build, key={"version": 1})
+    >>> first.reused, again.reused, again.arrays["features"].shape
+    (False, True, (2, 3))
     """
     path = Path(os.path.realpath(path))  # a link to a larger disk stays a link
     if os.path.lexists(path) and not path.is_file():
@@ -180,7 +189,7 @@ def _read_seal(file: BinaryIO) -> _Seal:
         if said["format"] != _FORMAT:
             raise _UnusableError("cache_foreign", "foreign")
         places = {
-            name: _Place(place["offset"], place["dtype"], tuple(place["shape"]), place["fortran"])
+            name: _StoredArray(place["offset"], place["dtype"], tuple(place["shape"]), place["fortran"])
             for name, place in said["arrays"].items()
         }
         return _Seal(dict(said["key"]), places, said["digest"], info.header_offset)
@@ -215,21 +224,20 @@ def _map(file: BinaryIO, seal: _Seal) -> Arrays:
 
 
 def _write(file: BinaryIO, arrays: Arrays, key: dict[str, object]) -> None:
-    hashing = HashingFile(file)
     places = {}
-    with zipfile.ZipFile(cast(BinaryIO, hashing), "w", zipfile.ZIP_STORED) as archive:
+    with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
         for name, array in arrays.items():
             places[name] = {
-                "offset": _add(archive, hashing, name, array),
+                "offset": _add(archive, file, name, array),
                 "dtype": array.dtype.str,
                 "shape": array.shape,
                 "fortran": array.flags.fnc,
             }
-        seal = {"format": _FORMAT, "key": key, "arrays": places, "digest": hashing.digest}
-        _add(archive, hashing, _SEAL, np.array(json.dumps(seal).encode("ascii")))
+        seal = {"format": _FORMAT, "key": key, "arrays": places, "digest": cast(StagedFile, file).digest}
+        _add(archive, file, _SEAL, np.array(json.dumps(seal).encode("ascii")))
 
 
-def _add(archive: zipfile.ZipFile, file: HashingFile, name: str, array: npt.NDArray[Any]) -> int:
+def _add(archive: zipfile.ZipFile, file: BinaryIO, name: str, array: npt.NDArray[Any]) -> int:
     """Append one member whose data are aligned; returns where in the file the array's first byte is."""
     info = zipfile.ZipInfo(f"{name}.npy")  # of no date: the same arrays make the same file
     info.CRC = 0  # only so that the header's length can be asked for

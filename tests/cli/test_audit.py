@@ -94,6 +94,7 @@ def test_a_script_that_does_not_resume(unbroken: Command) -> None:
         (["--kills", "0", "--", "python", "train.py"], "--kills"),
         (["--final", "../model.pt", "--", "python", "train.py"], "outside this folder"),
         (["--checkpoints", "/tmp/ckpt", "--", "python", "train.py"], "outside this folder"),
+        (["--checkpoints", ".", "--", "python", "train.py"], ". is this folder itself"),
         (["--", "no-such-command"], "no-such-command"),
         (["--", sys.executable, "-c", "pass"], "--final FILE --checkpoints FOLDER"),
         (["--", sys.executable, "-c", "raise SystemExit('no GPU')"], "no GPU"),

@@ -1,5 +1,6 @@
 """``unbroken export``: what safetensors' own reader finds in the file is what the checkpoint holds."""
 
+import sys
 from pathlib import Path
 
 import pytest
@@ -12,8 +13,8 @@ from safetensors.torch import load_file
 from tests.cli.conftest import Command
 from tests.cli.damage import cut
 from tests.store.states import put, put_with_manifest, state
-from unbroken.errors import UsageError
-from unbroken.store import safetensors
+from unbroken.cli.export import write
+from unbroken.errors import DiskError, UsageError
 from unbroken.store.folder import CheckpointFolder
 
 DTYPES = ["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"]
@@ -39,7 +40,7 @@ def test_what_is_written_is_what_their_reader_reads(tmp_path: Path, wanted: dict
         kind = getattr(torch, dtype)
         raw = torch.randint(0, 2, [torch.Size(shape).numel() * kind.itemsize], dtype=torch.uint8)
         tensors[name] = raw.view(kind).reshape(shape) if raw.numel() else torch.empty(shape, dtype=kind)
-    safetensors.write(tmp_path / "a.safetensors", tensors, {"format": "pt"})
+    write(tmp_path / "a.safetensors", tensors, {"format": "pt"})
     found = load_file(tmp_path / "a.safetensors")
     assert found.keys() == tensors.keys()
     for name, tensor in tensors.items():
@@ -68,6 +69,26 @@ def test_odd_weights(folder: CheckpointFolder, unbroken: Command, here: Path) ->
         assert torch.equal(found[name], payload["model_state_dict"][name])
 
 
+def test_one_element_keeps_any_stride_and_is_still_a_row_of_bytes(here: Path, unbroken: Command) -> None:
+    payload = state(1)
+    payload["model_state_dict"] = {"one": torch.arange(10.0)[3::7][:1], "none": torch.ones(0, 4)[:, ::3]}
+    assert payload["model_state_dict"]["one"].stride() == (7,)
+    put(here / "c.pth", payload)
+    assert unbroken("export", "c.pth", "-o", "c.safetensors").code == 0
+    found = load_file(here / "c.safetensors")
+    assert found["one"].tolist() == [3.0] and found["none"].shape == (0, 2)
+
+
+def test_without_the_library_it_says_how_to_get_it(
+    run: CheckpointFolder, unbroken: Command, here: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "safetensors.torch", None)
+    said = unbroken("export", run.latest, "-o", "o.safetensors")
+    assert said.code == 2 and "pip install 'unbroken[safetensors]'" in said.err
+    assert len(said.err.splitlines()) == 1
+    assert not (here / "o.safetensors").exists()
+
+
 def test_another_tracked_state(run: CheckpointFolder, unbroken: Command, here: Path) -> None:
     assert unbroken("export", run.latest, "-o", "o.safetensors", "--state", "optimizer").code == 0
     assert list(load_file(here / "o.safetensors")) == ["state.0.step"]
@@ -82,6 +103,7 @@ def test_nothing_is_overwritten_and_nothing_damaged_is_exported(
     assert unbroken("export", run.latest, "-o", "mine.safetensors").code == 2
     assert (here / "mine.safetensors").read_text() == "mine"
     assert unbroken("export", run.latest, "-o", "no/where.safetensors").code == 2
+    assert unbroken("export", run.latest, "-o", "/proc/a.safetensors").code == DiskError.exit_code
     assert unbroken("export", "checkpoints/none.pth", "-o", "a.safetensors").code == 3
     assert unbroken("export", "checkpoints", "-o", "a.safetensors").code == 2
     cut(run.latest)
@@ -91,7 +113,7 @@ def test_nothing_is_overwritten_and_nothing_damaged_is_exported(
 
 def test_what_the_format_cannot_hold_is_refused_by_name(tmp_path: Path, unbroken: Command, here: Path) -> None:
     with pytest.raises(UsageError, match=r"embedding\.weight \(float32, sparse_coo\)"):
-        safetensors.write(tmp_path / "a", {"embedding.weight": torch.eye(2).to_sparse()}, {})
+        write(tmp_path / "a", {"embedding.weight": torch.eye(2).to_sparse()}, {})
     payload = state(1)
     payload["model_state_dict"] = {"z": torch.ones(2, dtype=torch.complex128)}
     put(here / "c.pth", payload)

@@ -9,7 +9,7 @@ from tests.cli.damage import cut
 from tests.store.states import put_with_manifest, state
 from unbroken.store import lineage
 from unbroken.store.folder import CheckpointFolder
-from unbroken.store.retention import LatestN
+from unbroken.store.retention import Policy
 from unbroken.store.save import SaveJob, save
 
 
@@ -30,7 +30,7 @@ def test_what_is_marked_is_deleted_by_no_prune_until_the_mark_is_taken_away(
 
 def test_what_is_marked_is_deleted_by_no_save(run: CheckpointFolder, unbroken: Command) -> None:
     unbroken("keep", run.epoch(5))
-    report = save(run, SaveJob(state(20), (run.latest, run.epoch(20)), LatestN(1)), set())
+    report = save(run, SaveJob(state(20), (run.latest, run.epoch(20)), Policy(1)), set())
     assert report.error is None and report.deleted == ("checkpoint_epoch_10.pth", "checkpoint_epoch_15.pth")
 
 

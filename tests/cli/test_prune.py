@@ -17,7 +17,7 @@ from unbroken.cli import prune
 from unbroken.store import lineage
 from unbroken.store.folder import CheckpointFolder, epoch_number
 from unbroken.store.payload import ForkPoint
-from unbroken.store.retention import LatestN
+from unbroken.store.retention import Policy
 
 
 def numbered(folder: CheckpointFolder) -> list[int]:
@@ -135,7 +135,7 @@ def test_other_runs_are_left_alone(run: CheckpointFolder, unbroken: Command) -> 
 
 
 def test_a_file_replaced_since_it_was_shown_stays(run: CheckpointFolder) -> None:
-    plan = prune.make_plan(run, LatestN(1))
+    plan = prune.make_plan(run, Policy(1))
     put_with_manifest(run, run.epoch(5), state(5, branch=1, parent=ForkPoint("run-a", 0, 3, 0, 30)))
     run.epoch(10).unlink()
     assert prune.carry_out(run, plan) == []
@@ -172,7 +172,7 @@ def test_after_it_a_resume_takes_what_it_would_have(epochs: dict[int, str], late
         before = lineage.explain(folder).chosen
         if before is None:
             return
-        prune.carry_out(folder, prune.make_plan(folder, LatestN(keep)))
+        prune.carry_out(folder, prune.make_plan(folder, Policy(keep)))
         assert lineage.explain(folder).chosen == before
         good = {epoch for epoch, health in epochs.items() if health == "good"}
         left = set(numbered(folder))

@@ -9,7 +9,7 @@ import torch
 from tests.cli.conftest import Command
 from tests.cli.damage import cut
 from tests.store.states import plain_state, put, put_with_manifest, state
-from unbroken.messages._cli import SENTENCES
+from unbroken.messages import FALLBACK, sentences
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.payload import OWN, ForkPoint, Payload
 
@@ -108,7 +108,7 @@ def test_why_it_was_saved_is_said_in_words(folder: CheckpointFolder, unbroken: C
 def test_every_reason_of_the_format_page_has_words() -> None:
     row = next(line for line in FORMAT.read_text(encoding="utf-8").splitlines() if line.startswith("| `reason` |"))
     reasons = re.findall(r"`(\w+)`", row.rpartition("why it was saved")[2])
-    assert len(reasons) > 5 and all(f"cli_saved_{reason}" in SENTENCES for reason in reasons)
+    assert len(reasons) > 5 and all(f"cli_saved_{reason}" in sentences(FALLBACK) for reason in reasons)
 
 
 def test_a_file_that_is_missing_is_named_with_what_to_do(folder: CheckpointFolder, unbroken: Command) -> None:

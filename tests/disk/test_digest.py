@@ -1,4 +1,3 @@
-import io
 from pathlib import Path
 
 import pytest
@@ -6,7 +5,7 @@ import xxhash
 from hypothesis import given
 from hypothesis import strategies as st
 
-from unbroken.disk.digest import HashingFile, bytes_digest, file_digest
+from unbroken.disk.digest import bytes_digest, file_digest
 
 
 def test_the_digest_names_its_algorithm_and_is_the_published_one() -> None:
@@ -16,14 +15,7 @@ def test_the_digest_names_its_algorithm_and_is_the_published_one() -> None:
 
 @given(st.lists(st.binary(max_size=50)))
 def test_only_the_bytes_count_and_not_how_they_were_cut(parts: list[bytes]) -> None:
-    whole = b"".join(parts)
-    sink = io.BytesIO()
-    file = HashingFile(sink)
-    for part in parts:
-        assert file.write(memoryview(part)) == len(part)
-    assert bytes_digest(*parts) == bytes_digest(whole) == file.digest
-    assert (file.size, file.tell()) == (len(whole), len(whole))
-    assert sink.getvalue() == whole
+    assert bytes_digest(*parts) == bytes_digest(b"".join(parts))
 
 
 def test_a_file_larger_than_the_buffer(tmp_path: Path) -> None:
@@ -38,11 +30,3 @@ def test_a_file_larger_than_the_buffer(tmp_path: Path) -> None:
 def test_a_missing_file_is_the_callers_to_judge(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         file_digest(tmp_path / "none")
-
-
-def test_it_refuses_to_go_back(tmp_path: Path) -> None:
-    with (tmp_path / "x").open("wb") as raw:
-        file = HashingFile(raw)
-        assert not file.seekable()
-        with pytest.raises(OSError, match="seek"):
-            file.seek(0)

@@ -37,6 +37,7 @@ def test_only_the_bytes_count_and_not_how_they_were_cut(
             assert file.write(piece if readonly else bytearray(piece)) == size  # type: ignore[attr-defined]
             at += size
             assert file.tell() == at  # type: ignore[attr-defined]
+            assert file.digest == bytes_digest(whole[:at])  # type: ignore[attr-defined]
 
     written = write_durably(path, write)
     assert path.read_bytes() == whole[: sum(sizes)]

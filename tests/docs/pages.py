@@ -7,7 +7,10 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 README, CHINESE = "README.md", "README.zh-CN.md"
-PAGES = (README, CHINESE, "CHANGELOG.md", "CONTRIBUTING.md", "docs/design.md", "docs/format.md", "docs/testing.md")
+PAGES = (
+    *(README, CHINESE, "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
+    *("docs/design.md", "docs/format.md", "docs/testing.md", "tests/README.md"),
+)
 
 _BLOCK = re.compile(
     r"^(?:<!-- (?P<label>[^\n]+) -->\n)?```(?P<language>\w+)\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL

@@ -7,9 +7,10 @@ import pytest
 
 from tests.docs.conftest import Reader
 from tests.docs.pages import README, page
+from unbroken import contract
 
 COMMANDS = [block.label for block in page(README).blocks_in("bash")]
-RESUMED = re.compile(r"恢复训练，从 epoch (\d+) 开始")
+RESUMED = re.compile(contract.RESUMED.format(epoch=r"(\d+)"))
 
 
 def test_every_block_of_commands_has_a_name_of_its_own() -> None:

@@ -19,12 +19,14 @@ import xxhash
 from torch.utils.data import DataLoader, TensorDataset
 
 import unbroken
-from tests.docs.pages import ROOT, codes_in, page
+from tests.docs.pages import codes_in, page
 from tests.run.loop import BrokenOffError, Trial, break_off_at
+from unbroken.contract import KEYS
 from unbroken.state.encoding import MARK, encode
 from unbroken.state.snapshot import copy_to_host, equal_bits
-from unbroken.store import constructors, inert
-from unbroken.store.payload import CONTRACT, OWN
+from unbroken.store import pickles, stubs
+from unbroken.store.payload import OWN
+from unbroken.store.runstate import Reason
 
 PAGE = page("docs/format.md")
 EPOCHS = 3
@@ -130,7 +132,7 @@ def test_a_checkpoint_written_as_described_is_resumed_from(tmp_path: Path, descr
 
 def test_the_table_of_the_payload_is_complete(payload: dict[str, Any]) -> None:
     described = keys_of("## 3.")
-    assert described == [*CONTRACT, OWN]
+    assert described == [*KEYS, OWN]
     assert set(payload) == set(described)
 
 
@@ -156,10 +158,7 @@ def test_the_table_of_our_own_part_is_complete(payload: dict[str, Any]) -> None:
 
 def test_every_reason_to_save_is_named() -> None:
     row = next(row for row in PAGE.table_after("## 4.") if row[0] == "`reason`")
-    sources = [ROOT / "src" / "unbroken" / name for name in ("_loop.py", "_resuming.py", "loop/triggers.py")]
-    text = "\n".join(path.read_text(encoding="utf-8") for path in sources)
-    given = re.findall(r'(?:_snapshot\(|_state_as_built\(saver, |"reason": |return |cause = )"(\w+)"', text)
-    assert set(codes_in(row[3])) == set(given)
+    assert set(codes_in(row[3])) == {reason.value for reason in Reason}
 
 
 def _needed() -> dict[str, str]:
@@ -264,10 +263,10 @@ def test_the_kinds_of_encoded_values_are_as_described() -> None:
 
 def test_opcodes_and_callables_are_those_that_are_read() -> None:
     section = PAGE.text.partition("## 2.")[2].partition("## 3.")[0]
-    opcodes = {pickletools.code2op[chr(code)].name for code in inert._HANDLERS} | {"STOP"}
+    opcodes = {pickletools.code2op[chr(code)].name for code in pickles._HANDLERS} | {"STOP"}
     named = [
         name.removesuffix(" 2") for name in codes_in(section.partition("5. In the pickle")[2].partition("6. Of")[0])
     ]
     assert {name for name in named if name != "OrderedDict"} == opcodes
     callables = codes_in(section.partition("6. Of globals")[2].partition("7. Every")[0])
-    assert set(callables) == set(constructors.CALLS)
+    assert set(callables) == set(stubs.CALLS)

@@ -27,16 +27,24 @@ from torch.utils.data import DataLoader, TensorDataset
 
 import unbroken
 from tests.run.loop import BrokenOffError
-from unbroken import _restorable
-from unbroken._saving import Parts, restore_parts
+from unbroken.course.passes import EpochPasses
 from unbroken.errors import CheckpointDamagedError, UnbrokenError
-from unbroken.loop.passes import EpochPasses
+from unbroken.keep import restorable
+from unbroken.keep.cursor import Cursor
+from unbroken.keep.state import Parts, restore
 from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.state import guards
 from unbroken.state.encoding import decode
+from unbroken.state.gradients import Gradients
+from unbroken.state.history import History
+from unbroken.state.mentions import Mentions
+from unbroken.state.settings import Settings
+from unbroken.state.tracked import Tracked
+from unbroken.state.user import UserState
 from unbroken.store import lineage
 from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
+from unbroken.store.runstate import from_payload
 
 _FORBIDDEN = ("os.system", "os.exec", "os.fork", "os.posix_spawn", "os.spawn", "subprocess.Popen")
 _FORBIDDEN += ("socket.connect", "ctypes.dlopen", "shutil.rmtree", "os.remove")
@@ -85,7 +93,12 @@ class Objects:
 
     @property
     def parts(self) -> Parts:
-        return self.run._parts
+        """As a run has them, that is about to begin."""
+        tracked = Tracked()
+        for name in ("model", "optimizer", "scheduler", "dice", "coins"):
+            tracked.add(name, getattr(self, name))
+        gradients = Gradients(tracked, Mentions("grad"))
+        return Parts(tracked, History("aucs"), UserState(), gradients, Cursor(), Settings(tracked))
 
     def train(self, epochs: int, until: tuple[int, int] = (-1, -1)) -> None:
         loader = DataLoader(TensorDataset(torch.randn(20, 3)), batch_size=4, shuffle=True)
@@ -100,8 +113,7 @@ class Objects:
                         self.optimizer.zero_grad()
                     run.average(train_losses=loss)
                     run.state.update(colour=Colour.RED, point=Point(run.step), tensor=x.mean(), seen={1, 2})
-                    assert run._loop.saver is not None
-                    run._loop.saver.wait()
+                    run.flush()
                     if (run.epoch, run.batch) == until:
                         raise BrokenOffError
                 run.record(aucs=float(run.epoch), val_losses=torch.rand(()).item())
@@ -232,7 +244,7 @@ def mutate(count: int, seed: int, folder: Path) -> Tally:
 
 def _resume(objects: Objects, folder: CheckpointFolder) -> int:
     """The step resumed from, all of its state put back."""
-    point = lineage.find_resume_point(folder, _restorable.check)
+    point = lineage.find_resume_point(folder, restorable.check)
     assert point is not None
     own, parts = point.payload[keys.OWN], objects.parts
     guards.compare_data(own["data"], own["data"])
@@ -241,7 +253,7 @@ def _resume(objects: Objects, folder: CheckpointFolder) -> int:
     EpochPasses(own["passes"], same_epoch=own["in_epoch"])
     streams = decode(own["streams"])
     for follows in (True, False):
-        restore_parts(parts, point.payload, prologue_follows=follows)
+        restore(parts, from_payload(point.payload).training, prologue_follows=follows)
         if streams["epoch_start"] is not None:
             restore_streams(streams["epoch_start"])
             parts.tracked.restore_generators(streams["epoch_start"]["generators"])

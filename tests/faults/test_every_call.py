@@ -21,10 +21,10 @@ import sys
 from pathlib import Path
 from tests.store.states import state
 from unbroken.store.folder import CheckpointFolder
-from unbroken.store.retention import LatestN
+from unbroken.store.retention import Policy
 from unbroken.store.save import SaveJob, save
 folder = CheckpointFolder(Path(sys.argv[1]))
-job = SaveJob(state(3), (folder.latest, folder.epoch(3), folder.best), LatestN(1))
+job = SaveJob(state(3), (folder.latest, folder.epoch(3), folder.best), Policy(1))
 report = save(folder, job, set())
 print(report.safe, report.error is None, report.error or "")
 """

@@ -26,7 +26,7 @@ run = unbroken.Run("checkpoints", every_steps=2)
 run.track(model=torch.nn.Linear(1, 1), large=Large())
 for _ in run.batches(DataLoader(TensorDataset(torch.zeros(9, 1))), steps=9):
     if run.step == 1:
-        run._loop.saver.wait()
+        run.flush()
         in_use = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
         resource.setrlimit(resource.RLIMIT_AS, (in_use + 2**25,) * 2)
     print("step", run.step, flush=True)
@@ -66,7 +66,7 @@ for _ in run.epochs(1):
         loss.backward()
         optimizer.step()
         if run.step == 3:
-            run._loop.saver.wait()
+            run.flush()
             os._exit(0)
 """
 

@@ -73,9 +73,7 @@ def train_with_slow_workers(folder: Path, answers: Any, seconds: float) -> None:
         for _ in run.epochs(1):
             for batch in run.batches(loader):
                 model(batch).sum().backward()
-                saver = run._loop.saver
-                assert saver is not None
-                saver.wait()
+                run.flush()
                 answers.put(("batch", [worker.pid for worker in multiprocessing.active_children()], run.step))
     except unbroken.UnbrokenError as error:
         answers.put(("refused", [], str(error)))

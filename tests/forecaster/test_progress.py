@@ -16,6 +16,25 @@ import unbroken
 from forecaster.progress import EpochReport
 
 
+def test_done_is_said_behind_the_last_epochs_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("UNBROKEN_LANG", "en")
+    for name in ("forecaster", "unbroken"):
+        monkeypatch.setattr(logging.getLogger(name), "propagate", True)
+        caplog.set_level(logging.INFO, name)
+    report = EpochReport(Console(file=io.StringIO()))
+    loader = DataLoader(TensorDataset(torch.zeros(4, 1)), batch_size=2)
+    with report, unbroken.Run(tmp_path, best="aucs") as run:
+        run.track(model=nn.Linear(1, 1))
+        for _ in report.epochs(run, 2, len(loader)):
+            for _ in run.batches(loader):
+                run.average(train_losses=0.1)
+            run.record(val_losses=0.1, aucs=0.2)
+    assert caplog.messages[-1] == "Done: 2 of 2 epochs."
+    assert caplog.messages[-2].startswith("epoch 2/2")
+
+
 class _StopsAtFirstLine(logging.Handler):
     def __init__(self) -> None:
         super().__init__()

@@ -63,7 +63,7 @@ class Trial:
         if step != self.step or self.how == "whole":
             return
         if self.how == "kill":
-            self.runs[-1]._loop.saver.settle()  # type: ignore[union-attr]  # what was handed over is on disk
+            self.runs[-1].flush()  # what was handed over is on disk
             os.kill(os.getpid(), signal.SIGKILL)
         os.kill(os.getpid(), signal.SIGINT if self.how == "interrupt" else signal.SIGTERM)
 

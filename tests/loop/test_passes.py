@@ -1,6 +1,6 @@
 """What a checkpoint knows of an epoch's loops is the same whether the epoch was interrupted or not."""
 
-from unbroken.loop.passes import EpochPasses
+from unbroken.course.passes import EpochPasses
 
 
 def test_a_loop_that_has_given_all_is_done_whether_or_not_a_resume_opens_it() -> None:

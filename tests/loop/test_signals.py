@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from unbroken.loop.signals import StopSignals
+from unbroken.course.signals import StopSignals
 
 _FORK = multiprocessing.get_context("fork")
 

@@ -29,9 +29,9 @@ from tests.loop.datasets import (
 )
 from tests.loop.test_batches import AsksTheSystem, CountsItsPasses, DrawsFromNumpy, disturb
 from tests.loop.test_replayed import Reversed, Stream
+from unbroken.course.passes import EpochPasses
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.loaders import resumable
-from unbroken.loop.passes import EpochPasses
 from unbroken.loop.positioned import PositionedLoader
 from unbroken.loop.randomness import capture_streams
 from unbroken.state.snapshot import equal_bits

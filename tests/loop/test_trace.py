@@ -53,9 +53,8 @@ def test_names_and_places_come_back_as_they_were() -> None:
 
 
 def test_without_the_variable_nobody_observes(tmp_path: Path) -> None:
-    trial = Trial(tmp_path / "run")
-    trial.train(1)
-    assert trial.run._loop._observer is None
+    Trial(tmp_path / "run").train(1)
+    assert [path.name for path in tmp_path.iterdir()] == ["run"]
 
 
 def test_a_run_tells_every_moment(tmp_path: Path, file: Path) -> None:

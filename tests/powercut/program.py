@@ -48,11 +48,8 @@ def main(folder: Path) -> None:
 
 
 def settle(run: unbroken.Run, folder: Path) -> None:
-    saver = run._loop.saver
-    assert saver is not None
-    saver.wait()
-    if saver.failure is None:
-        say(folder, saver.saved_step)
+    run.flush()
+    say(folder, unbroken.load(folder / "checkpoint_latest.pth")["unbroken"]["step"])
 
 
 def plain(folder: Path) -> None:

@@ -44,8 +44,7 @@ class Session:
 
     def stop_here(self) -> None:
         """For a loop of the script's own: broken off at the end of a step whose predecessor's save is on disk."""
-        assert self.run._loop.saver is not None
-        self.run._loop.saver.wait()
+        self.run.flush()
         if self.run.step - 1 == self._until:
             raise BrokenOffError
 

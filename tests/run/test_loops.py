@@ -221,8 +221,7 @@ def go(body: Body, folder: Path, stop_at: int | None = None) -> tuple[torch.Tens
         optimizer.step()
         run.average(train_losses=loss)
         steps += 1
-        assert run._loop.saver is not None
-        run._loop.saver.wait()
+        run.flush()
         if run.step == stop_at:
             raise BrokenOffError
 
@@ -307,8 +306,7 @@ def test_the_replay_proof_counts_the_steps_trained_again(name: str, tmp_path: Pa
         def train(*inputs: torch.Tensor) -> None:
             loss = model(inputs[0]).mean() + torch.rand(())
             run.average(train_losses=loss)
-            assert run._loop.saver is not None
-            run._loop.saver.wait()
+            run.flush()
             if run.step == stop_at:
                 raise BrokenOffError
 

@@ -78,8 +78,7 @@ def go(
                 run.average(train_losses=value)
                 if run.step == plant_at and plant in STREAMS:
                     STREAMS[plant]()
-                assert run._loop.saver is not None
-                run._loop.saver.wait()
+                run.flush()
                 if run.step == stop_at:
                     raise BrokenOffError
             if between:
@@ -269,8 +268,7 @@ def _train_apart(
                 optimizer.step()
                 if not learns:
                     run.average(rate=0.0)
-                assert run._loop.saver is not None
-                run._loop.saver.wait()
+                run.flush()
                 if run.step == stop_at:
                     raise BrokenOffError
                 if run.step == break_at:

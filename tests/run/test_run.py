@@ -650,8 +650,7 @@ def test_layers_unfrozen_in_a_prologue_stay_unfrozen_once(tmp_path: Path, stop_a
                     optimizer.zero_grad()
                     loss.backward()
                     optimizer.step()
-                    assert run._loop.saver is not None
-                    run._loop.saver.wait()
+                    run.flush()
                     if run.step == stop_at:
                         raise BrokenOffError
         return torch.cat([p.detach().flatten() for p in model.parameters()])

@@ -82,8 +82,7 @@ def moments(folder: Path, step: Step, options: dict[str, object]) -> tuple[list[
                 step(model, optimizer, x)  # while the state before it is written
                 live.append(digest(model.state_dict(), optimizer.state_dict()))
                 copies += 1
-                assert run._loop is not None and run._loop.saver is not None
-                run._loop.saver.settle()  # so that the next boundary is saved, too
+                run.flush()  # so that the next boundary is saved, too
                 shutil.copy(folder / "checkpoint_latest.pth", folder.parent / f"{copies}.pth")
     shutil.copy(folder / "checkpoint_latest.pth", folder.parent / "last.pth")
     return live, saved(folder.parent)

@@ -6,7 +6,7 @@ from typing import Any
 import torch
 from hypothesis import strategies as st
 
-from unbroken.store.constructors import ITEM_SIZES
+from unbroken.store.stubs import ITEM_SIZES
 
 DTYPES = [getattr(torch, name) for name in ITEM_SIZES]
 _SPARSE = [torch.float32, torch.float64, torch.int64, torch.complex64]

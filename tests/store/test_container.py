@@ -22,7 +22,7 @@ from tests.store.states import same
 from unbroken.disk.durable import write_durably
 from unbroken.errors import UnsavableStateError
 from unbroken.store import torchfile
-from unbroken.store.archive import read_archive
+from unbroken.store.container import read_members
 from unbroken.store.tensors import PassingDigests
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -70,7 +70,7 @@ def check_written(payload: dict[str, Any]) -> None:
     assert digests == PassingDigests(payload).finished()
 
     # The one thing that differs is the name torch gives to the content, which nothing reads.
-    name = read_archive(io.BytesIO(theirs), len(theirs), Path("theirs")).members[ID]
+    name = read_members(io.BytesIO(theirs), len(theirs), Path("theirs"))[ID]
     assert ours[: name.offset] == theirs[: name.offset]
     assert len(ours) == len(theirs)
 

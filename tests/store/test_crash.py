@@ -12,7 +12,7 @@ from unbroken.store import lineage, torchfile
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.lineage import RunRecord
 from unbroken.store.payload import ForkPoint, Payload, progress_of
-from unbroken.store.retention import LatestN
+from unbroken.store.retention import Policy
 from unbroken.store.save import SaveJob, save
 
 Order = tuple[str | None, int, int, int]
@@ -67,7 +67,7 @@ def run(folder: CheckpointFolder) -> CheckpointFolder:
 def saving(folder: CheckpointFolder, payload: Payload, *names: Path, keep: int | None = None) -> Callable[[], None]:
     def work() -> None:
         lineage.clean(folder)
-        job = SaveJob(payload, names, LatestN(keep) if keep is not None else None)
+        job = SaveJob(payload, names, Policy(keep) if keep is not None else None)
         report = save(folder, job, set())
         if report.error is not None:
             raise report.error

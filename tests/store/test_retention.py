@@ -1,6 +1,5 @@
 """Retention: policies are pure, and whatever they say, some files are never deleted."""
 
-import math
 from pathlib import Path
 
 from hypothesis import given
@@ -9,30 +8,21 @@ from hypothesis import strategies as st
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.manifest import Manifest
 from unbroken.store.payload import Progress
-from unbroken.store.retention import All, AnyOf, BestK, EveryNEpochs, LatestN, Policy, WithinSpace, plan
+from unbroken.store.retention import Policy, plan
 
 FOLDER = CheckpointFolder(Path("checkpoints"))
 
 
-def manifest(
-    name: str, epoch: int, run: str | None = "a", branch: int = 0, auc: float = 0.5, best: int = 0, size: int = 1
-) -> Manifest:
+def manifest(name: str, epoch: int, run: str | None = "a", branch: int = 0, best: int = 0, size: int = 1) -> Manifest:
     progress = Progress(run, branch, epoch, 0, 10, epoch * 10, "epoch", None)
-    return Manifest(name, size, 1, "", progress, {"aucs": auc}, auc, best, "", {}, "")
+    return Manifest(name, size, 1, "", progress, {}, 0.5, best, "", {}, "")
 
 
-def numbered(epoch: int, auc: float = 0.5, run: str | None = "a") -> Manifest:
-    return manifest(FOLDER.epoch(epoch).name, epoch, run=run, auc=auc)
+def numbered(epoch: int, run: str | None = "a") -> Manifest:
+    return manifest(FOLDER.epoch(epoch).name, epoch, run=run)
 
 
-AUCS = st.floats(-1, 1) | st.just(math.nan)
-SIMPLE = (
-    st.builds(LatestN, st.integers(0, 5))
-    | st.builds(EveryNEpochs, st.integers(1, 6))
-    | st.builds(BestK, st.integers(0, 4), st.sampled_from(["aucs", "unknown"]), st.sampled_from(["max", "min"]))
-)
-COMPOSED = SIMPLE | st.builds(AnyOf, st.lists(SIMPLE, max_size=3).map(tuple))
-POLICIES: st.SearchStrategy[Policy] = COMPOSED | st.builds(WithinSpace, st.integers(0, 40), COMPOSED | st.just(All()))
+POLICIES = st.builds(Policy, st.none() | st.integers(0, 5), st.none() | st.integers(0, 40))
 
 
 @st.composite
@@ -44,7 +34,6 @@ def folders(draw: st.DrawFn) -> list[Manifest]:
             epoch,
             draw(st.sampled_from(["a", "a", "a", "b", None])),
             draw(st.integers(0, 1)),
-            draw(AUCS),
             size=draw(st.integers(1, 5)),
         )
         for epoch in epochs
@@ -77,12 +66,15 @@ def test_some_files_are_never_deleted_whatever_the_policy(
         newest = max(own, key=lambda info: info.progress.order)
         assert FOLDER.epoch(newest.best_epoch).name not in names or newest.best_epoch == 0
     kept = [info for info in ours if info.name not in names]
-    wanted = dict(zip((info.name for info in ours), policy.keep(ours), strict=True))
-    if isinstance(policy, WithinSpace):
+    if policy.space is not None:
         free_to_go = [info for info in kept if info.name not in plan_keeps(files, protected)]
-        assert sum(info.size for info in own if info.name not in names) <= policy.limit or not free_to_go
+        assert sum(info.size for info in own if info.name not in names) <= policy.space or not free_to_go
+    elif policy.newest is None:
+        assert not doomed
     else:
-        assert all(not wanted[info.name] for info in doomed)
+        newest = sorted(ours, key=lambda info: info.progress.order)[-policy.newest :] if policy.newest else []
+        assert not names & {info.name for info in newest}
+        assert {info.name for info in ours} - {info.name for info in newest} - plan_keeps(files, protected) == names
     assert [info.progress.order for info in doomed] == sorted(info.progress.order for info in doomed)
     rest = [info for info in files if info.name not in names]
     assert plan(rest, policy, protected, "a") == []  # done once, done
@@ -91,15 +83,15 @@ def test_some_files_are_never_deleted_whatever_the_policy(
 
 def plan_keeps(files: list[Manifest], protected: set[str]) -> set[str]:
     """Names that no policy at all gets deleted."""
-    return {info.name for info in files} - {info.name for info in plan(files, LatestN(0), protected, "a")}
+    return {info.name for info in files} - {info.name for info in plan(files, Policy(0), protected, "a")}
 
 
-@given(folders(), COMPOSED, st.integers(0, 60))
+@given(folders(), st.none() | st.integers(0, 5), st.integers(0, 60))
 def test_a_bound_of_space_deletes_the_oldest_and_no_more_than_it_has_to(
-    files: list[Manifest], policy: Policy, limit: int
+    files: list[Manifest], newest: int | None, limit: int
 ) -> None:
-    without = plan(files, policy, set(), "a")
-    bound = plan(files, WithinSpace(limit, policy), set(), "a")
+    without = plan(files, Policy(newest), set(), "a")
+    bound = plan(files, Policy(newest, limit), set(), "a")
     assert {info.name for info in without} <= {info.name for info in bound}
     more = [info for info in bound if info not in without]
     left = sum(info.size for info in files if info.progress.run_id == "a" and info not in bound)
@@ -112,10 +104,10 @@ def test_a_bound_of_space_deletes_the_oldest_and_no_more_than_it_has_to(
 def test_a_bound_of_space_counts_all_files_of_the_run_and_never_takes_what_is_protected() -> None:
     files = [manifest(FOLDER.epoch(epoch).name, epoch, size=10) for epoch in (1, 2, 3, 4)]
     files += [manifest(FOLDER.latest.name, 5, best=2, size=10), manifest("theirs.pth", 9, run="b", size=99)]
-    assert [info.progress.epoch for info in plan(files, WithinSpace(30), set(), "a")] == [1, 3]
-    assert [info.progress.epoch for info in plan(files, WithinSpace(40), set(), "a")] == [1]
-    assert plan(files, WithinSpace(50), set(), "a") == []
-    assert [info.progress.epoch for info in plan(files, WithinSpace(1), {FOLDER.epoch(1).name}, "a")] == [3]
+    assert [info.progress.epoch for info in plan(files, Policy(space=30), set(), "a")] == [1, 3]
+    assert [info.progress.epoch for info in plan(files, Policy(space=40), set(), "a")] == [1]
+    assert plan(files, Policy(space=50), set(), "a") == []
+    assert [info.progress.epoch for info in plan(files, Policy(space=1), {FOLDER.epoch(1).name}, "a")] == [3]
 
 
 @given(folders(), POLICIES, st.randoms())
@@ -126,23 +118,13 @@ def test_the_order_of_the_list_does_not_matter(files: list[Manifest], policy: Po
     assert one == {info.name for info in plan(shuffled, policy, set(), "a")}
 
 
-def kept(policy: Policy, *infos: Manifest) -> list[int]:
-    return [info.progress.epoch for info, keep in zip(infos, policy.keep(infos), strict=True) if keep]
-
-
-def test_each_policy_keeps_what_it_says() -> None:
-    infos = [numbered(3, 0.1), numbered(1, 0.9), numbered(2, math.nan), numbered(4, 0.9), numbered(5, 0.2)]
-    assert kept(LatestN(2), *infos) == [4, 5]
-    assert kept(LatestN(0), *infos) == []
-    assert kept(EveryNEpochs(2), *infos) == [2, 4]
-    assert kept(BestK(1), *infos) == [1]
-    assert kept(BestK(9), *infos) == [3, 1, 4, 5]
-    assert kept(BestK(2, "aucs", "min"), *infos) == [3, 5]
-    assert kept(BestK(2, "other"), *infos) == []
-    assert kept(AnyOf((LatestN(1), BestK(1))), *infos) == [1, 5]
-    assert kept(AnyOf(()), *infos) == []
+def test_the_newest_are_those_furthest_along_whatever_their_place_in_the_list() -> None:
+    infos = [numbered(epoch) for epoch in (3, 1, 5, 2, 4)]
+    assert [info.progress.epoch for info in plan(infos, Policy(2), set(), "a")] == [1, 2, 3]
+    assert [info.progress.epoch for info in plan(infos, Policy(0), set(), "a")] == [1, 2, 3, 4]
+    assert plan(infos, Policy(), set(), "a") == []
 
 
 def test_the_best_epoch_is_kept_even_if_its_own_name_is_gone() -> None:
     files = [*(numbered(epoch) for epoch in (1, 2, 3, 4)), manifest("checkpoint_latest.pth", 5, best=2)]
-    assert [info.progress.epoch for info in plan(files, LatestN(1), set(), "a")] == [1, 3]
+    assert [info.progress.epoch for info in plan(files, Policy(1), set(), "a")] == [1, 3]

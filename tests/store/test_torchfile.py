@@ -20,7 +20,7 @@ from unbroken import load
 from unbroken.disk.digest import file_digest
 from unbroken.errors import CheckpointDamagedError, NothingToResumeError, UnsavableStateError, UsageError
 from unbroken.store import torchfile
-from unbroken.store.constructors import ITEM_SIZES, STORAGES
+from unbroken.store.stubs import ITEM_SIZES, STORAGES
 from unbroken.store.torchfile import TensorStub
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")

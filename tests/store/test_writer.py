@@ -24,7 +24,7 @@ from unbroken.store import lineage, torchfile
 from unbroken.store import manifest as manifests
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.payload import Payload
-from unbroken.store.retention import LatestN
+from unbroken.store.retention import Policy
 from unbroken.store.save import save
 from unbroken.store.tensors import tensor_digests
 from unbroken.store.writer import SaveJob, SaveReport, Writer
@@ -45,7 +45,7 @@ def start() -> Iterator[Start]:
 
 
 def saved(writer: Writer, payload: Payload, *names: Path, keep: int | None = None) -> SaveReport:
-    writer.submit(SaveJob(payload, names, None if keep is None else LatestN(keep)))
+    writer.submit(SaveJob(payload, names, None if keep is None else Policy(keep)))
     writer.wait()
     (report,) = writer.take_reports()
     return report

@@ -53,7 +53,7 @@ class Parts:
     names: tuple[str, ...]
 
     def __str__(self) -> str:
-        return messages.text("audit_comma").join(messages.text(f"audit_part_{name}") for name in self.names)
+        return messages.listed(messages.text(f"audit_part_{name}") for name in self.names)
 
 
 @dataclass(frozen=True)

@@ -22,11 +22,11 @@ from unbroken.audit.runner import audit
 from unbroken.audit.suspects import said_path, shown
 from unbroken.audit.trace import Moment
 from unbroken.audit.verdict import Finding, Sentence, Verdict
-from unbroken.cli.arguments import positive
-from unbroken.cli.output import Column, Row, print_json, print_table, printable, say, shortened
+from unbroken.cli.output import Row, columns, print_json, print_pairs, print_table, printable, say, shortened
+from unbroken.cli.parsing import positive
 from unbroken.errors import UsageError
+from unbroken.keep.arguments import seconds
 from unbroken.loop.trace import Kind
-from unbroken.loop.triggers import seconds
 from unbroken.messages import text
 
 _KILLS = 7
@@ -78,12 +78,14 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _inside(folder: Path, path: Path | None) -> Path | None:
-    """``path`` relative to the folder that is copied. Raises UsageError for one outside it."""
+    """``path`` relative to the folder that is copied. Raises UsageError for that folder itself, and outside it."""
     if path is None:
         return None
     whole = (folder / path).absolute()
-    if not whole.is_relative_to(folder) or ".." in path.parts or whole == folder:
+    if not whole.is_relative_to(folder) or ".." in path.parts:
         raise UsageError("audit_path_outside", path=path)
+    if whole == folder:
+        raise UsageError("audit_path_is_folder", path=path)
     return whole.relative_to(folder)
 
 
@@ -142,18 +144,13 @@ class _Progress(Watcher):
 
 
 def _print(report: Report) -> None:
-    columns = [
-        Column(text("audit_column_run")),
-        Column(text("audit_column_at"), right=True),
-        Column(text("audit_column_took"), right=True),
-        Column(text("audit_column_result")),
-    ]
-    print_table(columns, [row for run in report.runs for row in _rows(run)])
+    titles = ("audit_column_run", "audit_column_at", "audit_column_took", "audit_column_result")
+    print_table(columns(*titles), [row for run in report.runs for row in _rows(run)])
     say()
     say(_verdict(report))
     for finding in report.findings:
         say()
-        print_table([Column(""), Column("")], [Row(pair) for pair in _pairs(finding)])
+        print_pairs(_pairs(finding))
     notes = [str(note) for note in report.notes]
     if report.kills:
         notes.append(text("audit_note_seed", seed=report.seed))

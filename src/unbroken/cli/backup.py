@@ -1,15 +1,11 @@
 """``unbroken backup``: copy what a checkpoint folder holds, every copy verified, and no good copy ever lost."""
 
 import argparse
-import os
 from pathlib import Path
 
-from unbroken.cli.checkpoints import State, archived_runs, examine
-from unbroken.cli.copies import Aside, Outcome, Pair, copy_all, print_outcome
-from unbroken.cli.nothing import nothing_found
-from unbroken.cli.output import print_json, working_on
-from unbroken.disk.lock import FolderLock
-from unbroken.errors import CheckpointDamagedError, UsageError
+from unbroken.cli.checkpoints import State, examine
+from unbroken.cli.copies import Copies, KeptAside, Pair, copy_all, locked, report
+from unbroken.cli.output import working_on
 from unbroken.messages import text
 from unbroken.store.folder import CheckpointFolder
 
@@ -26,33 +22,20 @@ def run(arguments: argparse.Namespace) -> int:
     DiskError.
     """
     source, destination = CheckpointFolder(arguments.folder), CheckpointFolder(arguments.destination)
-    outcome = back_up(source, destination)
-    if arguments.json:
-        print_json({"folder": str(source.path), "destination": str(destination.path), **outcome.as_json()})
-    else:
-        print_outcome(destination, outcome, "cli_backed_up")
-    return CheckpointDamagedError.exit_code if outcome.damaged else 0
+    copies = back_up(source, destination)
+    return report(copies, destination, {"folder": source.path}, "cli_backed_up", as_json=arguments.json)
 
 
-def back_up(source: CheckpointFolder, destination: CheckpointFolder) -> Outcome:
+def back_up(source: CheckpointFolder, destination: CheckpointFolder) -> Copies:
     """Copy every checkpoint of ``source`` and its archived runs to ``destination``, itself a checkpoint folder then.
 
     Nothing is replaced there but earlier states of the same run; what else gives way, such as a state ahead of the
     one that ``source`` has gone back to, is kept in the archive. Safe while ``source`` is being trained on: its
     files are replaced whole, and the newest is copied last.
     """
-    if not [*source.checkpoints(), *archived_runs(source)]:
-        raise nothing_found(source)
-    inner, outer = (Path(os.path.realpath(folder.path)) for folder in (destination, source))
-    if inner.is_relative_to(outer):
-        raise UsageError("cli_backup_inside", folder=source.path, destination=destination.path)
-    destination.prepare()
-    lock = FolderLock.acquire(destination.lock_path, destination.path)
-    try:
-        keep = Aside(destination, "before-backup")
+    with locked(source, destination, "cli_backup_inside"):
+        keep = KeptAside(destination, "before-backup")
         return copy_all(source, destination, lambda pair: None if _is_earlier_state(pair) else keep(pair))
-    finally:
-        lock.release()
 
 
 def _is_earlier_state(pair: Pair) -> bool:

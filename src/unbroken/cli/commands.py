@@ -7,7 +7,7 @@ from typing import Protocol
 
 from unbroken import __version__
 from unbroken.cli.parsing import Parser
-from unbroken.messages import text
+from unbroken.messages import LANGUAGES, text
 
 NAMES = (
     "list",
@@ -39,7 +39,7 @@ def parser_for(words: Collection[str]) -> Parser:
     For a module is imported only for the command that was typed, as some take longer than a listing may.
     """
     common = Parser(add_help=False)
-    common.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS, help=text("cli_help_lang"))
+    common.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS, help=text("cli_help_lang"))
     common.add_argument("--help", "-h", action="help", help=text("cli_help_help"))
     parser = Parser(
         prog="unbroken", description=text("cli_description"), parents=[common], add_help=False, allow_abbrev=False

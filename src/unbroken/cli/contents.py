@@ -1,6 +1,6 @@
 """Contents: what a checkpoint holds beside its progress, read without torch, tensors as stubs."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from math import prod
@@ -12,7 +12,8 @@ from unbroken.store import payload as keys
 from unbroken.store import torchfile
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.manifest import Manifest
-from unbroken.store.torchfile import TensorStub
+from unbroken.store.stubs import TensorStub
+from unbroken.store.trees import leaves
 
 _STANDS_ELSEWHERE = frozenset(
     {"format", "run_id", "branch", "parent", "reason", "epoch", "batch", "batches", "step", "finished"}
@@ -77,7 +78,7 @@ class Contents:
     @cached_property
     def tensors(self) -> dict[str, TensorStub]:
         """Every tensor by its path, as ``Manifest.tensors`` spells it."""
-        return dict(_tensors(self.payload, ""))
+        return {path: value for path, value in leaves(self.payload) if isinstance(value, TensorStub)}
 
     def _section(self, name: str) -> Mapping[str, Any]:
         section = self.own.get(name)
@@ -111,14 +112,3 @@ def _replayed(record: object) -> Replayed | None:
             return Replayed(after, steps, step, tuple(map(str, streams)))
         case _:
             return None
-
-
-def _tensors(value: object, path: str) -> Iterator[tuple[str, TensorStub]]:
-    if isinstance(value, TensorStub):
-        yield path, value
-    elif isinstance(value, dict):
-        for key, item in value.items():
-            yield from _tensors(item, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list | tuple):
-        for index, item in enumerate(value):
-            yield from _tensors(item, f"{path}[{index}]")

@@ -7,11 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from unbroken.cli.checkpoints import Entry, State, archived_runs, examine
-from unbroken.cli.output import Column, Row, print_table, say, working_on
+from unbroken.cli.nothing import nothing_found
+from unbroken.cli.output import Row, columns, print_json, print_table, say, working_on
 from unbroken.disk import durable
 from unbroken.disk.digest import file_digest
+from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import human, require_space
-from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError
+from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError, UsageError
 from unbroken.messages import text
 from unbroken.store import lineage, torchfile
 from unbroken.store import manifest as manifests
@@ -37,9 +39,12 @@ class Pair:
     def copy(self) -> Path:
         return self.destination.path / self.name
 
+    def as_json(self) -> dict[str, object]:
+        return {"file": str(self.shown_as), "copy": str(self.copy), "size": self.size, "digest": self.digest}
+
 
 @dataclass(frozen=True)
-class Outcome:
+class Copies:
     """How it went. ``left_out``: files not good enough to copy; ``replaced``: where what gave way is now."""
 
     copied: list[Pair]
@@ -50,8 +55,8 @@ class Outcome:
 
     def as_json(self) -> dict[str, object]:
         return {
-            "copied": [_as_json(pair) for pair in self.copied],
-            "unchanged": [_as_json(pair) for pair in self.unchanged],
+            "copied": [pair.as_json() for pair in self.copied],
+            "unchanged": [pair.as_json() for pair in self.unchanged],
             "left_out": [
                 {"file": str(entry.path), "state": entry.state.value, "reason": entry.reason} for entry in self.left_out
             ],
@@ -59,14 +64,29 @@ class Outcome:
             "replaced": [str(path) for path in self.replaced],
         }
 
-    @property
-    def damaged(self) -> list[Entry]:
-        return [entry for entry in self.left_out if entry.state is State.DAMAGED]
+
+@contextlib.contextmanager
+def locked(source: CheckpointFolder, destination: CheckpointFolder, inside: str) -> Iterator[None]:
+    """Within the block this process holds the lock of ``destination``, which is made if there is none.
+
+    Raises NothingToResumeError (nothing to copy), the UsageError ``inside`` (it lies in the source),
+    FolderLockedError (a trainer uses it), DiskError.
+    """
+    if not [*source.checkpoints(), *archived_runs(source)]:
+        raise nothing_found(source)
+    if Path(os.path.realpath(destination.path)).is_relative_to(os.path.realpath(source.path)):
+        raise UsageError(inside, folder=source.path, destination=destination.path)
+    destination.prepare()
+    lock = FolderLock.acquire(destination.lock_path, destination.path)
+    try:
+        yield
+    finally:
+        lock.release()
 
 
 def copy_all(
     source: CheckpointFolder, destination: CheckpointFolder, put_aside: Callable[[Pair], Path | None]
-) -> Outcome:
+) -> Copies:
     """Copy every good checkpoint of ``source`` and its archived runs to ``destination``, whose lock the caller holds.
 
     Each file is read whole before it is copied, and each copy after: a damaged file never replaces a good copy.
@@ -105,10 +125,10 @@ def copy_all(
         if pair.unchanged:
             _seal(pair, pair.digest)
     _copy_records(source, destination)
-    return Outcome(copied, [pair for pair in pairs if pair.unchanged], left_out, moved_aside, replaced)
+    return Copies(copied, [pair for pair in pairs if pair.unchanged], left_out, moved_aside, replaced)
 
 
-class Aside:
+class KeptAside:
     """Keeps what a copy replaces; one folder of the archive, called ``label``, for all of one command.
 
     A damaged file is renamed. A good one is copied, so that its name has a good file at every moment.
@@ -250,30 +270,27 @@ def _copy_records(source: CheckpointFolder, destination: CheckpointFolder) -> No
                 there.mark(name)
 
 
-def _as_json(pair: Pair) -> dict[str, object]:
-    return {"file": str(pair.shown_as), "copy": str(pair.copy), "size": pair.size, "digest": pair.digest}
-
-
-def print_outcome(destination: CheckpointFolder, outcome: Outcome, done: str) -> None:
-    """The files and what came of each, and the sentence ``done``."""
-    columns = [
-        Column(text("cli_column_file"), whole=True),
-        Column(text("cli_column_size"), right=True),
-        Column(text("cli_column_backup")),
-    ]
+def report(copies: Copies, destination: CheckpointFolder, of: dict[str, Path], done: str, *, as_json: bool) -> int:
+    """Say what came of each file, and the sentence ``done``; the exit code, 5 if one was damaged and so not copied."""
+    damaged = any(entry.state is State.DAMAGED for entry in copies.left_out)
+    code = CheckpointDamagedError.exit_code if damaged else 0
+    if as_json:
+        print_json({**of, "destination": destination.path, **copies.as_json()})
+        return code
     rows = [
         Row([str(pair.shown_as), human(pair.size), text(key)])
-        for key, pairs in (("cli_copied", outcome.copied), ("cli_unchanged", outcome.unchanged))
+        for key, pairs in (("cli_copied", copies.copied), ("cli_unchanged", copies.unchanged))
         for pair in pairs
     ]
-    rows += [Row([entry.name, human(entry.size), text("cli_left_out")], "bold red") for entry in outcome.left_out]
-    print_table(columns, rows)
-    for entry in outcome.left_out:
+    rows += [Row([entry.name, human(entry.size), text("cli_left_out")], "bold red") for entry in copies.left_out]
+    print_table(columns("cli_column_file", "cli_column_size", "cli_column_backup"), rows)
+    for entry in copies.left_out:
         say(entry.reason)
-    if outcome.moved_aside is not None:
-        say(text("cli_moved_aside", folder=destination.path, path=outcome.moved_aside))
-    for path in outcome.replaced:
+    if copies.moved_aside is not None:
+        say(text("cli_moved_aside", folder=destination.path, path=copies.moved_aside))
+    for path in copies.replaced:
         say(text("cli_replaced", path=path))
-    counts = {"copied": len(outcome.copied), "unchanged": len(outcome.unchanged)}
-    size = human(sum(pair.size for pair in outcome.copied))
+    counts = {"copied": len(copies.copied), "unchanged": len(copies.unchanged)}
+    size = human(sum(pair.size for pair in copies.copied))
     say(text(done, path=destination.path, size=size, **counts))
+    return code

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from unbroken.cli.checkpoints import batch_text, best_text
 from unbroken.cli.contents import Contents, open_contents, shape_text
-from unbroken.cli.nothing import no_such_file
+from unbroken.cli.nothing import existing_file
 from unbroken.cli.output import Column, Row, print_json, print_table, say, shortened, working_on
 from unbroken.messages import text
 from unbroken.store import torchfile
@@ -76,10 +76,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Raises NothingToResumeError, CheckpointDamagedError, UsageError (a folder)."""
-    for path in (arguments.a, arguments.b):
-        if not path.exists():
-            raise no_such_file(path)
-    a, b = open_contents(arguments.a), open_contents(arguments.b)
+    a, b = (open_contents(existing_file(path)) for path in (arguments.a, arguments.b))
     found = compare(a, b)
     if arguments.json:
         print_json(_as_json(a, b, found))
@@ -177,9 +174,9 @@ def _print(a: Contents, b: Contents, found: Difference) -> None:
     print_table([Column(""), Column("A"), Column("B")], rows)
     if found.histories:
         say()
-        titles = ("cli_column_metric", "cli_column_first_difference")
-        columns = [Column(text(titles[0])), Column("A", right=True), Column("B", right=True)]
-        print_table([*columns, Column(text(titles[1]), right=True)], _metric_rows(found.histories))
+        titles = text("cli_column_metric"), "A", "B", text("cli_column_first_difference")
+        columns = [Column(title, right=place > 0) for place, title in enumerate(titles)]
+        print_table(columns, _metric_rows(found.histories))
     for title, changes in (
         ("cli_config", found.config),
         ("cli_environment", found.environment),

@@ -10,6 +10,7 @@ from unbroken.cli.commands import parser_for
 from unbroken.cli.output import fail
 from unbroken.cli.parsing import Parser, WrongWordsError
 from unbroken.errors import UnbrokenError, UsageError
+from unbroken.messages import LANGUAGES
 
 _INTERRUPTED = 130  # 128 + SIGINT, as shells report it
 _NOBODY_READS = 141  # 128 + SIGPIPE
@@ -46,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _parse(words: Sequence[str]) -> argparse.Namespace:
     language = Parser(prog="unbroken", add_help=False, allow_abbrev=False)
-    language.add_argument("--lang", choices=("zh", "en"), default=argparse.SUPPRESS)
+    language.add_argument("--lang", choices=LANGUAGES, default=argparse.SUPPRESS)
     words, behind_dashes = _split(list(words))
     chosen = language.parse_known_args(words)[0]  # first of all: the help below is in this language
     if "lang" in chosen:

@@ -3,8 +3,8 @@
 import argparse
 from pathlib import Path
 
-from unbroken.cli.checkpoints import Entry, State, examine, glance
-from unbroken.cli.nothing import command, no_such_file
+from unbroken.cli.checkpoints import State, examine
+from unbroken.cli.nothing import existing_file
 from unbroken.cli.output import print_json, say, working_on
 from unbroken.errors import CheckpointDamagedError, UsageError
 from unbroken.messages import text
@@ -18,13 +18,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Raises NothingToResumeError, CheckpointDamagedError (only what is good is kept), UsageError, DiskError."""
-    path: Path = arguments.file
+    path = existing_file(arguments.file)
     folder = CheckpointFolder(path.parent)
-    if path.is_dir():
-        raise UsageError("cli_not_a_file", path=path, next=command("list", path))
-    entry = glance(folder, path)
-    if entry is None:
-        raise no_such_file(path)
     if arguments.undo:
         folder.unmark(path.name)
     else:
@@ -40,7 +35,7 @@ def _mark(folder: CheckpointFolder, path: Path) -> None:
     if path in (folder.latest, folder.previous, folder.best):
         raise UsageError("cli_keep_is_replaced", path=path, copy=path.with_name("mine.pth"))
     with working_on(path):
-        entry: Entry = examine(folder, path)
+        entry = examine(folder, path)
     if entry.state is not State.GOOD:
         raise CheckpointDamagedError("cli_keep_damaged", reason=entry.reason)
     folder.mark(path.name)

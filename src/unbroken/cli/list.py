@@ -2,7 +2,6 @@
 
 import argparse
 
-from unbroken.cli.arguments import add_folder
 from unbroken.cli.checkpoints import (
     Entry,
     State,
@@ -13,7 +12,8 @@ from unbroken.cli.checkpoints import (
     size_text,
 )
 from unbroken.cli.nothing import command, nothing_found
-from unbroken.cli.output import Column, Row, print_json, print_table, say
+from unbroken.cli.output import Row, columns, print_json, print_table, say
+from unbroken.cli.parsing import add_folder
 from unbroken.messages import text
 from unbroken.store.folder import CheckpointFolder
 
@@ -58,20 +58,9 @@ def run(arguments: argparse.Namespace) -> int:
 def _print_entries(entries: list[Entry]) -> None:
     several_runs = len({entry.run_id for entry in entries if entry.manifest}) > 1
     several_branches = len({entry.manifest.progress.branch for entry in entries if entry.manifest}) > 1
-    columns = [
-        Column(text("cli_column_file"), whole=True),
-        Column(text("cli_column_epoch"), right=True),
-        Column(text("cli_column_batch"), right=True),
-        Column(text("cli_column_step"), right=True),
-        Column(text("cli_column_best"), right=True),
-        Column(text("cli_column_size"), right=True),
-        Column(text("cli_column_saved")),
-        Column(text("cli_column_state")),
-    ]
-    if several_branches:
-        columns.append(Column(text("cli_column_branch"), right=True))
-    if several_runs:
-        columns.append(Column(text("cli_column_run")))
+    titles = ["cli_column_file", "cli_column_epoch", "cli_column_batch", "cli_column_step", "cli_column_best"]
+    titles += ["cli_column_size", "cli_column_saved", "cli_column_state"]
+    titles += ["cli_column_branch"] * several_branches + ["cli_column_run"] * several_runs
     rows = []
     for entry in entries:
         info = entry.manifest
@@ -88,4 +77,4 @@ def _print_entries(entries: list[Entry]) -> None:
         if several_runs:
             cells.append((entry.run_id or "-")[:8])
         rows.append(Row(cells, entry.state.style if entry.state is not State.GOOD else ""))
-    print_table(columns, rows)
+    print_table(columns(*titles), rows)

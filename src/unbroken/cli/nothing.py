@@ -1,11 +1,12 @@
 """Nothing found: what was looked for, where, what is there instead, and what to run next."""
 
+import os
 import shlex
 from pathlib import Path
 
 from unbroken.cli.checkpoints import archived_runs
 from unbroken.disk.space import human
-from unbroken.errors import NothingToResumeError
+from unbroken.errors import NothingToResumeError, UsageError
 from unbroken.messages import text
 from unbroken.store.folder import CheckpointFolder
 
@@ -34,6 +35,15 @@ def no_such_file(path: Path) -> NothingToResumeError:
     return NothingToResumeError(
         "cli_no_file", path=path.absolute(), found=_listed(names), next=command("list", folder.path)
     )
+
+
+def existing_file(path: Path) -> Path:
+    """``path``, if it is no folder and something is there. Raises UsageError, NothingToResumeError."""
+    if path.is_dir():
+        raise UsageError("cli_not_a_file", path=path, next=command("list", path))
+    if not os.path.lexists(path):
+        raise no_such_file(path)
+    return path
 
 
 def _found(folder: CheckpointFolder) -> str:

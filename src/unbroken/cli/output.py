@@ -15,11 +15,18 @@ from typing import Literal
 
 from unbroken.errors import UnbrokenError
 from unbroken.messages import printable as printable
+from unbroken.messages import text
 from unbroken.store.torchfile import TensorStub
 
 _UNBOUNDED = 10_000
 _NARROW = 100
 _ANSI = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
+_NUMBERS = {
+    *("cli_column_epoch", "cli_column_batch", "cli_column_step", "cli_column_best", "cli_column_size"),
+    *("cli_column_branch", "cli_column_last", "cli_column_epochs", "cli_column_tensors", "cli_column_numbers"),
+    *("audit_column_at", "audit_column_took"),
+}
+_NAMES = {"cli_column_file", "cli_column_delete", "cli_column_not_taken"}
 
 
 @dataclass(frozen=True)
@@ -29,6 +36,11 @@ class Column:
     title: str
     right: bool = False
     whole: bool = False
+
+
+def columns(*keys: str) -> list[Column]:
+    """The columns of these titles, by the keys of their sentences."""
+    return [Column(text(key), key in _NUMBERS, key in _NAMES) for key in keys]
 
 
 @dataclass(frozen=True)
@@ -118,7 +130,7 @@ def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
 
 
 def print_json(value: object) -> None:
-    """``value`` as one JSON document. Numbers that JSON does not have are spelled as text, as in manifests."""
+    """``value`` as one JSON document. Numbers that JSON does not have are null."""
     document = json.dumps(jsonable(value), ensure_ascii=False, indent=2, allow_nan=False)
     try:
         document.encode(sys.stdout.encoding or "utf-8")
@@ -140,7 +152,7 @@ def jsonable(value: object) -> object:
     if isinstance(value, bool | int | str | None):
         return value
     if isinstance(value, float):
-        return value if math.isfinite(value) else repr(value)
+        return value if math.isfinite(value) else None
     if isinstance(value, TensorStub):
         return {"dtype": value.dtype, "shape": list(value.shape)}
     if isinstance(value, Mapping):

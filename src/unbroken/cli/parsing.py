@@ -1,7 +1,8 @@
-"""Parsing: argparse, with what it says by itself in the user's language."""
+"""Parsing: argparse, with what it says by itself in the user's language; arguments that several commands take."""
 
 import argparse
 import re
+from pathlib import Path
 from typing import NoReturn
 
 from unbroken.errors import UsageError
@@ -15,8 +16,6 @@ _COMPLAINTS = {
     r"argument (?P<name>.+?): invalid (?P<kind>\w+) value: (?P<word>.+)": "cli_word_bad",
     r"argument (?P<name>.+?): expected one argument": "cli_word_needs_value",
     r"argument (?P<name>.+?): ignored explicit argument (?P<word>.+)": "cli_word_takes_no_value",
-    r"argument (?P<name>.+?): not allowed with argument (?P<other>.+)": "cli_words_exclude",
-    r"one of the arguments (?P<names>.+) is required": "cli_one_of_words",
 }
 _HEADINGS = {
     r"^usage: ": "cli_heading_usage",
@@ -45,6 +44,20 @@ class Parser(argparse.ArgumentParser):
 
     def format_help(self) -> str:
         return _with_headings(super().format_help())
+
+
+def add_folder(
+    parser: argparse.ArgumentParser, name: str = "folder", shown: str = "FOLDER", help_key: str = "cli_help_folder"
+) -> None:
+    """``[FOLDER]``, the checkpoint folder."""
+    parser.add_argument(name, metavar=shown, nargs="?", type=Path, default=Path("checkpoints"), help=text(help_key))
+
+
+def positive(word: str) -> int:
+    """A count of at least 1."""
+    if (number := int(word)) < 1:
+        raise ValueError(word)
+    return number
 
 
 def _complaint(message: str) -> str:

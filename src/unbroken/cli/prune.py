@@ -4,10 +4,10 @@ import argparse
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from unbroken.cli.arguments import add_folder, positive
 from unbroken.cli.checkpoints import Entry, State, examine, look_into, progress_cells
 from unbroken.cli.nothing import nothing_found
-from unbroken.cli.output import Column, Row, can_ask, confirm, print_json, print_table, say, working_on
+from unbroken.cli.output import Row, can_ask, columns, confirm, print_json, print_table, say, working_on
+from unbroken.cli.parsing import add_folder, positive
 from unbroken.disk import durable
 from unbroken.disk.space import human, parse_size
 from unbroken.errors import CheckpointDamagedError, NothingToResumeError, UsageError
@@ -20,7 +20,7 @@ from unbroken.store.retention import Policy
 
 
 @dataclass(frozen=True)
-class Plan:
+class Pruning:
     """What would go, oldest first, and which files of the run are damaged, so that they count for nothing."""
 
     doomed: list[Manifest]
@@ -82,11 +82,10 @@ def run(arguments: argparse.Namespace) -> int:
 def _policy(keep: int | None, space: str | None) -> Policy:
     if keep is None and space is None:
         raise UsageError("cli_prune_how")
-    policy: Policy = retention.All() if keep is None else retention.LatestN(keep)
-    return policy if space is None else retention.WithinSpace(parse_size(space), policy)
+    return Policy(keep, None if space is None else parse_size(space))
 
 
-def make_plan(folder: CheckpointFolder, policy: Policy) -> Plan:
+def make_plan(folder: CheckpointFolder, policy: Policy) -> Pruning:
     """What ``policy`` would delete of the numbered checkpoints of the folder's run.
 
     A file counts as kept only once every byte of it was read and found good. Never deleted, whatever the policy
@@ -121,10 +120,10 @@ def make_plan(folder: CheckpointFolder, policy: Policy) -> Plan:
             else:
                 damaged[info.name] = entry
     unopened = [entry for entry in look_into(folder) if entry.state is State.DAMAGED and entry.name not in infos]
-    return Plan(doomed, kept, [*damaged.values(), *unopened])
+    return Pruning(doomed, kept, [*damaged.values(), *unopened])
 
 
-def carry_out(folder: CheckpointFolder, plan: Plan) -> list[str]:
+def carry_out(folder: CheckpointFolder, plan: Pruning) -> list[str]:
     """Delete what the plan says; returns the names deleted.
 
     No lock: a full disk is cleared while the trainer runs, and that trainer never needs these files again. One
@@ -158,20 +157,13 @@ def _where(info: Manifest) -> dict[str, object]:
     return {"epoch": info.progress.epoch, "step": info.progress.step, "branch": info.progress.branch}
 
 
-def _print_plan(plan: Plan) -> None:
+def _print_plan(plan: Pruning) -> None:
     for entry in plan.damaged:
         say(entry.reason)
     if not plan.doomed:
         say(text("cli_nothing_to_delete"))
         return
-    columns = [
-        Column(text("cli_column_delete"), whole=True),
-        Column(text("cli_column_epoch"), right=True),
-        Column(text("cli_column_batch"), right=True),
-        Column(text("cli_column_step"), right=True),
-        Column(text("cli_column_size"), right=True),
-        Column(text("cli_column_saved")),
-    ]
+    titles = ["cli_column_delete", "cli_column_epoch", "cli_column_batch", "cli_column_step", "cli_column_size"]
     rows = [Row([info.name, *progress_cells(info.progress), human(info.size), info.timestamp]) for info in plan.doomed]
-    print_table(columns, rows)
+    print_table(columns(*titles, "cli_column_saved"), rows)
     say(text("cli_kept", names=", ".join(info.name for info in plan.kept)))

@@ -1,15 +1,11 @@
 """``unbroken restore``: bring a backup back into a checkpoint folder, overwriting nothing."""
 
 import argparse
-import os
 from pathlib import Path
 
-from unbroken.cli.checkpoints import archived_runs
-from unbroken.cli.copies import Aside, Outcome, copy_all, print_outcome
-from unbroken.cli.nothing import nothing_found
-from unbroken.cli.output import print_json, working_on
-from unbroken.disk.lock import FolderLock
-from unbroken.errors import CheckpointDamagedError, GuardError, UsageError
+from unbroken.cli.copies import Copies, KeptAside, copy_all, locked, report
+from unbroken.cli.output import working_on
+from unbroken.errors import GuardError
 from unbroken.messages import text
 from unbroken.store import lineage
 from unbroken.store.folder import CheckpointFolder
@@ -28,33 +24,19 @@ def run(arguments: argparse.Namespace) -> int:
     DiskError.
     """
     backup, destination = CheckpointFolder(arguments.backup), CheckpointFolder(arguments.destination)
-    outcome = restore(backup, destination)
-    if arguments.json:
-        folders = {"backup": str(backup.path), "destination": str(destination.path)}
-        print_json({**folders, **outcome.as_json()})
-    else:
-        print_outcome(destination, outcome, "cli_restored")
-    return CheckpointDamagedError.exit_code if outcome.damaged else 0
+    copies = restore(backup, destination)
+    return report(copies, destination, {"backup": backup.path}, "cli_restored", as_json=arguments.json)
 
 
-def restore(backup: CheckpointFolder, destination: CheckpointFolder) -> Outcome:
+def restore(backup: CheckpointFolder, destination: CheckpointFolder) -> Copies:
     """Copy every good checkpoint of ``backup`` to ``destination``; what gives way there is kept.
 
     A damaged file is kept beside its name, a good one in the archive, a whole other run too. A folder whose newest
     good state is ahead of the backup's is refused: restoring would take training away.
     """
-    if not [*backup.checkpoints(), *archived_runs(backup)]:
-        raise nothing_found(backup)
-    there, here = (Path(os.path.realpath(folder.path)) for folder in (destination, backup))
-    if there.is_relative_to(here):
-        raise UsageError("cli_restore_inside", folder=backup.path, destination=destination.path)
-    destination.prepare()
-    lock = FolderLock.acquire(destination.lock_path, destination.path)
-    try:
+    with locked(backup, destination, "cli_restore_inside"):
         _refuse_if_ahead(backup, destination)
-        return copy_all(backup, destination, Aside(destination, "before-restore"))
-    finally:
-        lock.release()
+        return copy_all(backup, destination, KeptAside(destination, "before-restore"))
 
 
 def _refuse_if_ahead(backup: CheckpointFolder, destination: CheckpointFolder) -> None:

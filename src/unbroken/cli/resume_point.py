@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from unbroken.cli.arguments import add_folder
 from unbroken.cli.checkpoints import Entry, State, batch_text, progress_cells
 from unbroken.cli.nothing import nothing_found
-from unbroken.cli.output import Column, Row, fail, print_json, print_table, say, working_on
+from unbroken.cli.output import Row, columns, fail, print_json, print_table, say, working_on
+from unbroken.cli.parsing import add_folder
 from unbroken.errors import CheckpointDamagedError
 from unbroken.messages import text
 from unbroken.store import lineage
@@ -106,15 +106,9 @@ def _print_chosen(folder: Path, chosen: Manifest) -> None:
 
 
 def _print_not_taken(others: list[NotTaken]) -> None:
-    columns = [
-        Column(text("cli_column_not_taken"), whole=True),
-        Column(text("cli_column_epoch"), right=True),
-        Column(text("cli_column_batch"), right=True),
-        Column(text("cli_column_step"), right=True),
-        Column(text("cli_column_why")),
+    titles = ("cli_column_not_taken", "cli_column_epoch", "cli_column_batch", "cli_column_step", "cli_column_why")
+    rows = [
+        Row([other.name, *progress_cells(other.progress), other.reason], "red" if other.why == "damaged" else "")
+        for other in others
     ]
-    rows = []
-    for other in others:
-        cells = progress_cells(other.progress)
-        rows.append(Row([other.name, *cells, other.reason], "red" if other.why == "damaged" else ""))
-    print_table(columns, rows)
+    print_table(columns(*titles), rows)

@@ -6,9 +6,8 @@ from pathlib import Path
 
 from unbroken.cli.checkpoints import Entry, batch_text, best_text, glance, size_text
 from unbroken.cli.contents import Contents, Replayed, numbers_in, open_contents
-from unbroken.cli.nothing import command, no_such_file
-from unbroken.cli.output import Column, Row, print_json, print_pairs, print_table, say, shortened
-from unbroken.errors import UsageError
+from unbroken.cli.nothing import existing_file, no_such_file
+from unbroken.cli.output import Row, columns, print_json, print_pairs, print_table, say, shortened
 from unbroken.messages import text
 from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
@@ -23,9 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> int:
     """Raises NothingToResumeError, CheckpointDamagedError, UsageError (a folder)."""
-    path: Path = arguments.file
-    if path.is_dir():
-        raise UsageError("cli_not_a_file", path=path, next=command("list", path))
+    path = existing_file(arguments.file)
     entry = glance(CheckpointFolder(path.parent), path)
     if entry is None:
         raise no_such_file(path)
@@ -108,8 +105,7 @@ def _print_histories(contents: Contents) -> None:
     rows = [Row([name, f"{values[-1]:.6g}", str(len(values))]) for name, values in contents.histories.items() if values]
     if rows:
         say()
-        titles = ("cli_column_metric", "cli_column_last", "cli_column_epochs")
-        print_table([Column(text(titles[0])), *(Column(text(title), right=True) for title in titles[1:])], rows)
+        print_table(columns("cli_column_metric", "cli_column_last", "cli_column_epochs"), rows)
 
 
 def _print_tensors(contents: Contents) -> None:
@@ -123,13 +119,8 @@ def _print_tensors(contents: Contents) -> None:
         rows.append(Row([name, str(len(inside)), f"{numbers_in(inside):,}", dtypes]))
     if rows:
         say()
-        columns = [
-            Column(text("cli_column_tracked")),
-            Column(text("cli_column_tensors"), right=True),
-            Column(text("cli_column_numbers"), right=True),
-            Column(text("cli_column_dtype")),
-        ]
-        print_table(columns, rows)
+        titles = ("cli_column_tracked", "cli_column_tensors", "cli_column_numbers", "cli_column_dtype")
+        print_table(columns(*titles), rows)
 
 
 def _print_section(title: str, pairs: Iterable[tuple[str, str]]) -> None:

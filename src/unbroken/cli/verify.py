@@ -5,10 +5,10 @@ import os
 from pathlib import Path
 
 from unbroken.cli import deep
-from unbroken.cli.arguments import DEFAULT_FOLDER
 from unbroken.cli.checkpoints import Entry, State, examine, progress_cells, size_text, sort_newest_first
 from unbroken.cli.nothing import no_such_file, nothing_found
-from unbroken.cli.output import Column, Row, print_json, print_table, say, working_on
+from unbroken.cli.output import Row, columns, print_json, print_table, say, working_on
+from unbroken.cli.parsing import add_folder
 from unbroken.disk.mount import mount_of
 from unbroken.errors import CheckpointDamagedError, NothingToResumeError
 from unbroken.messages import text
@@ -16,14 +16,7 @@ from unbroken.store.folder import CheckpointFolder
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument(
-        "path",
-        metavar="FOLDER|FILE",
-        nargs="?",
-        type=Path,
-        default=DEFAULT_FOLDER,
-        help=text("cli_help_folder_or_file"),
-    )
+    add_folder(parser, "path", "FOLDER|FILE", "cli_help_folder_or_file")
     parser.add_argument("--deep", action="store_true", help=text("cli_help_deep"))
 
 
@@ -88,16 +81,8 @@ def _examine_all(folder: CheckpointFolder, paths: list[Path]) -> list[Entry]:
 
 
 def _print_entries(entries: list[Entry], counts: dict[str, tuple[int, int]]) -> None:
-    columns = [
-        Column(text("cli_column_file"), whole=True),
-        Column(text("cli_column_epoch"), right=True),
-        Column(text("cli_column_batch"), right=True),
-        Column(text("cli_column_step"), right=True),
-        Column(text("cli_column_size"), right=True),
-        Column(text("cli_column_state")),
-    ]
-    if counts:
-        columns.append(Column(text("cli_column_as_saved")))
+    titles = ["cli_column_file", "cli_column_epoch", "cli_column_batch", "cli_column_step", "cli_column_size"]
+    titles += ["cli_column_state", "cli_column_as_saved"] if counts else ["cli_column_state"]
     rows = [
         Row(
             [entry.name, *progress_cells(entry.progress), size_text(entry), entry.state.label]
@@ -106,4 +91,4 @@ def _print_entries(entries: list[Entry], counts: dict[str, tuple[int, int]]) -> 
         )
         for entry in entries
     ]
-    print_table(columns, rows)
+    print_table(columns(*titles), rows)

@@ -6,22 +6,22 @@ of its own writes one after the other: the disk need not wait for the processor,
 """
 
 import contextlib
-import ctypes
 import errno
 import fcntl
+import io
 import mmap
 import os
 import threading
 from queue import SimpleQueue
 
-from unbroken.disk.digest import Buffer, Digest, Sequential
+from unbroken.disk.digest import Buffer, Digest
 
 _SIZE = 2 << 20  # half of it costs the disk a twentieth
 _BUFFERS = 3  # one is filled, one is written, one waits: the disk never does
-_SMALL = 64 << 10  # below it, copying does not keep the interpreter's lock long enough to matter
+_SMALL = 64 << 10  # below it, copying does not hold the GIL long enough to matter
 
 
-class StagedFile(Sequential):
+class StagedFile:
     """A binary file open for writing that counts and digests what passes through, in order.
 
     It refuses to seek, so its digest is always that of the file. Only ``finish`` makes sure that the system has all
@@ -41,6 +41,11 @@ class StagedFile(Sequential):
         self._free: SimpleQueue[_Buffer] = SimpleQueue()
         self.size = 0
         self.error: Exception | None = None
+
+    @property
+    def digest(self) -> str:
+        """Of what was written so far."""
+        return self._digest.text
 
     def write(self, data: Buffer) -> int:
         view = memoryview(data).cast("B")
@@ -65,7 +70,7 @@ class StagedFile(Sequential):
             self._write_out(self._descriptor, self._filling, self._filled)
             self._filled = 0
         self._raise_error()
-        return self._digest.text
+        return self.digest
 
     def abandon(self) -> None:
         """Wait for what is under way; nothing more is written."""
@@ -142,6 +147,21 @@ class StagedFile(Sequential):
     def flush(self) -> None:
         """Nothing: ``finish`` writes what is left."""
 
+    def tell(self) -> int:
+        return self.size
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        raise io.UnsupportedOperation("seek")
+
+    def seekable(self) -> bool:
+        return False
+
+    def readable(self) -> bool:
+        return False
+
+    def writable(self) -> bool:
+        return True
+
 
 class _Buffer:
     """Memory aligned to pages, as writing past the page cache needs it, and not there in forked processes."""
@@ -150,11 +170,13 @@ class _Buffer:
         memory = mmap.mmap(-1, _SIZE)
         if hasattr(mmap, "MADV_DONTFORK"):
             memory.madvise(mmap.MADV_DONTFORK)
-        self._address = ctypes.addressof(ctypes.c_char.from_buffer(memory))
         self.view = memoryview(memory)
 
     def put(self, at: int, data: memoryview) -> None:
-        if data.readonly or len(data) < _SMALL:
-            self.view[at : at + len(data)] = data
-        else:  # the same, without the interpreter's lock
-            ctypes.memmove(self._address + at, ctypes.addressof(ctypes.c_char.from_buffer(data)), len(data))
+        place = self.view[at : at + len(data)]
+        if data.readonly or len(data) < _SMALL:  # read from a file, piece by piece; or small
+            place[:] = data
+        else:  # the same, with the GIL released
+            import numpy as np
+
+            np.copyto(np.frombuffer(place, np.uint8), np.frombuffer(data, np.uint8))

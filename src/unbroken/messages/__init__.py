@@ -1,44 +1,52 @@
-"""Every sentence a user reads, in Chinese and in English, and the choice between the two."""
+"""Every sentence a user reads: one module per language, and the choice between them."""
 
+import importlib
 import os
 import string
 import unicodedata
-from collections.abc import Iterable
-from typing import Any, Literal
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-from unbroken.messages import _audit, _cli, _disk, _loop, _run, _saving, _state, _store
-
-Language = Literal["zh", "en"]
-
-_SENTENCES: dict[str, tuple[str, str]] = {
-    **_disk.SENTENCES,
-    **_store.SENTENCES,
-    **_state.SENTENCES,
-    **_loop.SENTENCES,
-    **_run.SENTENCES,
-    **_saving.SENTENCES,
-    **_audit.SENTENCES,
-    **_cli.SENTENCES,
-}
+# A language is the name of the module beside this one that holds its sentences; it is spelled nowhere else.
+LANGUAGES = ("zh", "en")
+FALLBACK = "en"
 
 
-def language() -> Language:
+def language() -> str:
     """The user's language: ``UNBROKEN_LANG``, then the locale's variables, else English."""
     for variable in ("UNBROKEN_LANG", "LC_ALL", "LC_MESSAGES", "LANG"):
-        value = os.environ.get(variable, "")
+        value = os.environ.get(variable, "").lower()
         if value:
-            return "zh" if value.lower().startswith("zh") else "en"
-    return "en"
+            return next((name for name in LANGUAGES if value.startswith(name)), FALLBACK)
+    return FALLBACK
 
 
-def text(key: str, /, **values: object) -> str:
-    """The sentence ``key`` in the user's language, with its values filled in.
+class Catalogue:
+    """The sentences of one package: each of its modules named by a language has them as ``SENTENCES``."""
 
-    Values come from files, whoever wrote them: what could break the line, move the cursor or turn the text around is
-    spelled out, so a sentence is one line and says nothing but itself.
-    """
-    english, chinese = _SENTENCES[key]
-    return _FORMATTER.vformat(chinese if language() == "zh" else english, (), values)
+    def __init__(self, package: str) -> None:
+        self._package = package
+        self._sentences: dict[str, Mapping[str, str]] = {}
+        # Not at the first sentence: it may be about a process that can open no further file.
+        self.sentences(language())
+
+    def sentences(self, language: str) -> Mapping[str, str]:
+        """All sentences of one language by their keys."""
+        if language not in self._sentences:
+            self._sentences[language] = importlib.import_module(f"{self._package}.{language}").SENTENCES
+        return self._sentences[language]
+
+    def text(self, key: str, /, **values: object) -> str:
+        """The sentence ``key`` in the user's language, with its values filled in.
+
+        Values come from files, whoever wrote them: what could break the line, move the cursor or turn the text around
+        is spelled out, so a sentence is one line and says nothing but itself.
+        """
+        return self.text_in(language(), key, **values)
+
+    def text_in(self, language: str, key: str, /, **values: object) -> str:
+        """As ``text``, in a language that was chosen already."""
+        return _FORMATTER.vformat(self.sentences(language)[key], (), values)
 
 
 def printable(line: str) -> str:
@@ -58,8 +66,11 @@ class _Formatter(string.Formatter):
 
 
 _FORMATTER = _Formatter()
+_LIBRARY = Catalogue(__name__)
+sentences = _LIBRARY.sentences
+text = _LIBRARY.text
 
 
 def listed(parts: Iterable[str]) -> str:
     """Several parts of a sentence with the commas of the user's language."""
-    return ("、" if language() == "zh" else ", ").join(parts)
+    return text("comma").join(parts)

@@ -14,6 +14,7 @@ import numpy as np
 import torch
 
 from unbroken import messages
+from unbroken.contract import NO_BEST, NO_BEST_EPOCH
 from unbroken.errors import UsageError
 from unbroken.store.payload import is_reserved
 
@@ -26,8 +27,8 @@ Mode = Literal["max", "min"]
 class Best:
     """The best value so far and its epoch; minus infinity and 0 before there is one."""
 
-    value: float = -math.inf
-    epoch: int = 0
+    value: float = NO_BEST
+    epoch: int = NO_BEST_EPOCH
 
 
 class History:
@@ -175,7 +176,7 @@ class _Sum:
 def _better(best: Best, value: float, epoch: int, mode: Mode) -> Best:
     if math.isnan(value):
         return best
-    if best.epoch == 0 or (value > best.value if mode == "max" else value < best.value):
+    if best.epoch == NO_BEST_EPOCH or (value > best.value if mode == "max" else value < best.value):
         return Best(value, epoch)
     return best
 

@@ -77,20 +77,19 @@ class Settings:
             if setting and owner in self._schedulers():
                 raise UsageError("keep_built_whole", name=name, owner=owner)
 
-    def resume(self, own: Mapping[str, Any], positions: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-        """A state is about to be restored. ``own``: what it says of its run; ``config``: the run's parameters now.
+    def resume(self, then: object, before: object, positions: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+        """A state is about to be restored, of a run built like ``then``, or None, with the parameters ``before``.
+
+        ``config`` are those of now.
 
         ``positions``: the saved states by name, schedulers' among them. Raises UsageError for a schedule that cannot
         stand where the saved one does.
         """
-        then = own.get("built")
         if isinstance(then, Mapping):
             self._then = {path: value for path, value in then.items() if path in self._now and is_plain(value)}
         else:  # of an older version: a parameter of the run that has the setting's name and value tells
             self._guesses = True
-            before: Any = own.get("config")
-            if not isinstance(before, Mapping):
-                before = {}
+            before = before if isinstance(before, Mapping) else {}
             for path, now in self._now.items():
                 key = setting_of(path).rpartition(".")[2]
                 if key in before and is_plain(before[key]) and key in config and config[key] == now:

@@ -174,7 +174,7 @@ def _to_json(manifest: Manifest) -> str:
         "digest": manifest.digest,
         "run_id": progress.run_id,
         "branch": progress.branch,
-        "epoch": progress.epoch,
+        keys.EPOCH: progress.epoch,
         "batch": progress.batch,
         "batches": progress.batches,
         "step": progress.step,
@@ -182,9 +182,9 @@ def _to_json(manifest: Manifest) -> str:
         "finished": progress.finished,
         "parent": vars(parent) if parent else None,
         "metrics": {name: _number_out(value) for name, value in manifest.metrics.items()},
-        "best_corr": _number_out(manifest.best_corr),
-        "best_epoch": manifest.best_epoch,
-        "timestamp": manifest.timestamp,
+        keys.BEST_CORR: _number_out(manifest.best_corr),
+        keys.BEST_EPOCH: manifest.best_epoch,
+        keys.TIMESTAMP: manifest.timestamp,
         "library_version": manifest.library_version,
     }
     head = json.dumps(fields, ensure_ascii=False, indent=1, allow_nan=False).removesuffix("\n}")
@@ -197,12 +197,12 @@ def _from_json(fields: dict[str, Any], name: str, tensors: Mapping[str, str]) ->
     own |= {key: fields[key] for key in ("finished", "parent")}
     plain = fields["run_id"] is None
     payload = keys.build(
-        epoch=fields["epoch"],
+        epoch=fields[keys.EPOCH],
         states={},
         histories={},
-        best_corr=_number_in(fields["best_corr"]),
-        best_epoch=fields["best_epoch"],
-        timestamp=fields["timestamp"],
+        best_corr=_number_in(fields[keys.BEST_CORR]),
+        best_epoch=fields[keys.BEST_EPOCH],
+        timestamp=fields[keys.TIMESTAMP],
         own=own,
     )
     if plain:
@@ -224,8 +224,8 @@ def _from_json(fields: dict[str, Any], name: str, tensors: Mapping[str, str]) ->
         progress=keys.progress_of(payload),
         metrics={str(key): _number_in(value) for key, value in fields["metrics"].items()},
         best_corr=payload[keys.BEST_CORR],
-        best_epoch=fields["best_epoch"],
-        timestamp=fields["timestamp"],
+        best_epoch=fields[keys.BEST_EPOCH],
+        timestamp=fields[keys.TIMESTAMP],
         tensors=tensors,
         library_version=fields["library_version"],
     )

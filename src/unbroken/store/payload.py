@@ -5,26 +5,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from unbroken.contract import BEST_CORR as BEST_CORR
+from unbroken.contract import BEST_EPOCH as BEST_EPOCH
+from unbroken.contract import EPOCH as EPOCH
+from unbroken.contract import HISTORIES, KEYS, STATES
+from unbroken.contract import TIMESTAMP as TIMESTAMP
 from unbroken.errors import CheckpointDamagedError
 from unbroken.store import schema
 
 FORMAT_VERSION = 1
 
-EPOCH = "epoch"
-MODEL = "model_state_dict"
-OPTIMIZER = "optimizer_state_dict"
-SCHEDULER = "scheduler_state_dict"
-TRAIN_LOSSES = "train_losses"
-VAL_LOSSES = "val_losses"
-AUCS = "aucs"
-BEST_CORR = "best_corr"
-BEST_EPOCH = "best_epoch"
-TIMESTAMP = "timestamp"
 OWN = "unbroken"
-
-STATES = (MODEL, OPTIMIZER, SCHEDULER)
-HISTORIES = (TRAIN_LOSSES, VAL_LOSSES, AUCS)
-CONTRACT = (EPOCH, *STATES, *HISTORIES, BEST_CORR, BEST_EPOCH, TIMESTAMP)
 
 RESERVED = frozenset({EPOCH, *STATES, BEST_CORR, BEST_EPOCH, TIMESTAMP, OWN})
 """Top-level names no metric may have; ``is_reserved`` also keeps the names of tracked states free."""
@@ -162,7 +153,7 @@ def check_contract(payload: Mapping[str, Any], path: Path) -> None:
     The ten contract keys must be there with their types, and our own part, where there is one, must be whole
     and of a format this version reads.
     """
-    missing = [key for key in CONTRACT if key not in payload]
+    missing = [key for key in KEYS if key not in payload]
     if missing:
         raise CheckpointDamagedError("store_keys_missing", path=path, keys=", ".join(missing))
     wrong = list(_wrong(payload))

@@ -1,10 +1,11 @@
-"""The tensors of a payload: what each one's bytes digest to, and how much they weigh."""
+"""The tensors of a payload: a tensor as a row of bytes, what these digest to, and how much they weigh."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from unbroken.disk.digest import Buffer, Digest
 from unbroken.store.payload import Payload
+from unbroken.store.trees import leaves
 
 if TYPE_CHECKING:
     import torch
@@ -21,6 +22,13 @@ def raw_bytes(tensor: "torch.Tensor") -> memoryview:
     return np.from_dlpack(plain.as_strided((plain.numel(),), (1,)).view(torch.uint8)).data
 
 
+def storage_bytes(storage: "torch.UntypedStorage") -> memoryview:
+    """The bytes of a storage, where they lie; for one on another device, of a copy."""
+    import torch
+
+    return raw_bytes(torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage))
+
+
 def tensor_digests(payload: Payload) -> dict[str, str]:
     """The digest of every tensor by its path: of its dtype, shape and bytes, however it lies in memory."""
     return PassingDigests(payload).finished()
@@ -35,31 +43,34 @@ class PassingDigests:
     def __init__(self, payload: Payload) -> None:
         import torch
 
-        self._paths: list[tuple[str, torch.Tensor]] = []
-        self._passing: dict[int, dict[str, Digest]] = {}
-        self._passed: set[int] = set()
-        for path, value in _leaves(payload):
+        self._tensors: list[tuple[str, torch.Tensor]] = []
+        self._passing: dict[torch.UntypedStorage, dict[str, Digest]] = {}
+        self._passed: set[torch.UntypedStorage] = set()
+        for path, value in leaves(payload):
             if isinstance(value, torch.Tensor):
-                self._paths.append((path, value))
+                self._tensors.append((path, value))
                 if _fills_its_storage(value):
-                    digests = self._passing.setdefault(value.untyped_storage()._cdata, {})
-                    digests.setdefault(_head(value), _begun(value))
+                    self._passing.setdefault(value.untyped_storage(), {}).setdefault(_head(value), _begun(value))
 
     def watchers(self, storage: "torch.UntypedStorage") -> "list[Callable[[Buffer], object]]":
         """What has to be shown all bytes of ``storage``, once, in order."""
-        self._passed.add(storage._cdata)
-        return [digest.update for digest in self._passing.get(storage._cdata, {}).values()]
+        self._passed.add(storage)
+        return [digest.update for digest in self._passing.get(storage, {}).values()]
 
     def finished(self) -> dict[str, str]:
         """The digest of every tensor by its path, in the order of the paths."""
-        digests, known = {}, {}
-        for path, tensor in sorted(self._paths, key=lambda entry: entry[0]):
+        digests: dict[str, str] = {}
+        known: dict[int, str] = {}
+        for path, tensor in sorted(self._tensors, key=lambda entry: entry[0]):
             if id(tensor) not in known:
-                storage = tensor.untyped_storage()._cdata if _fills_its_storage(tensor) else 0
-                passed = storage in self._passed
-                known[id(tensor)] = self._passing[storage][_head(tensor)].text if passed else tensor_digest(tensor)
+                known[id(tensor)] = self._digest(tensor)
             digests[path] = known[id(tensor)]
         return digests
+
+    def _digest(self, tensor: "torch.Tensor") -> str:
+        if _fills_its_storage(tensor) and (storage := tensor.untyped_storage()) in self._passed:
+            return self._passing[storage][_head(tensor)].text
+        return tensor_digest(tensor)
 
 
 def estimate(payload: Payload) -> int:
@@ -68,7 +79,7 @@ def estimate(payload: Payload) -> int:
 
     storages: dict[int, int] = {}
     rest = 64 << 10
-    for path, value in _leaves(payload):
+    for path, value in leaves(payload):
         rest += 64 + 2 * len(path)
         if isinstance(value, torch.Tensor):
             for part in _parts(value):
@@ -78,19 +89,6 @@ def estimate(payload: Payload) -> int:
         elif isinstance(value, str | bytes):
             rest += 4 * len(value)
     return sum(storages.values()) + rest
-
-
-def _leaves(payload: Payload) -> Iterator[tuple[str, object]]:
-    """Every value that is no container, with its path (``model_state_dict.fc.weight``, ``aucs[3]``)."""
-    stack: list[tuple[str, object]] = [("", payload)]
-    while stack:
-        path, value = stack.pop()
-        if isinstance(value, dict):
-            stack.extend((f"{path}.{key}" if path else str(key), child) for key, child in value.items())
-        elif isinstance(value, list | tuple):
-            stack.extend((f"{path}[{index}]", child) for index, child in enumerate(value))
-        else:
-            yield path, value
 
 
 def tensor_digest(tensor: "torch.Tensor") -> str:

@@ -10,7 +10,7 @@ import os
 import stat
 import sys
 from collections import Counter, OrderedDict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
@@ -26,13 +26,12 @@ from unbroken.errors import (
     is_refusal,
     reason_of,
 )
-from unbroken.store import inert
-from unbroken.store.archive import Archive, check_sums, read_archive
-from unbroken.store.constructors import ITEM_SIZES, Refused
-from unbroken.store.constructors import TensorStub as TensorStub
-from unbroken.store.container import ALIGNMENT, Container
-from unbroken.store.pickling import bytes_of, pickled
-from unbroken.store.tensors import PassingDigests
+from unbroken.store import pickles
+from unbroken.store.container import ALIGNMENT, Container, Member, check_sums, read_members
+from unbroken.store.stubs import ITEM_SIZES
+from unbroken.store.stubs import TensorStub as TensorStub
+from unbroken.store.tensors import PassingDigests, storage_bytes
+from unbroken.store.trees import Refused, check_tree, children_of
 
 if TYPE_CHECKING:
     import torch
@@ -48,7 +47,7 @@ def write(payload: dict[str, Any], file: BinaryIO) -> dict[str, str]:
     with the path of the value, before anything is written.
     """
     check_storable(payload)
-    pickle, storages = pickled(payload)
+    pickle, storages = pickles.pickled(payload)
     digests = PassingDigests(payload)
     container = Container(file)
     container.add("data.pkl", pickle)
@@ -56,7 +55,7 @@ def write(payload: dict[str, Any], file: BinaryIO) -> dict[str, str]:
     container.add(".storage_alignment", str(ALIGNMENT).encode())
     container.add("byteorder", sys.byteorder.encode())
     for key, storage in enumerate(storages):
-        container.add(f"data/{key}", bytes_of(storage), digests.watchers(storage))
+        container.add(f"data/{key}", storage_bytes(storage), digests.watchers(storage))
     container.close()
     return digests.finished()
 
@@ -68,9 +67,9 @@ def verify(path: Path, digest: str = "") -> None:
     wrong one proves nothing against a file whose own checksums hold. A missing file is a NothingToResumeError.
     """
     with opened(path) as (file, size):
-        archive = read_archive(file, size, path)
-        _stubs(file, archive, path)
-        _check_bytes(file, archive, path, digest)
+        members = read_members(file, size, path)
+        _stubs(file, members, path)
+        _check_bytes(file, members, path, digest)
 
 
 def read(path: Path, digest: str = "", *, mapped: bool = True) -> dict[str, Any]:
@@ -83,10 +82,10 @@ def read(path: Path, digest: str = "", *, mapped: bool = True) -> dict[str, Any]
     import torch
 
     with opened(path) as (file, size):
-        archive = read_archive(file, size, path)
-        _stubs(file, archive, path)
+        members = read_members(file, size, path)
+        _stubs(file, members, path)
         # By reads, not in the map: where the disk has lost something, a read is an error and a map a crash.
-        _check_bytes(file, archive, path, digest)
+        _check_bytes(file, members, path, digest)
         file.seek(0)
         try:
             with torch.sparse.check_sparse_tensor_invariants(True):  # type: ignore[no-untyped-call]
@@ -114,8 +113,8 @@ def read_metadata(path: Path) -> dict[str, Any]:
     The container and the pickle are checked as in ``verify``, the tensors' checksums are not.
     """
     with opened(path) as (file, size):
-        archive = read_archive(file, size, path)
-        return _as_payload(_stubs(file, archive, path), path)
+        members = read_members(file, size, path)
+        return _as_payload(_stubs(file, members, path), path)
 
 
 def check_storable(root: object) -> None:
@@ -130,24 +129,16 @@ def check_storable(root: object) -> None:
             if id(value) in seen:
                 continue
             seen.add(id(value))
-            stack.extend(_items(name, value))
+            for key in value if isinstance(value, dict) else ():
+                if not _is_storable_key(key):
+                    raise _unsavable(f"{name}[{key!r}]", key)
+            stack.extend(children_of(name, value))
         elif not _is_storable_leaf(value):
             raise _unsavable(name, value)
     try:
-        inert.check_tree(root, count)
+        check_tree(root, count)
     except Refused as refusal:
         raise UnsavableStateError("store_tangled", detail=refusal.detail) from refusal
-
-
-def _items(name: str, value: object) -> Iterator[tuple[str, object]]:
-    if isinstance(value, dict):
-        for key, child in value.items():
-            if not _is_storable_key(key):
-                raise _unsavable(f"{name}[{key!r}]", key)
-            yield (f"{name}.{key}" if name else str(key)), child
-    elif isinstance(value, list | tuple):
-        for index, child in enumerate(value):
-            yield f"{name}[{index}]", child
 
 
 def _is_storable_key(key: object) -> bool:
@@ -258,23 +249,20 @@ def nothing_there(path: Path) -> NothingToResumeError:
     return NothingToResumeError("store_no_file", path=path, folder=folder, found=names)
 
 
-def _stubs(file: BinaryIO, archive: Archive, path: Path) -> object:
+def _stubs(file: BinaryIO, members: Mapping[str, Member], path: Path) -> object:
     """The pickle's content without tensors, its own checksum checked first."""
-    pickle = archive.members["data.pkl"]
-    check_sums(file, Archive({"data.pkl": pickle}), path)
-    sizes = {
-        name.removeprefix("data/"): member.size for name, member in archive.members.items() if name.startswith("data/")
-    }
+    check_sums(file, [members["data.pkl"]], path)
+    sizes = {name.removeprefix("data/"): one.size for name, one in members.items() if name.startswith("data/")}
     try:
-        return inert.read(archive.read(file, "data.pkl"), sizes)
+        return pickles.read(members["data.pkl"].read(file), sizes)
     except Refused as refusal:
         raise CheckpointDamagedError(refusal.key, path=path, detail=refusal.detail) from refusal
 
 
-def _check_bytes(file: BinaryIO, archive: Archive, path: Path, digest: str) -> None:
+def _check_bytes(file: BinaryIO, members: Mapping[str, Member], path: Path, digest: str) -> None:
     file.seek(0)
     if not (digest and stream_digest(file) == digest):
-        check_sums(file, archive, path)
+        check_sums(file, members.values(), path)
 
 
 def _as_payload(value: object, path: Path) -> dict[str, Any]:

@@ -1,0 +1,199 @@
+"""Every sentence of the training program in English; the same keys stand in every language."""
+
+SENTENCES: dict[str, str] = {
+    # panel: files
+    "data_missing": "There is no data file {path}; give a CSV or Parquet file with --data.",
+    "data_not_a_file": "{path} is not a regular file; give a CSV or Parquet file with --data.",
+    "data_empty": "The data file {path} is empty (0 bytes); get it anew, or give another with --data.",
+    "data_no_rows": "The data file {path} has a header and no usable row; get it anew, or give another with --data.",
+    "data_bad_gzip": "The data file {path} is damaged gzip ({reason}); get it anew.",
+    "data_not_text": "The data file {path} is not text in UTF-8 or GB18030; save it as UTF-8 CSV.",
+    "data_binary": (
+        "The data file {path} is binary, neither CSV, gzipped CSV nor Parquet; give one of these with --data."
+    ),
+    "data_no_header": (
+        "The data file {path} has no header: no line ends within its first 64 KiB. Give a CSV with the column names "
+        "in its first line."
+    ),
+    "data_too_large": (
+        "The data file {path} is too large for this machine's memory ({reason}); give fewer stocks or years."
+    ),
+    "data_unreadable": "The data file {path} can't be read: {reason}; check its permissions and its disk.",
+    "data_not_a_table": "The data file {path} is not a table ({reason}); mend it, or give another with --data.",
+    "more_fields": "its rows have more fields than its header ({count})",
+    "data_needs_pyarrow": "Reading Parquet ({path}) needs pyarrow: pip install 'unbroken[forecaster]'.",
+    # panel: columns
+    "data_no_such_column": "{path} has no column {column!r}; it has: {present}. Name one of these with {flag}.",
+    "data_ambiguous_column": "Several columns of {path} may be the {role}: {found}; name one with {flag}.",
+    "data_lacks_column": "No column of {path} looks like the {role}; it has: {present}. Name one with {flag}.",
+    "data_column_twice": "Column {column!r} of {path} was given two roles; name another with the --…-column flags.",
+    "data_without_stock": "{path} has no stock column: all rows are taken as one stock ({flag} names the column).",
+    "data_without_adjusted": (
+        "{path} has no adjusted close: the close stands in for it, splits and dividends included ({flag} names it)."
+    ),
+    # panel: values
+    "data_bad_value": (
+        "{path}, row {row} (stock {stock}, date {date}): {column} is {value!r}, which is no usable value; {count} "
+        "row(s) are like this. Mend the file, or drop such rows with --drop-bad-rows."
+    ),
+    "data_bad_date": (
+        "{path}, row {row} (stock {stock}): {value!r} is no date with the year first, like 2009-12-31; {count} "
+        "row(s) are like this. Mend the file, or drop such rows with --drop-bad-rows."
+    ),
+    "data_rows_dropped": (
+        "Dropped {count} row(s) of {path} with unusable values, as asked; the first is row {row} (stock {stock}, "
+        "date {date}): {column} is {value!r}."
+    ),
+    "data_constant_column": (
+        "Column {column} of {path} has the same value in every row ({value}); there is nothing to learn from it. "
+        "Name another column with --{column}-column, or give other data with --data."
+    ),
+    "data_repeated_date": (
+        "{path}, row {row}: stock {stock} has a second row for {date} ({count} such row(s)); keep one row per stock "
+        "and day."
+    ),
+    "data_sorted": (
+        "The rows of {count} stock(s) in {path} were not in the order of their dates ({stocks}); sorted by date."
+    ),
+    # windows
+    "windows_short_stocks": (
+        "{count} stock(s) left out, having fewer than the {need} rows that one window and its label need: {stocks}."
+    ),
+    "windows_none": (
+        "No stock in {path} has the {need} rows that one window and its label need (the file has {rows} rows in "
+        "all); give a file with more rows per stock."
+    ),
+    "windows_empty_part": (
+        "Split after {day}, {path} gives {training} training and {validation} validation windows; both need at least "
+        "2. Choose another day with --train-end or another --train-fraction."
+    ),
+    "windows_constant_feature": (
+        "What is made of column {column} of {path} is the same on every training day; there is nothing to learn from "
+        "it. Name another column with --{column}-column, or give other data with --data."
+    ),
+    # training
+    "packages_missing": "The training program needs {names}: pip install 'unbroken[forecaster]'.",
+    "parameters": "Parameters: {parameters}",
+    "prepared": (
+        "{training} training windows to {train_end}, {validation} validation windows after it, {stocks} stocks; "
+        "target: {target}."
+    ),
+    "yardsticks": (
+        "Yardsticks (correlation on the same validation windows): persistence {persistence:.4f}, ridge regression "
+        "{ridge:.4f}."
+    ),
+    "from_scratch": "Epoch 1 begins: a new run.",
+    "complete_already": "The run was complete already ({epoch} epochs); for more of them give --epochs.",
+    "epoch_line": (
+        "epoch {epoch}/{count}  train loss {train_loss:.5f}  val loss {val_loss:.5f}  correlation {correlation:.6f}  "
+        "best {best:.6f} (epoch {best_epoch})"
+    ),
+    "no_such_device": "--device {device}: not available here; use --device auto or cpu.",
+    "result": (
+        "Correlation on validation: network {last:.4f} after the last epoch, {best:.4f} at its best (epoch "
+        "{best_epoch}); ridge {ridge:.4f}; persistence {persistence:.4f}."
+    ),
+    "written": "Wrote {results} and {picture}.",
+    "log_unwritable": "The log {path} can't be written: {reason}. Run in a folder you may write to.",
+    "log_failed": "Writing the log {path} failed ({reason}); training goes on without it.",
+    "unexpected": "An unexpected error ended the program; the checkpoints are as the last save left them.",
+    "output_unwritable": (
+        "{path} can't be written: {reason}. The training itself is saved; mend that, then write it with: python "
+        "resume_training.py"
+    ),
+    # resuming
+    "nothing_found": (
+        "No checkpoint to resume from: looked for *.pth in {folder} and found {found}. {cache} Start with: python "
+        "Training.py. Checkpoints elsewhere? Give --checkpoint-dir FOLDER or --resume FILE."
+    ),
+    "folder_is_file": "{path} is a file, not a folder; move it away, or give another folder with --checkpoint-dir.",
+    "folder_unreadable": "Can't look into {path}: {reason}; check its permissions and its disk.",
+    "found_no_folder": "no such folder",
+    "found_nothing": "nothing",
+    "found_others": "only: {names}",
+    "found_archive": "only runs moved aside ({names}); resume one with --resume {example}",
+    "found_cache": "The preprocessed data {path} are there and will be reused.",
+    "found_no_cache": "There is no preprocessed data {path} either.",
+    "other_task": (
+        "The run in {path} learns with {name} = {old}, and {new} was asked for: its history can't go on with that. "
+        "Leave {flag} out to resume, or start afresh: python Training.py {flag} {new}."
+    ),
+    # flags
+    "about_train": "Train a forecaster of stocks from the start; any interruption can be resumed exactly.",
+    "about_resume": (
+        "Find the newest checkpoint and go on with the training. Flags not given are as the run was started."
+    ),
+    "usage": "usage: ",
+    "error": "{program}: error: {message} (see --help)",
+    "group_task": "what is learned, and from what",
+    "group_training": "training",
+    "group_saving": "saving and resuming",
+    "group_other": "other",
+    "help_help": "show this help and exit",
+    "help_data": "CSV, CSV.gz or Parquet panel of daily bars (default: the bundled five US stocks, 2000-2013)",
+    "help_target": (
+        "volatility: log realised volatility of the next 20 days; return: mean price of the 25 days after next "
+        "relative to the next open, in percent (default: volatility)"
+    ),
+    "help_train_end": "last day of the training part (default for the bundled data: 2009-12-31)",
+    "help_train_fraction": "fraction of the days that is the training part (default for other data: 0.75)",
+    "help_column": "name of the column with the {role} (default: guessed)",
+    "help_drop_bad_rows": (
+        "leave out rows with missing or impossible values, and say how many, instead of refusing the file"
+    ),
+    "help_epochs": "epochs to train (default: {default})",
+    "help_batch_size": "windows per step (default: {default})",
+    "help_lr": "learning rate at the start; on a resume: from there on (default: {default:g})",
+    "help_weight_decay": "weight decay of AdamW; on a resume: from there on (default: {default:g})",
+    "help_seed": "seed of everything random; a resumed run keeps its own (default: {default})",
+    "help_device": "auto, cpu, cuda, cuda:N or mps (default: auto, a GPU if there is one)",
+    "help_threads": "threads of torch; another number gives other last bits (default: {default})",
+    "help_num_workers": "loader processes; they change nothing in the result (default: {default})",
+    "help_amp": "mixed precision",
+    "help_checkpoint_dir": "folder of the checkpoints (default: {default})",
+    "help_checkpoint_freq": "keep a checkpoint of its own every N epochs (default: {default})",
+    "help_checkpoint_every_steps": "also renew the latest checkpoint every N steps",
+    "help_checkpoint_every": (
+        "also renew the latest checkpoint after this time, e.g. 90s, 10min, 2h, or off (default: {default})"
+    ),
+    "help_keep": "how many of the numbered checkpoints to keep (default: all)",
+    "help_stop_after": "time budget, e.g. 2h: then save and stop with exit code 75",
+    "help_resume": "resume from this checkpoint; the same command again goes on with what came of it",
+    "help_allow_changed_data": "resume although the data file's content has changed",
+    "help_list": "list the checkpoints and exit",
+    "help_lang": "language: zh or en (default: by the locale)",
+    "bad_integer": "{value!r} is not a whole number from {low} to {high}",
+    "bad_number": "{value!r} is not a number {range}",
+    "bad_duration": "{value!r} is not a duration above zero like 90s, 10min or 2h",
+    "bad_day": "{value!r} is not a day like 2009-12-31",
+    "bad_device": "{value!r} is not auto, cpu, cuda, cuda:N or mps",
+    "bad_choice": "{value!r} is not one of: {choices}",
+    "unknown_flags": "unknown: {flags}",
+    "needs_value": "argument {flag}: needs a value",
+    "both_splits": "--train-end and --train-fraction can't both be given",
+    # compare
+    "about_compare": "Train over several seeds and print the table of correlations on validation.",
+    "help_seeds": "how many seeds (default: {default})",
+    "compare_forecast": "forecast ({seeds} seeds)",
+    "compare_range": "lowest – highest",
+    "compare_last": "network, last epoch ({epochs})",
+    "compare_best": "network, best epoch",
+    "compare_epochs": "Best epochs: {epochs}.",
+    # picture
+    "picture_fonts": "DejaVu Sans",
+    "picture_loss": "loss",
+    "picture_training": "training",
+    "picture_validation": "validation",
+    "picture_epoch": "epoch",
+    "picture_correlation": "correlation on validation",
+    "picture_network": "network",
+    "picture_ridge": "ridge regression",
+    "picture_persistence": "persistence",
+    "picture_resumed": "resumed",
+    "picture_truth": "truth",
+    "picture_prediction": "prediction",
+    "picture_against": "prediction against truth, after the last epoch",
+    "picture_by_day": "mean of all stocks by day",
+    "picture_volatility": "log volatility",
+    "picture_return": "return, %",
+}

@@ -1,0 +1,165 @@
+"""The loops over loaders within the epochs of a run: the first that asks for a batch leads, others run beside it."""
+
+import logging
+import time
+from collections.abc import Generator, Iterator
+from typing import Any
+from weakref import WeakSet
+
+from unbroken import messages
+from unbroken.course.counting import counted_anew
+from unbroken.course.course import Course
+from unbroken.course.passes import OpenPass
+from unbroken.course.stopping import LIBRARY, OUTSIDE, WaitBrokenOffError
+from unbroken.errors import UsageError
+from unbroken.loop.batches import Pass
+from unbroken.loop.loaders import Loaders, ResumableLoader
+from unbroken.store.runstate import Reason
+
+_log = logging.getLogger("unbroken")
+
+
+class BatchLoops:
+    """Hands out the batches of loaders, and tells the course of each."""
+
+    def __init__(self, course: Course, loaders: Loaders) -> None:
+        self._course = course
+        self._loaders = loaders
+        self._given_out: WeakSet[Generator[Any, None, None]] = WeakSet()
+
+    def iterate(self, loader: ResumableLoader, goal: int | None = None) -> Iterator[Any]:
+        """The batches of one loop over ``loader`` in the epoch in hand, to its end or to ``goal`` steps in all."""
+        course, stopping = self._course, self._course.stopping
+        self.require_epoch()
+        before, stopping.phase = stopping.phase, LIBRARY
+        opened, batches = self._open(loader)
+        # One of unknown length had given its last batch, and the loop in its place is the one that was begun after it.
+        while opened.reopened and loader.length is None and not batches.has_more():
+            opened.exhausted = True
+            opened, batches = self._open(loader)
+        stopping.under_way.add(batches)
+        given_out = self._pass(opened, loader, batches, goal)
+        self._given_out.add(given_out)
+        if before is OUTSIDE:
+            course.stopping.enter_user_code()
+        stopping.phase = before
+        return given_out
+
+    def require_epoch(self) -> None:
+        """Raises UsageError outside a loop over the epochs."""
+        if self._course.keeper is None or not self._course.in_epoch:
+            raise UsageError("batches_outside_epochs")
+
+    def end_all(self) -> None:
+        """An iterator kept by the user has a batch in hand that is done, and must not go on in the next epoch."""
+        for given_out in list(self._given_out):
+            given_out.close()
+
+    def _open(self, loader: ResumableLoader) -> tuple[OpenPass, Pass]:
+        opened = self._course.passes.open(loader.facts)
+        order = opened.order if opened.given else None
+        epoch = self._course.cursor.epoch + 1
+        batches = loader.iterate(epoch=epoch, loop=opened.index, start=opened.given, order=order, ahead=opened.ahead)
+        opened.remaining = batches.remaining
+        return opened, batches
+
+    def _pass(
+        self, opened: OpenPass, loader: ResumableLoader, batches: Pass, goal: int | None
+    ) -> Generator[Any, None, None]:
+        course, passes = self._course, self._course.passes
+        if passes.lead is None:
+            course.stopping.phase = LIBRARY
+            passes.take_lead(opened)
+            course.begin_batches(loader.length)
+        try:
+            if passes.lead is opened:
+                yield from self._leading(opened, loader, batches, goal)
+                return
+            for batch in batches:
+                if opened.given == 0:
+                    self._loaders.say_promise(loader)
+                opened.given += 1
+                opened.order = batches.order
+                for listener in course.listeners:
+                    listener.given(opened.index, batch)
+                yield batch
+        finally:
+            opened.exhausted = True  # also one left by a break: nobody goes on with it
+
+    def _leading(
+        self, opened: OpenPass, loader: ResumableLoader, batches: Pass, goal: int | None
+    ) -> Generator[Any, None, None]:
+        course, cursor, stopping = self._course, self._course.cursor, self._course.stopping
+        cursor.order = batches.order
+        most: int | None = None
+        # A dataset that is loaded from in this process may draw from a generator that is tracked.
+        draws = loader.workers == 0 and course.parts.tracked.has_generators
+        first = True
+        # No call that can be spared in here: beside workers each runs from cold caches, and takes microseconds.
+        while goal is None or cursor.step < goal:
+            course.require_open()
+            stopping.phase = LIBRARY
+            began = time.monotonic()
+            stopping.at_boundary()
+            if most is not None and cursor.batch >= most:
+                said = {"epoch": cursor.epoch + 1, "batches": most, "length": loader.length}
+                _log.warning(messages.text("epoch_ends_as_before", **said))
+                break
+            if draws:
+                course.generators = course.parts.tracked.generators()
+            try:
+                batch = self._fetch(loader, batches)
+            except StopIteration:
+                break
+            if first:
+                first = False
+                self._loaders.say_promise(loader)
+                course.check_batch(batch, batches.order)
+                most = self._end_of_counting(resumed_after=cursor.batch, goal=goal)
+            if goal is None and cursor.batch + 1 == loader.length and stopping.train_on is None:
+                # For a stop after the batches. Not the state after the last one: a resume from there would give
+                # the loop no batch at all, and code behind a loop reads the variables that its body sets.
+                stopping.kept = course.snapshot(Reason.SIGNAL, batch=batch, order=batches.order)
+            course.before_batch(batch, batches.order)
+            course.hand_over(opened.index, batch)
+            stepped = False
+            try:
+                yield batch
+                stepped = True
+            finally:
+                # Also when the loop is left by a break: the batch was in hand, and the epoch is at its end.
+                course.after_batch(batches.order, time.monotonic() - began, stepped=stepped)
+        stopping.after_steps()
+        stopping.enter_user_code()
+
+    def _end_of_counting(self, *, resumed_after: int, goal: int | None) -> int | None:
+        """The number of batches at which a loop that counts anew, in an epoch resumed inside, would have ended it."""
+        if resumed_after == 0:
+            return None
+        cursor = self._course.cursor
+        done = resumed_after if goal is None else cursor.step
+        kind = counted_anew(done)
+        most = self._course.lengths.most(resumed_after, kind)
+        if kind is not None and most is None:
+            said = {"kind": kind, "epoch": cursor.epoch + 1, "done": done}
+            _log.warning(messages.text("counted_anew", **said))
+        return most
+
+    def _fetch(self, loader: ResumableLoader, batches: Pass) -> Any:
+        """The next batch; while it is loaded the state is whole, so a failure here still saves it."""
+        course, stopping = self._course, self._course.stopping
+        try:
+            # Where there may be none the end of the pass is awaited, also with a signal: see ``_leading``.
+            if loader.workers and loader.length is not None and course.cursor.batch < loader.length:
+                stopping.enter_waiting(batches)
+            try:
+                return next(batches)
+            finally:
+                stopping.phase = LIBRARY
+        except StopIteration:
+            raise
+        except WaitBrokenOffError:
+            course.stop_in_wait()
+        except Exception:
+            course.save_after_error()
+            raise

@@ -1,0 +1,408 @@
+"""Course: one run from its beginning to its end, as calls that any kind of loop can make at its boundaries.
+
+``begin``, then for each epoch ``open_epoch``, for each batch ``before_batch`` and ``after_batch``, and ``close_epoch``;
+``end`` when all is done, ``close`` in any case.
+"""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from unbroken import messages
+from unbroken.course import next_batch
+from unbroken.course.asking import Asking
+from unbroken.course.lengths import EpochLengths
+from unbroken.course.listening import Listener
+from unbroken.course.observer import Observer
+from unbroken.course.passes import EpochPasses
+from unbroken.course.proof import ReplayProof
+from unbroken.course.stopping import LIBRARY, STEP, Stopping
+from unbroken.course.triggers import Triggers
+from unbroken.disk.space import parse_size
+from unbroken.errors import DiskError, UsageError
+from unbroken.keep.beginning import Beginning, begin_run
+from unbroken.keep.keeper import Keeper, Occasion
+from unbroken.keep.origin import Origin
+from unbroken.keep.state import Parts, restore
+from unbroken.loop.local_variables import LocalVariables
+from unbroken.loop.randomness import capture_streams, restore_streams
+from unbroken.loop.trace import Kind, TraceFile, name_of, trace_file
+from unbroken.state.encoding import decode
+from unbroken.store.forecast import Plan
+from unbroken.store.payload import Payload
+from unbroken.store.runstate import Moment, Reason, RunState
+
+_log = logging.getLogger("unbroken")
+
+
+class Course:
+    """The course of one run in this process. It knows of no loader and no generator."""
+
+    def __init__(self, parts: Parts, triggers: Triggers, budget: float | None, origin: Origin, seed: int) -> None:
+        self.parts = parts
+        self.cursor = parts.cursor
+        self.seed = seed
+        self.in_epoch = False
+        self.resumed_from: Path | None = None
+        self.keeper: Keeper | None = None
+        self.passes = EpochPasses()
+        self.lengths = EpochLengths()
+        self.mid_epoch: RunState | None = None
+        """The state to go on from, until the batches of the epoch that it is in the midst of begin."""
+        self.expected_batch: Mapping[str, int] | None = None
+        """What the first batch from here on has to hold."""
+        self.generators: Mapping[str, Any] = {}
+        """The states of tracked generators before the batch in hand was fetched."""
+        self.stopping = Stopping(parts.cursor, self._signalled, self._tell_stopping, starts_over=origin.starts_over)
+        self.asking = Asking(triggers, budget, self.stopping.signals)
+        self.listeners: tuple[Listener, ...] = ()
+        self._origin = origin
+        self._triggers = triggers
+        self._process = os.getpid()
+        self._closed = False
+        self._under_loop = False
+        self._ended_with: DiskError | None = None
+        self._changed: Sequence[str] = ()
+        self._planned: int | None = None
+        self._epoch_start: Mapping[str, Any] = {}
+        self._variables = LocalVariables(lambda: parts.tracked.objects.values())
+
+    # -- the whole run ------------------------------------------------------------------------------------------
+
+    def begin(self, planned_epochs: int | None = None) -> Keeper:
+        """Find the newest good state and restore it, or save the very first; once. Raises as ``Run.epochs``."""
+        if self.keeper is not None:
+            return self.keeper
+        trace = self._open_trace()
+        beginning = begin_run(self._origin, self.parts, seed=self.seed, planned_epochs=planned_epochs)
+        keeper = self.keeper = self.stopping.keeper = beginning.keeper
+        self.seed, self.resumed_from = keeper.identity.seed, beginning.resumed_from
+        self.asking.stop_reason, self._changed = beginning.stop_requested, beginning.changed
+        if not self.parts.tracked.names:
+            _log.warning(messages.text("nothing_tracked"))
+        if beginning.state is not None:
+            self._go_on(keeper, beginning.state)
+        space = self._origin.keep_space
+        keeping = Plan(self._triggers.every_epochs, self._origin.keep, None if space is None else parse_size(space))
+        keeper.say_forecast(keeping, planned_epochs)
+        proof = ReplayProof(keeper, self.parts, resumed=beginning.state is not None, changed=beginning.changed)
+        self.listeners = (proof,)
+        if trace is not None:
+            self._observe(trace, beginning)
+        return keeper
+
+    def _go_on(self, keeper: Keeper, state: RunState) -> None:
+        moment = state.moment
+        assert moment is not None
+        streams = decode(moment.streams)
+        self._variables.resumed(moment.variables, in_epoch=moment.in_epoch)
+        self.passes = EpochPasses(moment.passes, same_epoch=moment.in_epoch)
+        self.lengths = EpochLengths(moment.epoch_before)
+        if moment.in_epoch:
+            self.mid_epoch = state
+            self._epoch_start = streams["epoch_start"]
+        else:
+            restore_streams(streams["now"])
+            if state.source is not None:
+                keeper.finish_save(state.source, self._occasions())
+
+    def enter_loop(self) -> None:
+        """A loop over epochs or steps begins: from here to ``leave_loop`` stop signals are heeded."""
+        self._under_loop = True
+        if not self.stopping.signals.install():
+            _log.warning(messages.text("signals_unavailable"))
+
+    def leave_loop(self) -> None:
+        self._under_loop = False
+        self.stopping.leave_loop()
+
+    def end(self, sentence: str) -> None:
+        """All is done; ``sentence`` says so, if the run was not ended on purpose."""
+        self.stopping.phase = LIBRARY
+        for listener in self.listeners:
+            listener.ended()
+        self.kept_by.finish()
+        reason = self.asking.stop_reason
+        if reason is not None:
+            sentence = messages.text("ended_on_purpose", epoch=self.cursor.epoch, reason=reason)
+        _log.info(sentence)
+
+    def close(self) -> None:
+        """End the run for this process; says so if it was left in the middle of an epoch."""
+        if os.getpid() != self._process:
+            return  # a forked child that ends: the run is its parent's
+        self._closed = True
+        keeper, self.keeper = self.keeper, None
+        if keeper is None:
+            return
+        if self._under_loop:  # its generator is kept alive, by the traceback of an error for example
+            self.leave_loop()
+        for listener in self.listeners:
+            listener.left()
+        self.stopping.close()
+        keeper.close()
+        self._ended_with = keeper.failure
+        for listener in self.listeners:
+            listener.closed()
+        self.listeners = ()
+        if self.in_epoch and not self.stopping.stopped:
+            key = self.stopping.with_way_on("left_early", "left_early_resume")
+            _log.warning(messages.text(key, epoch=self.cursor.epoch + 1, latest=keeper.latest))
+
+    def save(self) -> None:
+        """A save now; in an epoch at its next boundary."""
+        if self.in_epoch:
+            self.kept_by  # noqa: B018
+            self.asking.save_wanted = True
+        else:
+            self.kept_by.save(self.snapshot(Reason.ASKED))
+
+    def flush(self) -> None:
+        """Until what was handed over is durable. Raises the DiskError of the newest state if it is not."""
+        self.kept_by.wait()
+        if self.failure is not None:
+            raise self.failure
+
+    def left_by(self, error: BaseException) -> None:
+        """The user's code has raised ``error``, and the run ends with that."""
+        if self.keeper is not None and self.in_epoch and not self.stopping.stopped:
+            self.stopping.stopped = True
+            key = self.stopping.with_way_on("left_by_error", "left_by_error_resume")
+            said = {"error": type(error).__name__, "epoch": self.cursor.epoch + 1}
+            _log.error(messages.text(key, **said, latest=self.keeper.latest))
+
+    @property
+    def failure(self) -> DiskError | None:
+        """Why the newest state is not safe on disk; None if it is."""
+        return self._ended_with if self.keeper is None else self.keeper.failure
+
+    @property
+    def kept_by(self) -> Keeper:
+        """Raises UsageError before the run has begun."""
+        if self.keeper is None:
+            raise UsageError("batches_outside_epochs")
+        return self.keeper
+
+    @property
+    def under_loop(self) -> bool:
+        return self._under_loop
+
+    def require_open(self) -> None:
+        """Raises UsageError for a run that is closed."""
+        if self._closed:
+            raise UsageError("run_is_closed")
+
+    def require_between_epochs(self) -> None:
+        """Raises UsageError also in an epoch that was left."""
+        self.require_open()
+        if self.in_epoch:
+            raise UsageError("run_was_left", epoch=self.cursor.epoch + 1)
+
+    def plan(self, epochs: int) -> None:
+        """So many epochs are to be trained in all."""
+        self._planned = epochs
+        self.kept_by.plan(epochs)
+
+    @property
+    def has_more(self) -> bool:
+        """Whether there may be another epoch: not where the run is to end, but for one to go on with."""
+        # An epoch to go on with may belong to a later loop of the script, with another body.
+        return self.asking.stop_reason is None or self.mid_epoch is not None
+
+    # -- one epoch ----------------------------------------------------------------------------------------------
+
+    def open_epoch(self) -> None:
+        """An epoch begins; or one is gone on with, from the streams and the generators that it began with."""
+        self._variables.at_epoch()
+        # The code before the batches runs again when the epoch is resumed inside, and what it draws must be the same.
+        tracked, user_state = self.parts.tracked, self.parts.user_state
+        if self.mid_epoch is not None:
+            restore_streams(self._epoch_start)
+            tracked.restore_generators(self._epoch_start["generators"])
+            user_state.restore(self._epoch_start["state"])
+        else:
+            self._epoch_start = {
+                **capture_streams(),
+                "generators": tracked.generators(),
+                "state": user_state.copied(),
+            }
+        self.in_epoch = True
+        self.lengths.open(resumed=self.mid_epoch is not None)
+
+    def take_up(self) -> None:
+        """Put back the state inside an epoch, streams included, as it was at the boundary where it was saved."""
+        if self.mid_epoch is not None and self.mid_epoch.moment is not None:
+            restore(self.parts, self.mid_epoch.training)
+            restore_streams(decode(self.mid_epoch.moment.streams["now"]))
+            self.expected_batch = self.mid_epoch.moment.next_batch
+
+    def begin_batches(self, length: int | None) -> None:
+        """The first batch of the epoch, or the first since it was taken up, is about to be fetched."""
+        self.stopping.phase = LIBRARY
+        self.stopping.leading = True
+        self.take_up()
+        self.mid_epoch = None
+        self.cursor.batches = length
+        for listener in self.listeners:
+            listener.pass_begun()
+        self.parts.gradients.note_boundary()
+
+    def check_batch(self, batch: object, order: int) -> None:
+        """Compare the first batch since a resume with the one that followed the save."""
+        expected, self.expected_batch = self.expected_batch, None
+        if expected is not None:
+            next_batch.compare(expected, batch, order, self.parts, self.kept_by, self._changed)
+
+    def before_batch(self, batch: object, order: int, *, boundary: bool = True) -> None:
+        """A batch is about to be handed to the user. At a boundary the state is saved if that is due, or the run stops.
+
+        ``order`` is the digest of the indices up to this batch.
+        """
+        if self._variables.waiting:
+            self._variables.at_batch()
+        if boundary and self.stopping.train_on is None:
+            self._save_or_stop(batch, order)
+
+    def hand_over(self, loop: int, batch: object) -> None:
+        """The batch of the leading loop is now the user's."""
+        history = self.parts.history
+        if history.given:
+            history.take_given()  # what the code between the batches gave is no part of the step
+        for listener in self.listeners:
+            listener.given(loop, batch)
+        self.stopping.phase = STEP
+
+    def _save_or_stop(self, batch: object, order: int) -> None:
+        keeper = self.kept_by
+        reason = self.asking.asked(keeper, self.cursor.step)
+        if keeper.writer.reports:
+            keeper.report()
+        if reason in (Reason.SIGNAL, Reason.BUDGET):
+            self.stopping.begin(self.snapshot(reason, batch=batch, order=order))
+        elif reason is not None and not keeper.writer.busy:
+            self.asking.save_wanted = False
+            keeper.save(self.snapshot(reason, batch=batch, order=order))
+
+    def after_batch(self, order: int, seconds: float, *, stepped: bool) -> None:
+        """The user's code is done with the batch in hand, in so many seconds.
+
+        Not ``stepped``: its loop was left by a break or an error. It may have been that of the last batch.
+        """
+        self.stopping.phase = LIBRARY
+        self.stopping.step_seconds = seconds
+        self.cursor.finish_batch(order)
+        self.parts.gradients.note_boundary()
+        if stepped:
+            for listener in self.listeners:
+                listener.stepped()
+
+    def close_epoch(self, *, more: bool) -> None:
+        """The epoch is done: its metrics become history, and it is saved. ``more``: another is to follow."""
+        self.require_open()
+        keeper, cursor = self.kept_by, self.cursor
+        self.stopping.phase = LIBRARY
+        for listener in self.listeners:
+            listener.epoch_done()
+        self.stopping.after_steps()
+        if self.passes.lead is not None:
+            self.lengths.close(cursor.epoch + 1, cursor.batch, self.passes.lead.facts.get("length"))
+        passes = self.passes.record(cursor.batch, cursor.order)
+        self._leave_epoch()
+        cursor.finish_epoch()
+        self.parts.history.finish_epoch()
+        self._say_if_best_is_missing()
+        for listener in self.listeners:
+            listener.epoch_recorded()
+        keeper.wait()
+        last = cursor.epoch == self._planned or self.asking.stop_reason is not None
+        keeper.save(self.snapshot(Reason.EPOCH, passes), self._occasions(), last=last)
+        if self.asking.stop_cause() is not None:
+            self.stopping.begin(None, at_once=not more or self.asking.stop_reason is not None)
+
+    def end_in_epoch(self) -> None:
+        """All steps are done in the midst of an epoch: the state as it is now is the last one."""
+        self.stopping.phase = LIBRARY
+        if self.stopping.train_on is not None:
+            self.stopping.stop_now()
+        if self.in_epoch:
+            keeper = self.kept_by
+            keeper.wait()
+            keeper.save(self.snapshot(Reason.END), last=True)
+            self._leave_epoch()
+
+    def _leave_epoch(self) -> None:
+        self.in_epoch = False
+        self.stopping.kept = None
+        self.stopping.leading = False
+        self.mid_epoch = None
+        self.passes = EpochPasses()
+
+    def save_after_error(self) -> None:
+        """Loading the next batch has failed: the state is whole, and is saved before the error is told."""
+        if self.stopping.signals.received:  # it may be the signal that killed a worker
+            self.stop_in_wait()
+        keeper = self.kept_by
+        keeper.save(self.snapshot(Reason.LOADER_ERROR))
+        keeper.wait()
+
+    def stop_in_wait(self) -> None:
+        """Stop while the next batch is awaited; the state is whole."""
+        self.stopping.stop_now(None if self.stopping.train_on is not None else self.snapshot(Reason.SIGNAL))
+
+    def snapshot(
+        self, reason: Reason, passes: Mapping[str, Any] | None = None, *, batch: object = None, order: int | None = None
+    ) -> Payload | None:
+        """Of the state as it is; ``batch`` is the one in hand behind it, ``order`` the digest with its indices."""
+        moment = Moment(
+            reason=reason,
+            in_epoch=self.in_epoch,
+            streams={"now": capture_streams(), "epoch_start": self._epoch_start if self.in_epoch else None},
+            passes=self.passes.record(self.cursor.batch, self.cursor.order) if passes is None else passes,
+            stop_requested=self.asking.stop_reason,
+            next_batch=None if order is None else next_batch.describe(batch, order),
+            epoch_before=self.lengths.before,
+            variables=self._variables.fingerprint(),
+        )
+        return self.kept_by.snapshot(moment, self.generators if order is not None else None)
+
+    def _signalled(self) -> Payload | None:
+        return self.snapshot(Reason.SIGNAL)
+
+    def _occasions(self) -> list[Occasion]:
+        """What the end of the epoch just done is kept as, beside being the newest state."""
+        epoch, occasions = self.cursor.epoch, []
+        if self._triggers.names_epoch(epoch):
+            occasions.append(Occasion.EPOCH)
+        if epoch > 0 and self.parts.history.best.epoch == epoch:
+            occasions.append(Occasion.BEST)
+        return occasions
+
+    def _say_if_best_is_missing(self) -> None:
+        history = self.parts.history
+        if self.cursor.epoch == 1 and history.metric is not None and history.metric not in history.columns:
+            recorded = ", ".join(history.columns) or "-"
+            _log.warning(messages.text("best_not_recorded", metric=history.metric, epoch=1, recorded=recorded))
+
+    # -- who listens --------------------------------------------------------------------------------------------
+
+    def _tell_stopping(self) -> None:
+        for listener in self.listeners:
+            listener.stopping()
+
+    def _open_trace(self) -> TraceFile | None:
+        # Under an audit the run tells what it does, from before it looks into its folder; otherwise nothing is told.
+        name = name_of(self._origin.place)
+        trace = trace_file(released=lambda: self.stopping.signals.received is not None)
+        if trace is not None:
+            trace.write(Kind.START, run=name, step=0, epoch=0, batch=0)
+        return trace
+
+    def _observe(self, trace: TraceFile, beginning: Beginning) -> None:
+        parts, keeper = self.parts, beginning.keeper
+        name = name_of(keeper.folder.path)
+        observer = Observer(trace, name, parts.tracked, parts.history, parts.user_state, self.cursor)
+        self.listeners = (observer, *self.listeners)
+        keeper.told = observer.saved
+        observer.begun(keeper.folder.path, beginning.resumed_from, self.seed)

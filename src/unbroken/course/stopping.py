@@ -1,0 +1,196 @@
+"""Stopping: what a stop signal or a spent budget does, wherever the program is, until the process ends with 75."""
+
+import logging
+from collections.abc import Callable
+from enum import Enum, auto
+from typing import NoReturn
+from weakref import WeakSet
+
+from unbroken import messages
+from unbroken.course.signals import StopSignals
+from unbroken.course.train_on import LONGEST_STEP, TrainOn
+from unbroken.errors import EXIT_STOPPED, DiskError, Stopped
+from unbroken.keep.cursor import Cursor
+from unbroken.keep.keeper import Keeper
+from unbroken.loop.batches import Pass
+from unbroken.store.payload import Payload
+
+_log = logging.getLogger("unbroken")
+
+
+class Phase(Enum):
+    """Who is at work; decides what a stop signal may do at once."""
+
+    LIBRARY = auto()  # remember it
+    STEP = auto()  # the user's code has a batch in hand: remember it
+    WAITING = auto()  # a worker is loading and the state is whole: break off the wait
+    OUTSIDE = auto()  # the user's code between epochs and batches, or after them: stop now
+
+
+# Up to Python 3.11 a member is looked up by a function; five times a batch that shows.
+LIBRARY, STEP, WAITING, OUTSIDE = Phase
+
+
+class WaitBrokenOffError(BaseException):
+    """Raised by the signal handler to leave the wait for a worker."""
+
+
+class Stopping:
+    """Ends the process of a run before its time, its state saved and, where steps are short, some more of them trained.
+
+    ``phase`` is kept up to date by who drives the loop, and so are ``leading`` (a loop over a loader has given batches
+    of the epoch in hand), ``kept`` (the state for a stop behind the last batch), ``awaited`` (while the phase is
+    WAITING) and ``step_seconds``. ``snapshot`` copies the state as it is; ``tell`` is called when training goes on.
+    """
+
+    def __init__(
+        self,
+        cursor: Cursor,
+        snapshot: Callable[[], Payload | None],
+        tell: Callable[[], None],
+        *,
+        starts_over: bool,
+    ) -> None:
+        self.signals = StopSignals(self._on_signal)
+        self.keeper: Keeper | None = None
+        self.phase = OUTSIDE
+        self.leading = False
+        self.kept: Payload | None = None
+        self.awaited: Pass
+        self.step_seconds = 0.0
+        self.under_way: WeakSet[Pass] = WeakSet()
+        self.train_on: TrainOn | None = None
+        self.stopped = False
+        self._unsaid = False
+        self._cursor = cursor
+        self._snapshot = snapshot
+        self._tell = tell
+        self._starts_over = starts_over
+
+    @property
+    def steps_are_long(self) -> bool:
+        """Too long to train one while a stop's state is being written."""
+        return self.step_seconds > LONGEST_STEP
+
+    def enter_user_code(self) -> None:
+        """From here on the user's code is at work, without a batch; acts on a signal that came before."""
+        self.phase = OUTSIDE
+        if self.train_on is not None and self.train_on.expired:
+            self.stop_at_once()
+        if self.signals.received and self.train_on is None:
+            self._on_signal()
+
+    def enter_waiting(self, awaited: Pass) -> None:
+        """A worker loads the next batch of ``awaited``."""
+        self.awaited = awaited
+        self.phase = WAITING
+        if self.signals.received and self.train_on is None:
+            self._on_signal()
+        if self.train_on is not None and self.train_on.expired:
+            raise WaitBrokenOffError
+
+    def at_boundary(self) -> None:
+        """Ends the process here if it trained on for long enough."""
+        if self.train_on is not None and self.train_on.is_over(self._cursor.step, self.step_seconds):
+            self.stop_now()
+
+    def after_steps(self) -> None:
+        """As ``at_boundary``, where no further batch comes soon."""
+        if self.train_on is not None and self.train_on.has_trained(self._cursor.step):
+            self.stop_now()
+
+    def begin(self, state: Payload | None, *, at_once: bool = False) -> None:
+        """Save ``state``, if there is one not saved yet; then stop, after some more steps where they are short."""
+        keeper = self._kept_by()
+        if at_once or self.steps_are_long:
+            self.stop_now(state)
+        if state is not None:
+            keeper.save(state)
+        self.train_on = TrainOn(self._cursor.step, keeper.writer, knock=self.signals.reaching)
+        self.signals.state_is_kept = True
+        self._tell()
+
+    def stop_now(self, state: Payload | None = None) -> NoReturn:
+        """Save ``state``, if there is one that is not saved yet, say so, and stop."""
+        self.phase = LIBRARY
+        self._save_last(state)
+        self._say_stopped()
+        raise Stopped(self._exit_code())
+
+    def stop_at_once(self, state: Payload | None = None) -> NoReturn:
+        """In the midst of the user's code, or of a wait: on a signal, or at the end of the time to train on."""
+        if self.phase is WAITING:
+            self.phase = LIBRARY
+            raise WaitBrokenOffError
+        # The code interrupted here may hold a lock that logging needs: a progress bar's, a stream's. So nothing
+        # is said before its locks are released, which the exception does; ``close`` says it.
+        self.phase = LIBRARY
+        self._save_last(state)
+        self._unsaid = True
+        raise Stopped(self._exit_code())
+
+    def leave_loop(self) -> None:
+        """The loop is left, and its handlers go."""
+        if self.train_on is not None:
+            self.train_on.end()  # its signal would meet no handler
+        self.signals.remove()
+        self.phase = OUTSIDE
+
+    def close(self) -> None:
+        """Say what could not be said when the process was stopped, before the keeper is closed."""
+        if self._unsaid or (self.train_on is not None and not self.stopped):
+            self.stopped = True
+            self._say_stopped()
+
+    def with_way_on(self, sentence: str, otherwise: str) -> str:
+        """``sentence`` for a command that goes on when it is run again, ``otherwise`` for one that would start over."""
+        return otherwise if self._starts_over else sentence
+
+    def _on_signal(self) -> None:
+        if self.keeper is None or self.phase is LIBRARY:
+            return
+        if self.train_on is not None:
+            self.stop_at_once()
+        elif self.phase is WAITING:
+            if self.awaited.is_drawing:
+                return  # the wait is over: a boundary comes next
+            self.phase = LIBRARY
+            if not self.awaited.leaves_streams or self.steps_are_long:
+                raise WaitBrokenOffError
+            self.begin(self._snapshot())
+            self.phase = WAITING
+        # Before its batches an epoch starts from the state saved last; after them, from the copy kept then.
+        # A loop left by a break has no such copy: its end of epoch is near, and saves.
+        elif self.phase is OUTSIDE and not self.leading:
+            if self.steps_are_long:
+                self.stop_at_once()
+            self.begin(None)
+        elif self.phase is OUTSIDE and self.kept is not None:
+            self.stop_at_once(self.kept)
+
+    def _kept_by(self) -> Keeper:
+        assert self.keeper is not None
+        return self.keeper
+
+    def _save_last(self, state: Payload | None) -> None:
+        if self.train_on is not None:
+            self.train_on.end()
+        if state is not None:
+            self._kept_by().save(state)
+        self._kept_by().settle()
+        for batches in self.under_way:
+            batches.end_workers()
+        self.stopped = True
+
+    def _say_stopped(self) -> None:
+        keeper = self._kept_by()
+        keeper.wait()
+        cause = "budget" if self.signals.received is None else self.signals.received.name
+        if keeper.failure is not None:
+            _log.error(messages.text("stopped_unsaved", cause=cause, error=keeper.failure))
+            return
+        key = self.with_way_on("stopped_saved", "stopped_saved_resume")
+        _log.info(messages.text(key, cause=cause, latest=keeper.latest))
+
+    def _exit_code(self) -> int:
+        return EXIT_STOPPED if self._kept_by().failure is None else DiskError.exit_code

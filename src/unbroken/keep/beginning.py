@@ -1,0 +1,305 @@
+"""How a run begins: afresh, or from the newest good state, with the guards between that state and the objects."""
+
+import logging
+import shlex
+import sys
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from unbroken import contract, messages
+from unbroken.disk.lock import FolderLock
+from unbroken.disk.space import require_space
+from unbroken.errors import DataChangedError, UnbrokenError
+from unbroken.keep import finding
+from unbroken.keep.finding import Found
+from unbroken.keep.keeper import Keeper
+from unbroken.keep.origin import Origin
+from unbroken.keep.ranks import require_one_rank
+from unbroken.keep.state import Parts, restore
+from unbroken.loop.batches import VERSION
+from unbroken.loop.randomness import capture_streams
+from unbroken.state import guards, schedules
+from unbroken.state.drift import Built
+from unbroken.state.settings import Setting
+from unbroken.state.snapshot import reserve
+from unbroken.store import lineage, torchfile
+from unbroken.store import manifest as manifests
+from unbroken.store import payload as keys
+from unbroken.store.ancestry import newest_first
+from unbroken.store.folder import CheckpointFolder
+from unbroken.store.lineage import ResumePoint, RunRecord
+from unbroken.store.payload import Payload
+from unbroken.store.runstate import (
+    Identity,
+    Moment,
+    Reason,
+    RunState,
+    Surroundings,
+    as_branch,
+    from_payload,
+)
+
+_log = logging.getLogger("unbroken")
+
+_CHANGES_KEPT = 50
+
+
+@dataclass(frozen=True)
+class Beginning:
+    """A run that has begun: who keeps it, and the state it goes on from.
+
+    ``state`` is None for a fresh start and for a plain file of another program. ``changed``: settings and surroundings
+    that are not what they were.
+    """
+
+    keeper: Keeper
+    state: RunState | None = None
+    resumed_from: Path | None = None
+    stop_requested: str | None = None
+    changed: tuple[str, ...] = ()
+
+
+def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | None) -> Beginning:
+    """Take the folder, find the state to go on from, check it against what is tracked, restore it.
+
+    On return a state of this run is durable in the folder: the one it goes on from, or its very first.
+    """
+    require_one_rank()
+    folder = CheckpointFolder(origin.place, origin.folder)
+    try:
+        folder.prepare()
+        lock = FolderLock.acquire(folder.lock_path, folder.path)
+        try:
+            lineage.clean(folder)
+            return _Beginner(origin, folder, lock, parts, seed, planned_epochs).begin()
+        except BaseException:
+            lock.release()
+            raise
+    except UnbrokenError as error:
+        folder.retold(error)
+        raise
+
+
+class _Beginner:
+    """The steps of one beginning, with what they share."""
+
+    def __init__(
+        self,
+        origin: Origin,
+        folder: CheckpointFolder,
+        lock: FolderLock,
+        parts: Parts,
+        seed: int,
+        planned_epochs: int | None,
+    ) -> None:
+        self._origin = origin
+        self._folder = folder
+        self._lock = lock
+        self._parts = parts
+        self._seed = seed
+        self._built = Built.of(parts.tracked)
+        parts.settings.begin()
+        self._surroundings = Surroundings(
+            config=guards.plain_config(origin.config),
+            environment=guards.environment(),
+            data=None if origin.data is None else guards.fingerprint_data(origin.data_paths),
+            architecture=parts.tracked.architecture(),
+            built=parts.settings.built,
+            planned_epochs=planned_epochs,
+        )
+        self._changed: list[str] = []
+
+    def begin(self) -> Beginning:
+        self._parts.tracked.remember_built()
+        found = finding.find(self._origin, self._folder)
+        require_space(self._folder.path, self._parts.tracked.expected_bytes())
+        beginning = self._start() if found.point is None else self._go_on(found.point, found)
+        if self._parts.tracked.size_is_known:
+            reserve(self._parts.tracked.expected_bytes())
+        return beginning
+
+    def _start(self) -> Beginning:
+        self._move_former_run_aside()
+        identity = Identity(uuid.uuid4().hex, 0, None, self._seed, VERSION)
+        self._write_record(identity)
+        keeper = self._keeper(identity)
+        self._save_first(keeper, self._state_as_built(keeper, Reason.START))
+        _log.info(messages.text("started", folder=self._folder.shown(self._folder.path)))
+        return Beginning(keeper)
+
+    def _move_former_run_aside(self) -> None:
+        if not self._folder.checkpoints():
+            return
+        readable = newest_first(manifests.describe_all(self._folder))
+        if not readable:
+            archive = lineage.archive_run(self._folder, "run-damaged")
+            _log.warning(messages.text("damaged_run_archived", archive=self._folder.shown(archive)))
+            return
+        former = readable[0]
+        own = keys.own_of(torchfile.read_metadata(self._folder.path / former.name))
+        archive = lineage.archive_run(self._folder, f"run-{(former.progress.run_id or 'plain')[:8]}")
+        progress = former.progress
+        newest = archive / former.name
+        if not newest.exists():
+            return  # only other programs' files were there, and they stay
+        said = {"archive": self._folder.shown(archive), "newest": self._folder.shown(newest)}
+        _log.warning(messages.text("former_run_archived", **said, epoch=progress.epoch, batch=progress.batch))
+        planned = own.get("planned_epochs")
+        if planned is not None and progress.epoch < planned and not progress.finished:
+            _log.warning(messages.text("former_run_unfinished", epoch=progress.epoch, planned=planned))
+
+    def _go_on(self, point: ResumePoint, found: Found) -> Beginning:
+        state = from_payload(point.payload)
+        then, moment, identity = state.surroundings, state.moment, state.identity
+        if then is not None:
+            self._check_data(then.data)
+        else:
+            _log.warning(messages.text("plain_checkpoint", path=self._shown(point.path)))
+        config = None if then is None else then.config
+        settings = self._parts.settings
+        built = None if then is None else then.built
+        settings.resume(built, config, state.training.states, self._surroundings.config)
+        restore(self._parts, state.training, prologue_follows=moment is not None and moment.in_epoch)
+        changes = self._changes([] if then is None else then.changes)
+        self._changed += [f"{one.name}: {one.then} → {one.now}" for one in changes]
+        if identity is None or (found.asked_for and not finding.is_newest(self._folder, point)):
+            keeper = self._branch_off(point, state, found)
+        else:
+            identity = replace(identity, request=found.request)
+            keeper = self._keeper(identity, state.replays, protected=point.path.name)
+        self._say_where(point)
+        if then is not None:
+            self._show_changes(then)
+        self._show_settings(changes, state)
+        return Beginning(
+            keeper,
+            None if identity is None else state,
+            resumed_from=point.path,
+            stop_requested=None if moment is None or found.asked_for else moment.stop_requested,
+            changed=tuple(self._changed),
+        )
+
+    def _changes(self, earlier: list[dict[str, Any]]) -> list[Setting]:
+        """The settings that this start has changed as it was asked to; the lineage keeps them."""
+        step, changes = self._parts.cursor.step, self._parts.settings.settle()
+        made = [{"step": step, "setting": one.name, "old": one.then, "new": one.now} for one in changes]
+        kept = [*earlier, *made][-_CHANGES_KEPT:]
+        self._surroundings = replace(self._surroundings, changes=kept, built=self._parts.settings.built)
+        return changes
+
+    def _show_settings(self, changes: list[Setting], state: RunState) -> None:
+        for one in changes:
+            values = {"setting": one.name, "old": one.then, "new": one.now, "in_force": one.in_force}
+            _log.warning(messages.text("setting_changed", **values))
+        for one in self._parts.settings.overruled():
+            name = repr(self._parts.settings.to_keep(one.name))
+            values = {"setting": one.name, "new": one.now, "in_force": one.in_force, "name": name}
+            _log.warning(messages.text("setting_overruled", **values))
+        if self._origin.seed is not None and state.identity is not None and state.identity.seed != self._origin.seed:
+            _log.warning(messages.text("seed_overruled", new=self._origin.seed, old=state.identity.seed))
+        cursor, planned = self._parts.cursor, self._surroundings.planned_epochs
+        before = None if state.surroundings is None else state.surroundings.planned_epochs
+        done = cursor.epoch + (cursor.batch / cursor.batches if cursor.batches else 0.0)
+        for said in schedules.told(self._parts.tracked, done, before, planned):
+            _log.warning(said)
+
+    def _branch_off(self, point: ResumePoint, state: RunState, found: Found) -> Keeper:
+        """Make the state resumed from the first file of a new branch; what it leaves behind moves aside after."""
+        progress = point.manifest.progress
+        run_id = progress.run_id or uuid.uuid4().hex
+        here = manifests.describe_all(self._folder)
+        taken = [info.progress.branch for info in here if info.progress.run_id == run_id]
+        parent = {
+            "run_id": progress.run_id,
+            "branch": progress.branch,
+            "epoch": progress.epoch,
+            "batch": progress.batch,
+            "step": progress.step,
+        }
+        left = state.identity or Identity(run_id, 0, None, self._seed, VERSION)
+        branch = 1 + max([progress.branch, *taken])
+        identity = Identity(run_id, branch, parent, left.seed, left.loading, found.request)
+        keeper = self._keeper(identity, state.replays, protected=point.path.name)
+        if state.identity is None:
+            first = self._state_as_built(keeper, Reason.BRANCH)
+        else:
+            first = as_branch(state, identity, self._surroundings)
+        self._save_first(keeper, first)
+        self._write_record(identity)
+        return keeper
+
+    def _state_as_built(self, keeper: Keeper, reason: Reason) -> Payload | None:
+        streams = {"now": capture_streams(), "epoch_start": None}
+        return keeper.snapshot(Moment(reason, False, streams, {"lead": None, "opened": []}))
+
+    def _save_first(self, keeper: Keeper, payload: Payload | None) -> None:
+        keeper.save(payload)
+        keeper.begin()
+
+    def _shown(self, path: Path) -> Path:
+        """The state gone on from, as the user wrote it."""
+        if self._origin.path is None or path.parent == self._folder.path:
+            return self._folder.shown(path)
+        return CheckpointFolder(path.parent, Path(self._origin.path).parent).shown(path)
+
+    def _write_record(self, identity: Identity) -> None:
+        now, command = datetime.now().strftime(contract.TIMESTAMP_FORMAT), shlex.join(sys.argv)
+        record = RunRecord(identity.run_id, identity.branch, now, command, self._surroundings.config)
+        lineage.write_run_record(self._folder, record)
+
+    def _check_data(self, saved: Mapping[str, Any] | None) -> None:
+        try:
+            guards.compare_data(saved, self._surroundings.data)
+        except DataChangedError as changed:
+            if not self._origin.allow_changed_data:
+                raise
+            self._changed.append("data")
+            _log.warning(messages.text("data_change_allowed", change=changed))
+
+    def _show_changes(self, then: Surroundings) -> None:
+        now = self._surroundings
+        for key, before, after in (
+            ("config_changed", then.config, now.config),
+            ("environment_changed", then.environment, now.environment),
+        ):
+            for change in guards.differences(before, after):
+                _log.warning(messages.text(key, change=change))
+                if _may_matter(change.key):
+                    self._changed.append(str(change))
+
+    def _say_where(self, point: ResumePoint) -> None:
+        """The contract's lines, Chinese in every language; what else there is to say stands after them."""
+        history, cursor = self._parts.history, self._parts.cursor
+        epoch, best = cursor.epoch + 1, history.best
+        _log.info(contract.RESUMED.format(epoch=epoch))
+        label = contract.CORRELATION if history.metric in (None, contract.AUCS) else f" {history.metric}"
+        shown = contract.BEST.format(value=best.value, epoch=best.epoch) if best.epoch else contract.NO_BEST_YET
+        _log.info(contract.BEST_SO_FAR.format(label=label, best=shown))
+        if cursor.batch:
+            said = {"epoch": epoch, "batch": cursor.batch, "batches": cursor.batches or "?"}
+            _log.info(contract.INSIDE_EPOCH.format(**said))
+        where = {"path": self._shown(point.path), "epoch": epoch, "batch": cursor.batch}
+        _log.info(messages.text("resumed", **where, timestamp=point.payload[keys.TIMESTAMP]))
+
+    def _keeper(self, identity: Identity, replays: list[dict[str, Any]] | None = None, protected: str = "") -> Keeper:
+        return Keeper(
+            self._folder,
+            self._lock,
+            self._parts,
+            identity,
+            self._surroundings,
+            replays=replays or [],
+            policy=self._origin.policy,
+            protected=protected,
+            built=self._built,
+        )
+
+
+def _may_matter(setting: str) -> bool:
+    """Whether a change of this setting can change what is computed; not that of a package that nobody imports."""
+    package = setting.removeprefix("package ")
+    return package == setting or package.replace("-", "_") in {name.partition(".")[0].lower() for name in sys.modules}

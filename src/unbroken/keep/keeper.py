@@ -1,0 +1,239 @@
+"""Keeper: the one object of a run that writes to its folder: snapshots, writer, lock; how safe the last state is."""
+
+import logging
+import time
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import replace
+from datetime import datetime
+from enum import Enum
+from pathlib import Path
+from typing import Any
+
+from unbroken import contract, messages
+from unbroken.disk.lock import FolderLock
+from unbroken.disk.space import free_bytes, human
+from unbroken.errors import (
+    CheckpointDamagedError,
+    DiskError,
+    NothingToResumeError,
+    UnsavableStateError,
+    is_refusal,
+)
+from unbroken.keep.state import Parts, capture
+from unbroken.keep.status import end_with
+from unbroken.state.drift import Built, differences
+from unbroken.state.snapshot import copy_to_host
+from unbroken.store import forecast
+from unbroken.store import manifest as manifests
+from unbroken.store import payload as keys
+from unbroken.store.folder import CheckpointFolder
+from unbroken.store.payload import Payload
+from unbroken.store.retention import Policy
+from unbroken.store.runstate import Identity, Moment, Reason, RunState, Surroundings, to_payload
+from unbroken.store.writer import SaveJob, Writer
+from unbroken.version import __version__
+
+_log = logging.getLogger("unbroken")
+
+_REPLAYS_KEPT = 20
+
+
+class Occasion(Enum):
+    """What a state is kept as, beside being the newest one: the end of an epoch to be numbered, the best so far."""
+
+    EPOCH = "epoch"
+    BEST = "best"
+
+
+class Keeper:
+    """Copies a run's state at one moment and has it written, from its beginning in this process to its end."""
+
+    def __init__(
+        self,
+        folder: CheckpointFolder,
+        lock: FolderLock,
+        parts: Parts,
+        identity: Identity,
+        surroundings: Surroundings,
+        *,
+        replays: list[dict[str, Any]],
+        policy: Policy | None,
+        protected: str,
+        built: Built,
+    ) -> None:
+        self.identity = identity
+        self.saved_step = parts.cursor.step
+        self.saved_at = time.monotonic()
+        self.told: Callable[[int, Reason], None] = lambda step, reason: None  # of each snapshot handed to the writer
+        self.folder = folder
+        self.writer = Writer(folder)
+        self._surroundings = surroundings
+        self._replays = replays
+        self._lock = lock
+        self._parts = parts
+        self._policy = policy
+        self._protected = frozenset({protected})
+        self._built: Built | None = built
+        self._not_copied: DiskError | None = None
+        self._unsafe_end = False
+
+    @property
+    def latest(self) -> Path:
+        """The name of the newest state, for messages."""
+        return self.folder.shown(self.folder.latest)
+
+    @property
+    def failure(self) -> DiskError | None:
+        """Why the newest state is not safe on disk; None if it is."""
+        return self._not_copied or self.writer.failure
+
+    def plan(self, epochs: int) -> None:
+        """The run is to have so many epochs."""
+        self._surroundings = replace(self._surroundings, planned_epochs=epochs)
+
+    def keep_proof(self, record: dict[str, Any], instead_of: dict[str, Any] | None = None) -> None:
+        """Have ``record``, of steps trained again, in every checkpoint from now on."""
+        others = [one for one in self._replays if one is not instead_of]
+        self._replays = [*others, record][-_REPLAYS_KEPT:]
+
+    def snapshot(self, moment: Moment, generators: Mapping[str, Any] | None = None) -> Payload | None:
+        """A whole copy of the state at this moment, in host memory, independent of the live objects.
+
+        ``generators`` are states of tracked ones that count instead of those they are in now: loading the next batch
+        may have drawn from them. None, and an error in the log, where it can't be copied: training goes on, and the
+        next save tries again.
+        """
+        parts = self._parts
+        parts.tracked.look_for_sleepers(parts.cursor.step)
+        try:
+            training = capture(parts, generators or {})
+            self._say_drift(training.states, training.extras)
+            timestamp = datetime.now().strftime(contract.TIMESTAMP_FORMAT)
+            state = RunState(training, timestamp, self.identity, self._surroundings, moment, self._replays)
+            copied: Payload = copy_to_host(to_payload(state, __version__))
+        except (UnsavableStateError, MemoryError, OSError, RuntimeError) as error:
+            if isinstance(error, RuntimeError) and not is_refusal(error):
+                raise
+            self._not_copied = DiskError("state_not_copied", reason=str(error) or type(error).__name__)
+            _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
+            return None
+        self._not_copied = None
+        return copied
+
+    def _say_drift(self, states: Any, extras: Any) -> None:
+        """Once, at the first save that a restart could not take."""
+        if self._built is None:
+            return
+        if found := differences(self._built, self._parts.tracked, states, extras["late_groups"]):
+            self._built = None
+            _log.warning(messages.text("drift", differences="; ".join(found)))
+
+    def save(self, payload: Payload | None, also: Iterable[Occasion] = (), *, last: bool = False) -> None:
+        """Hand a snapshot to the writer, as the newest and for these occasions; waits while an earlier one is written.
+
+        The ``last`` of the run is kept until it is safe.
+
+        None, a snapshot that failed, counts as a save: so that it is not tried again at every batch.
+        """
+        self.saved_step = self._parts.cursor.step if payload is None else keys.progress_of(payload).step
+        self.saved_at = time.monotonic()
+        if payload is not None:
+            self._lock.renew()
+            names = (self.folder.latest, *(self._path(occasion, payload) for occasion in also))
+            self.writer.submit(SaveJob(payload, names, self._policy, self._protected, last))
+            self.told(self.saved_step, Reason(keys.progress_of(payload).reason))
+
+    def finish_save(self, payload: Payload, also: Iterable[Occasion]) -> None:
+        """The end of an epoch whose save was cut off behind its first name gets its further names now."""
+        progress = keys.progress_of(payload)
+        ours = (progress.run_id, progress.branch) == (self.identity.run_id, self.identity.branch)
+        if progress.reason == "epoch" and ours:
+            missing = [occasion for occasion in also if not self._holds(self._path(occasion, payload), payload)]
+            if missing:
+                self.save(payload, missing)
+                self.wait()
+
+    def _path(self, occasion: Occasion, payload: Payload) -> Path:
+        return self.folder.best if occasion is Occasion.BEST else self.folder.epoch(payload[keys.EPOCH])
+
+    def _holds(self, path: Path, payload: Payload) -> bool:
+        """Whether the file ``path`` has the state of ``payload``."""
+        try:
+            there = manifests.describe(self.folder, path).progress
+        except (CheckpointDamagedError, DiskError, NothingToResumeError):
+            return False
+        here = keys.progress_of(payload)
+        return (there.run_id, there.order) == (here.run_id, here.order)
+
+    def say_forecast(self, plan: forecast.Plan, planned: int | None) -> None:
+        """One line: what a checkpoint takes, what is free, and when that will be used up."""
+        names = [self.folder.latest, self.folder.previous]
+        names += [self.folder.best] if self._parts.history.metric is not None else []
+        there = [path.stat().st_size for path in names if path.is_file()]
+        size = max([self._parts.tracked.expected_bytes(), *there])
+        try:
+            free = free_bytes(self.folder.path)
+        except DiskError:
+            return  # it is only a forecast
+        epoch = self._parts.cursor.epoch
+        full = forecast.full_after(plan, size=size, free=free, epoch=epoch, missing=len(names) - len(there))
+        said = {"size": human(size), "free": human(free), "folder": self.folder.shown(self.folder.path)}
+        if full is None:
+            _log.info(messages.text("forecast_enough", **said))
+        elif planned is not None and full > planned:
+            _log.info(messages.text("forecast_later", **said, epoch=full, planned=planned))
+        else:
+            _log.warning(messages.text("forecast_full", **said, epoch=full, planned=planned or "?"))
+
+    def settle(self) -> None:
+        """Until all that was handed over is on disk, or has failed; without a word."""
+        self.writer.wait()
+
+    def wait(self) -> None:
+        """As ``settle``; then says how it went."""
+        self.settle()
+        self.report()
+
+    def begin(self) -> None:
+        """As ``wait``; raises the error if the first state is not safe on disk: nothing has been trained by then."""
+        self.wait()
+        if self.failure is not None:
+            raise self.failure
+
+    def finish(self) -> None:
+        """As ``wait``; if the last state is not safe on disk, says so, and goes on trying while the script goes on."""
+        self.wait()
+        if self.failure is not None:
+            self._unsafe_end = True
+            _log.error(messages.text("last_state_unsafe", latest=self.latest, error=self.failure))
+            self.writer.insist()
+
+    def close(self) -> None:
+        """Finish writing and release the lock; of a last state that is not safe now the exit status will tell."""
+        self.writer.close()
+        self.report()
+        self._lock.release()
+        if self._unsafe_end and self.failure is not None:
+            _log.error(messages.text("ended_unsafe", error=self.failure))
+            end_with()
+        elif self._unsafe_end:
+            _log.warning(messages.text("safe_after_all", latest=self.latest))
+        self._unsafe_end = False
+
+    def report(self) -> None:
+        """Tell the log how the saves finished since the last call went."""
+        for report in self.writer.take_reports():
+            names, missing = (", ".join(path.name for path in paths) for paths in (report.names, report.missing))
+            if report.made_again:
+                _log.warning(messages.text("folder_made_again", folder=self.folder.shown(self.folder.path)))
+            if report.error is not None:
+                key = "save_failed" if not report.safe else "copy_failed" if missing else "save_incomplete"
+                said = {"missing": missing, "names": names} if report.safe else {"names": missing}
+                _log.error(messages.text(key, **said, error=report.error))
+            for path in report.archived:
+                _log.info(messages.text("retired", path=self.folder.shown(path)))
+            for name in report.deleted:
+                _log.info(messages.text("deleted_by_policy", name=name))
+            if report.safe:
+                seconds = f"{report.seconds:.2f}"
+                _log.debug(messages.text("saved", names=names, size=human(report.size), seconds=seconds))

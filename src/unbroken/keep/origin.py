@@ -1,0 +1,99 @@
+"""Origin: what the user said about where a run comes from, and where that is, wherever the program goes later."""
+
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from unbroken.disk.space import parse_size
+from unbroken.errors import UsageError
+from unbroken.keep.arguments import whole_number
+from unbroken.store.retention import Policy
+
+# Set by the scheduler when it starts the same job again; a job that started over then would lose its run.
+_REQUEUE_COUNTERS = ("SLURM_RESTART_COUNT", "TORCHELASTIC_RESTART_COUNT")
+
+
+@dataclass(frozen=True)
+class Origin:
+    """What the user said about where the run comes from and what it is made of."""
+
+    folder: str | os.PathLike[str]
+    resume: str | os.PathLike[str]
+    config: Mapping[str, Any]
+    data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
+    allow_changed_data: bool
+    keep: int | None
+    keep_space: str | int | None
+    seed: int | None = None
+    working_folder: Path = field(default_factory=lambda: _working_folder())
+
+    def __post_init__(self) -> None:
+        data = self.data if isinstance(self.data, Sequence) and not isinstance(self.data, str) else [self.data]
+        if not isinstance(self.resume, str | os.PathLike) or _is_mere_word(self.resume):
+            raise UsageError("bad_resume", value=self.resume)
+        paths = [("folder", self.folder), *(("data", one) for one in data if one is not None)]
+        for option, path in paths:
+            if not isinstance(path, str | os.PathLike):
+                raise UsageError("bad_path", option=option, value=path)
+        if not isinstance(self.config, Mapping):
+            raise UsageError("bad_config", kind=type(self.config).__name__)
+        if self.keep is not None:
+            whole_number(self.keep, "keep")
+        if self.keep_space is not None:
+            parse_size(self.keep_space)
+
+    @property
+    def policy(self) -> Policy | None:
+        """Which numbered checkpoints to keep; None keeps all."""
+        if self.keep is None and self.keep_space is None:
+            return None
+        return Policy(self.keep, None if self.keep_space is None else parse_size(self.keep_space))
+
+    @property
+    def starts_over(self) -> bool:
+        """Whether the same command, run again, would not go on with this run."""
+        return os.fspath(self.resume) == "never"
+
+    @property
+    def path(self) -> str | None:
+        """The file to resume from, as it was written; None where none was named."""
+        resume = os.fspath(self.resume)
+        return None if resume in ("auto", "never") else resume
+
+    @property
+    def place(self) -> Path:
+        """The checkpoint folder: wherever the program goes by ``os.chdir``, the one meant when the Run was made."""
+        return self.working_folder / self.folder
+
+    @property
+    def data_paths(self) -> list[Path]:
+        """The data files, likewise."""
+        if self.data is None:
+            return []
+        several = [self.data] if isinstance(self.data, str | os.PathLike) else self.data
+        return [self.working_folder / one for one in several]
+
+
+def requeue_counter() -> str | None:
+    """The variable by which a scheduler tells that it has started this job again; None if it has not."""
+    return next((name for name in _REQUEUE_COUNTERS if _is_positive(os.environ.get(name))), None)
+
+
+def _working_folder() -> Path:
+    """Where the program is; relative paths stay relative where that folder was deleted."""
+    try:
+        return Path.cwd()
+    except FileNotFoundError:
+        return Path()
+
+
+def _is_mere_word(resume: str | os.PathLike[str]) -> bool:
+    """Whether somebody has guessed at a word, as ``"latest"``, that is none of ours and no file."""
+    word = os.fspath(resume)
+    return word not in ("auto", "never") and word.isidentifier() and not Path(word).exists()
+
+
+def _is_positive(count: str | None) -> bool:
+    return count is not None and count.isdigit() and int(count) > 0

@@ -1,0 +1,245 @@
+"""The pickle of a torch file: written as torch writes it, its tensors as references to storages, and read inertly.
+
+Reading runs the subset of opcodes that ``torch.save`` writes and torch's own ``weights_only`` reader accepts, with
+the same meaning, so that what is accepted here, torch reads as it was checked. It imports no module, looks up no
+name, calls nothing that a file could choose, and allocates in proportion to the pickle's length (the standard unpickler
+does not: one opcode can make its memo as large as memory).
+"""
+
+import io
+import pickle
+import struct
+from collections import Counter, OrderedDict
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, Any
+
+from unbroken.errors import UnsavableStateError
+from unbroken.store.stubs import CALLS, DTYPES, STORAGES, Global, Label, Storages, checked_key
+from unbroken.store.trees import Refused, check_tree
+
+if TYPE_CHECKING:
+    import torch
+
+_MARK = object()
+_STOP = ord(".")
+
+
+def pickled(payload: dict[str, Any]) -> "tuple[bytes, list[torch.UntypedStorage]]":
+    """The pickle, and the storages it refers to by their place in the list. Tensors that share one come back sharing.
+
+    Raises UnsavableStateError if one storage is seen as two dtypes: no reader of torch's can give that back.
+    """
+    buffer = io.BytesIO()
+    pickler = _Pickler(buffer)
+    pickler.dump(payload)
+    return buffer.getvalue(), list(pickler.storages.values())
+
+
+class _Pickler(pickle.Pickler):
+    """Refers to storages as ``torch.save`` does."""
+
+    def __init__(self, file: io.BytesIO) -> None:
+        import torch
+
+        super().__init__(file, protocol=2)
+        # By identity: storages are kept here, so that of one that is gone is given to no other.
+        self.storages: dict[int, torch.UntypedStorage] = {}
+        self._keys: dict[int, str] = {}
+        self._dtypes: dict[int, torch.dtype] = {}
+        self._torch = torch
+
+    def persistent_id(self, obj: Any) -> tuple[str, Any, str, str, int] | None:
+        torch, kind = self._torch, type(obj)
+        if kind is torch.storage.TypedStorage:
+            storage, dtype = obj._untyped_storage, obj.dtype
+            named, count = getattr(torch, obj._pickle_storage_type()), obj._size()
+        elif kind is torch.UntypedStorage:
+            storage, dtype, named, count = obj, torch.uint8, kind, obj.nbytes()
+        else:
+            return None
+        address = storage.data_ptr()
+        if address and self._dtypes.setdefault(address, dtype) != dtype:
+            raise UnsavableStateError("store_two_dtypes", old=self._dtypes[address], new=dtype)
+        key = self._keys.setdefault(id(storage), str(len(self._keys)))
+        self.storages[id(storage)] = storage
+        return "storage", named, key, torch.serialization.location_tag(storage), count
+
+
+def read(pickle: bytes, storage_sizes: Mapping[str, int]) -> object:
+    """The object pickled in ``pickle``, tensors as stubs; ``storage_sizes`` are the bytes of each storage member.
+
+    Raises Refused for anything else than plain containers and values of a sane depth, and tensors that lie
+    within their storages. Nothing in the pickle is ever run.
+    """
+    reader = _Reader(pickle, storage_sizes)
+    try:
+        value = reader.run()
+    except (IndexError, KeyError, ValueError, struct.error) as error:
+        raise Refused("store_pickle", f"{type(error).__name__} at byte {reader.at}") from error
+    check_tree(value, len(pickle))
+    return value
+
+
+class _Reader:
+    """The stack machine. One line of ``_HANDLERS`` per opcode that may occur; every other opcode refuses the file."""
+
+    def __init__(self, pickle: bytes, storage_sizes: Mapping[str, int]) -> None:
+        self._pickle = pickle
+        self._storages = Storages(storage_sizes)
+        self.at = 0
+        self._stack: list[Any] = []
+        self._memo: dict[int, Any] = {}
+
+    def run(self) -> object:
+        while (code := self._pickle[self.at]) != _STOP:
+            self.at += 1
+            if code not in _HANDLERS:
+                raise Refused("store_opcode", f"0x{code:02x} at byte {self.at - 1}")
+            form, handler = _HANDLERS[code]
+            handler(self, *(form.unpack(self._take(form.size)) if form.size else ()))
+        self.at += 1
+        (value,) = self.last(1)
+        if self._stack or self.at != len(self._pickle):
+            raise self._refused("something left over")
+        return value
+
+    def _refused(self, detail: str) -> Refused:
+        return Refused("store_pickle", f"{detail} at byte {self.at}")
+
+    def _take(self, count: int) -> bytes:
+        raw = self._pickle[self.at : self.at + count]
+        if len(raw) != count:
+            raise IndexError
+        self.at += count
+        return raw
+
+    def _line(self) -> str:
+        end = self._pickle.index(b"\n", self.at)
+        raw = self._pickle[self.at : end]
+        self.at = end + 1
+        return raw.decode("ascii")
+
+    def since_mark(self) -> list[Any]:
+        stack = self._stack
+        for at in range(len(stack) - 1, -1, -1):
+            if stack[at] is _MARK:
+                items = stack[at + 1 :]
+                del stack[at:]
+                return items
+        raise IndexError
+
+    def last(self, count: int) -> list[Any]:
+        items = self._stack[-count:]
+        if len(items) != count or any(item is _MARK for item in items):
+            raise IndexError
+        del self._stack[-count:]
+        return items
+
+    def protocol(self, number: int) -> None:
+        if number != 2:
+            raise Refused("store_pickle", f"protocol {number}")
+
+    def push(self, value: Any) -> None:
+        self._stack.append(value)
+
+    def text(self, length: int) -> None:
+        self.push(self._take(length).decode("utf-8", "surrogatepass"))
+
+    def long_integer(self, length: int) -> None:
+        self.push(int.from_bytes(self._take(length), "little", signed=True))
+
+    def put(self, index: int) -> None:
+        if self._stack[-1] is _MARK:
+            raise IndexError
+        self._memo[index] = self._stack[-1]
+
+    def get(self, index: int) -> None:
+        self.push(self._memo[index])
+
+    def extend(self, items: list[Any]) -> None:
+        self._target(list).extend(items)
+
+    def set_items(self, items: list[Any]) -> None:
+        target = self._target(dict, OrderedDict, Counter)
+        for key, value in zip(items[::2], items[1::2], strict=True):
+            target[checked_key(key)] = value
+
+    def _target(self, *kinds: type) -> Any:
+        target = self._stack[-1]
+        if type(target) not in kinds:
+            raise self._refused(f"items for a {type(target).__name__}")
+        return target
+
+    def global_name(self) -> None:
+        module, name = self._line(), self._line()
+        full = f"{'builtins' if module == '__builtin__' else module}.{name}"
+        if full in DTYPES:
+            self.push(Label(full))
+        elif full in STORAGES or full in CALLS:
+            self.push(Global(full))
+        else:
+            raise Refused(_kind_of_refusal(full), full[:200])
+
+    def reduce(self) -> None:
+        function, arguments = self.last(2)
+        if type(function) is not Global or function.name not in CALLS or type(arguments) is not tuple:
+            raise self._refused("a call")
+        try:
+            self.push(CALLS[function.name](self._storages, *arguments))
+        except (TypeError, AttributeError) as error:
+            raise Refused("store_pickle", f"arguments of {function.name}") from error
+
+    def build(self) -> None:
+        # An OrderedDict's attributes: torch hangs `_metadata` on a module's state_dict.
+        (state,), target = self.last(1), self._target(OrderedDict)
+        if type(state) is not dict or any(type(name) is not str or hasattr(OrderedDict, name) for name in state):
+            raise self._refused(f"attributes of a {type(target).__name__}")
+
+    def persistent(self) -> None:
+        self.push(self._storages.storage(*self.last(1)))
+
+
+def _kind_of_refusal(name: str) -> str:
+    """Tell what a plain script saves without thinking from what only an attacker would."""
+    package = name.partition(".")[0]
+    if package == "numpy":
+        return "store_numpy"
+    return "store_unsupported" if package in ("torch", "collections", "builtins", "copyreg") else "store_global"
+
+
+# Of each opcode how its argument, or the length of that, is spelled, and what it does.
+_HANDLERS: dict[int, tuple[struct.Struct, Callable[..., None]]] = {
+    ord(code): (struct.Struct(form), handler)
+    for code, form, handler in (
+        ("\x80", "B", _Reader.protocol),
+        ("q", "B", _Reader.put),
+        ("r", "<L", _Reader.put),
+        ("h", "B", _Reader.get),
+        ("j", "<L", _Reader.get),
+        ("X", "<L", _Reader.text),
+        ("K", "B", _Reader.push),
+        ("M", "<H", _Reader.push),
+        ("J", "<l", _Reader.push),
+        ("\x8a", "B", _Reader.long_integer),
+        ("G", ">d", _Reader.push),
+        ("N", "", lambda reader: reader.push(None)),
+        ("\x88", "", lambda reader: reader.push(True)),
+        ("\x89", "", lambda reader: reader.push(False)),
+        (")", "", lambda reader: reader.push(())),
+        ("]", "", lambda reader: reader.push([])),
+        ("}", "", lambda reader: reader.push({})),
+        ("(", "", lambda reader: reader.push(_MARK)),
+        ("t", "", lambda reader: reader.push(tuple(reader.since_mark()))),
+        ("\x85", "", lambda reader: reader.push(tuple(reader.last(1)))),
+        ("\x86", "", lambda reader: reader.push(tuple(reader.last(2)))),
+        ("\x87", "", lambda reader: reader.push(tuple(reader.last(3)))),
+        ("a", "", lambda reader: reader.extend(reader.last(1))),
+        ("e", "", lambda reader: reader.extend(reader.since_mark())),
+        ("s", "", lambda reader: reader.set_items(reader.last(2))),
+        ("u", "", lambda reader: reader.set_items(reader.since_mark())),
+        ("c", "", _Reader.global_name),
+        ("R", "", _Reader.reduce),
+        ("b", "", _Reader.build),
+        ("Q", "", _Reader.persistent),
+    )
+}

@@ -1,0 +1,200 @@
+"""The state of a run as a checkpoint has it: typed on this side, our own key of a payload on the other.
+
+The one place that spells the fields of that key; what each must look like is in ``schema``.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from enum import StrEnum
+from typing import Any
+
+from unbroken.store import payload as keys
+from unbroken.store.payload import Payload
+
+_FIRST_LOADING = 1  # of runs begun by version 0.1.0, whose checkpoints do not say
+
+
+class Reason(StrEnum):
+    """Why a state was saved."""
+
+    START = "start"
+    EPOCH = "epoch"
+    STEPS = "steps"
+    TIME = "time"
+    ASKED = "asked"
+    SIGNAL = "signal"
+    BUDGET = "budget"
+    LOADER_ERROR = "loader_error"
+    END = "end"
+    BRANCH = "branch"
+
+
+@dataclass(frozen=True)
+class Identity:
+    """Which run and branch a state is of, and what decides on the order of its samples to its end.
+
+    ``loading`` is the version of how positions become batches; ``request`` the file that a resume asked for.
+    """
+
+    run_id: str
+    branch: int
+    parent: Mapping[str, Any] | None
+    seed: int
+    loading: int = _FIRST_LOADING
+    request: Mapping[str, Any] | None = None
+
+    def is_same_branch(self, other: "Identity") -> bool:
+        return (self.run_id, self.branch) == (other.run_id, other.branch)
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a run was begun with: the user's words, the machine's versions, the data, the settings as built."""
+
+    config: Mapping[str, Any]
+    environment: Mapping[str, str]
+    data: Mapping[str, Any] | None
+    architecture: Mapping[str, Any] = field(default_factory=dict)
+    built: Mapping[str, Any] | None = None
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    planned_epochs: int | None = None
+
+
+@dataclass(frozen=True)
+class Moment:
+    """Where a run stands at one moment, apart from the objects that are tracked.
+
+    ``streams`` of the moment (``now``) and of the start of the epoch in hand; ``passes`` over loaders; ``next_batch``
+    is what the batch behind this moment holds; ``epoch_before`` how many batches the epochs so far took; ``variables``
+    what the loop keeps in names of its own.
+    """
+
+    reason: Reason
+    in_epoch: bool
+    streams: Mapping[str, Any]
+    passes: Mapping[str, Any]
+    stop_requested: str | None = None
+    next_batch: Mapping[str, int] | None = None
+    epoch_before: Mapping[str, Any] | None = None
+    variables: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Training:
+    """What training has come to: tracked states, histories, sums, gradients, and the place in the run.
+
+    ``attributes`` and ``extras`` are of tracked objects, beside their ``state_dict``; ``partial`` is the epoch in hand.
+    """
+
+    epoch: int
+    states: Mapping[str, Any]
+    histories: Mapping[str, list[float]]
+    best_value: float
+    best_epoch: int
+    batch: int = 0
+    batches: int | None = None
+    step: int = 0
+    order: int = 0
+    judged_by: tuple[str | None, str] | None = None
+    partial: Mapping[str, Any] | None = None
+    state: Mapping[str, Any] = field(default_factory=dict)
+    grads: Mapping[str, Any] | None = None
+    extras: Mapping[str, Any] | None = None
+    attributes: Mapping[str, Any] | None = None
+    optimizer_parameters: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class RunState:
+    """A checkpoint's contents. ``identity``, ``surroundings`` and ``moment`` are None in another program's plain file.
+
+    ``replays`` are the proofs of the run so far. ``source`` is the payload that it was read from.
+    """
+
+    training: Training
+    timestamp: str
+    identity: Identity | None = None
+    surroundings: Surroundings | None = None
+    moment: Moment | None = None
+    replays: list[dict[str, Any]] = field(default_factory=list)
+    source: Payload | None = field(default=None, repr=False)
+
+
+def to_payload(state: RunState, library_version: str) -> Payload:
+    """The payload of a run's own state."""
+    training, moment = state.training, state.moment
+    assert state.identity is not None and state.surroundings is not None and moment is not None
+    metric, mode = training.judged_by or (None, "max")
+    own = {
+        **_fields_of(state.identity),
+        **_fields_of(state.surroundings),
+        **{**_fields_of(moment), "reason": moment.reason.value},
+        "finished": None if moment.in_epoch else moment.stop_requested,
+        "replays": state.replays,
+        "library_version": library_version,
+        "metrics": list(training.histories),
+        "best": {"metric": metric, "mode": mode},
+        "tracked": list(training.states),
+        **{name: getattr(training, name) for name in _OF_TRAINING},
+    }
+    return keys.build(
+        epoch=training.epoch,
+        states=training.states,
+        histories=training.histories,
+        best_corr=training.best_value,
+        best_epoch=training.best_epoch,
+        timestamp=state.timestamp,
+        own=own,
+    )
+
+
+def from_payload(payload: Payload) -> RunState:
+    """The state in a payload that ``check_contract`` and ``check_whole`` accept; its values are encoded still."""
+    own = keys.own_of(payload)
+    histories = keys.histories_of(payload)
+    best = own.get("best")
+    training = Training(
+        epoch=payload[keys.EPOCH],
+        states=keys.states_of(payload),
+        histories={metric: histories[metric] for metric in own.get("metrics", histories)},
+        best_value=payload[keys.BEST_CORR],
+        best_epoch=payload[keys.BEST_EPOCH],
+        judged_by=None if best is None else (best["metric"], best["mode"]),
+        **{name: own[name] for name in _OF_TRAINING if name in own},
+    )
+    if keys.OWN not in payload:
+        return RunState(training, payload[keys.TIMESTAMP], source=payload)
+    return RunState(
+        training,
+        payload[keys.TIMESTAMP],
+        Identity(**_taken(Identity, own)),
+        Surroundings(**_taken(Surroundings, own)),
+        Moment(**{**_taken(Moment, own), "reason": own["reason"]}),
+        own["replays"],
+        payload,
+    )
+
+
+def as_branch(state: RunState, identity: Identity, surroundings: Surroundings) -> Payload:
+    """The same state as the first of a new branch: all but what it belongs to stays as it is in its payload."""
+    assert state.source is not None
+    own = keys.own_of(state.source)
+    # It is the old state still: settings are put in force in what is trained from here.
+    as_it_was = {name: own.get(name, getattr(surroundings, name)) for name in ("built", "changes")}
+    of_branch = {"reason": Reason.BRANCH.value, "finished": None, "stop_requested": None}
+    changed = {**_fields_of(identity), **_fields_of(surroundings), "replays": state.replays, **as_it_was, **of_branch}
+    return {**state.source, keys.OWN: {**own, **changed}}
+
+
+_OF_TRAINING = (
+    *("batch", "batches", "step", "order", "partial", "state", "grads"),
+    *("extras", "attributes", "optimizer_parameters"),
+)
+
+
+def _fields_of(part: "Identity | Surroundings | Moment") -> dict[str, Any]:
+    return {one.name: getattr(part, one.name) for one in fields(part)}
+
+
+def _taken(kind: type, own: Mapping[str, Any]) -> dict[str, Any]:
+    return {one.name: own[one.name] for one in fields(kind) if one.name in own}

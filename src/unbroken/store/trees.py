@@ -1,0 +1,68 @@
+"""Trees of plain containers: walked without recursion, their leaves named by one dialect of path. No torch."""
+
+from collections.abc import Iterator
+from typing import Any
+
+MAX_DEPTH = 200
+"""How deep containers may be nested, so that later code may recurse."""
+
+_MAX_SHARED = 1_000_000
+
+
+class Refused(Exception):  # noqa: N818 - a verdict on the file, turned into CheckpointDamagedError by torchfile
+    """The pickle holds what a checkpoint may not; ``key`` and ``detail`` say what."""
+
+    def __init__(self, key: str, detail: str) -> None:
+        super().__init__(key, detail)
+        self.key = key
+        self.detail = detail
+
+
+def children_of(path: str, value: object) -> Iterator[tuple[str, Any]]:
+    """What a container holds, by path: ``model_state_dict.fc.weight``, ``aucs[3]``; nothing for everything else."""
+    if isinstance(value, dict):
+        for key, child in value.items():
+            yield (f"{path}.{key}" if path else str(key)), child
+    elif isinstance(value, list | tuple):
+        for index, child in enumerate(value):
+            yield f"{path}[{index}]", child
+
+
+def leaves(root: object, containers: tuple[type, ...] = (dict, list, tuple)) -> Iterator[tuple[str, Any]]:
+    """Every value that is none of the ``containers``, in order, with its path."""
+    stack: list[tuple[str, Any]] = [("", root)]
+    while stack:
+        path, value = stack.pop()
+        if isinstance(value, containers):
+            stack.extend(reversed([*children_of(path, value)]))
+        else:
+            yield path, value
+
+
+def check_tree(root: object, size: int) -> None:
+    """Refuse cycles, extreme depth, and sharing that makes a small file a huge tree for whoever walks it.
+
+    ``size`` is the length of the pickle, or anything less, such as the number of values in it.
+    """
+    limit = max(_MAX_SHARED, 16 * size)
+    sizes: dict[int, int] = {}
+    open_now: set[int] = set()
+    stack: list[tuple[Any, bool]] = [(root, False)]
+    while stack:
+        value, done = stack.pop()
+        if not isinstance(value, dict | list | tuple) or (not done and id(value) in sizes):
+            continue
+        children = value.values() if isinstance(value, dict) else value
+        if done:
+            open_now.discard(id(value))
+            sizes[id(value)] = 1 + sum(sizes.get(id(child), 1) for child in children)
+            if sizes[id(value)] > limit:
+                raise Refused("store_pickle", "containers shared too often")
+            continue
+        if id(value) in open_now:
+            raise Refused("store_pickle", "a container that holds itself")
+        open_now.add(id(value))
+        if len(open_now) > MAX_DEPTH:
+            raise Refused("store_pickle", f"containers more than {MAX_DEPTH} deep")
+        stack.append((value, True))
+        stack.extend((child, False) for child in children)
