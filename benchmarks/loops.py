@@ -79,7 +79,7 @@ def journal(rounds: int, folder: Path) -> Table:
     from unbroken.keep.state import Parts
     from unbroken.state.gradients import Gradients
     from unbroken.state.history import History
-    from unbroken.state.mentions import Mentions
+    from unbroken.state.origins import Mentions
     from unbroken.state.settings import Settings
     from unbroken.state.tracked import Tracked
     from unbroken.state.user import UserState

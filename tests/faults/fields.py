@@ -37,7 +37,7 @@ from unbroken.state import guards
 from unbroken.state.encoding import decode
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import History
-from unbroken.state.mentions import Mentions
+from unbroken.state.origins import Mentions
 from unbroken.state.settings import Settings
 from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState

@@ -208,3 +208,12 @@ def test_a_line_is_one_json_document(tmp_path: Path, file: Path) -> None:
     Trial(tmp_path / "run").train(1)
     for line in file.read_text().splitlines():
         assert json.loads(line)["line"] in ("names", *Kind)
+
+
+@pytest.mark.parametrize("options", [{}, {"layout": torch.jagged}])
+def test_a_nested_tensor_in_a_batch_is_told_by_what_it_holds(options: Any) -> None:
+    def told(*values: float) -> list[tuple[str, str]]:
+        parts = [torch.tensor(values), torch.ones(3)]
+        return list(bits.leaves({"x": torch.nested.nested_tensor(parts, **options)}, "batch"))
+
+    assert told(1.0, 2.0) == told(1.0, 2.0) != told(1.0, 3.0)

@@ -534,3 +534,22 @@ def test_a_dict_that_looks_like_a_part_of_a_tree_is_kept_as_any_other(noted: dic
     trackeds[1].restore(trackeds[0].state(), {}, trackeds[0].extras(), attributes=attributes)
     assert fresh.note == noted
     trackeds[1].attributes()
+
+
+class Tally:
+    def __init__(self) -> None:
+        self.new = 0
+
+
+@pytest.mark.parametrize("make", [lambda: {"new": 0, "same": 0}, Tally])
+def test_what_changes_under_a_name_that_trees_have_is_kept(make: Any) -> None:
+    saved, fresh = nn.Linear(2, 2), nn.Linear(2, 2)
+    saved.tally, fresh.tally = make(), make()
+    trackeds = [tracking(model=model) for model in (saved, fresh)]
+    for tracked in trackeds:
+        tracked.remember_built()
+    content: list[dict[str, int]] = [one if isinstance(one, dict) else vars(one) for one in (saved.tally, fresh.tally)]
+    content[0]["new"] = 3
+    attributes = trackeds[0].attributes()
+    trackeds[1].restore(trackeds[0].state(), {}, trackeds[0].extras(), attributes=attributes)
+    assert content[1] == content[0]

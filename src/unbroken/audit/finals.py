@@ -11,6 +11,7 @@ from unbroken.disk.digest import file_digest
 from unbroken.errors import CheckpointDamagedError
 from unbroken.store import payload as keys
 from unbroken.store import torchfile
+from unbroken.store.trees import children_of
 
 _GRADIENTS = f"{keys.OWN}.grads"  # saved as well where a process has not seen yet that they need not be
 # What may differ between two checkpoints of equal runs: when and where one was written, and after which resumes.
@@ -72,15 +73,13 @@ def _open(path: Path) -> Any:
 
 
 def _leaves(value: object, path: str) -> Iterator[tuple[str, object]]:
-    if isinstance(value, Mapping):
-        for key, child in value.items():
-            yield from _leaves(child, f"{path}.{key}" if path else str(key))
-    elif isinstance(value, list | tuple):
-        yield f"{path}[]", len(value)
-        for place, child in enumerate(value):
-            yield from _leaves(child, f"{path}[{place}]")
-    else:
+    """Every value that is no container, and how long the lists are."""
+    if not isinstance(value, dict | list | tuple):
         yield path, value
+    elif not isinstance(value, dict):
+        yield f"{path}[]", len(value)
+    for inside, child in children_of(path, value):
+        yield from _leaves(child, inside)
 
 
 def _may_differ(path: str, old: Mapping[str, Any], new: Mapping[str, Any]) -> bool:

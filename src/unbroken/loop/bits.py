@@ -79,6 +79,8 @@ def of_bytes(data: bytes) -> str:
 def _of_tensor(tensor: torch.Tensor) -> str:
     if tensor.is_meta:
         return "meta"
+    if tensor.is_nested:
+        return f"nested {of_all([*tensor.unbind()])}"
     tensor = tensor.cpu()
     if tensor.numel() == 1 and tensor.layout is torch.strided:
         return repr(tensor.item())

@@ -20,9 +20,9 @@ from unbroken import messages
 from unbroken.loop import liveness
 from unbroken.loop.looks import CONTAINERS, GENERATOR, STATEFUL, is_plain, is_stateful, look
 from unbroken.state.adapters import GENERATORS
-from unbroken.state.kinds import unwrapped
 from unbroken.state.origins import is_users, is_users_file, users_frames
 from unbroken.state.plain import is_looked_into
+from unbroken.state.wrappers import unwrapped
 
 _log = logging.getLogger("unbroken")
 

@@ -43,7 +43,8 @@ def is_stateful(value: object) -> bool:
 def is_plain(value: object) -> bool:
     """Whether it is a number, a text, a small tensor or array, or a container."""
     if isinstance(value, torch.Tensor):
-        return value.layout is torch.strided and not value.is_meta and type(value) is torch.Tensor
+        dense = value.layout is torch.strided and not (value.is_meta or value.is_nested)
+        return dense and type(value) is torch.Tensor
     if isinstance(value, np.ndarray):
         return not value.dtype.hasobject
     if isinstance(value, enum.Enum):
@@ -76,7 +77,8 @@ def look(value: Any, depth: int = 0) -> str:
         value = tuple(value)
     if isinstance(value, (torch.Tensor, np.ndarray)):
         if not is_plain(value):
-            return f"{type(value).__name__} {tuple(value.shape)}"
+            nested = isinstance(value, torch.Tensor) and value.is_nested  # has no shape
+            return f"{type(value).__name__} {'nested' if nested else tuple(value.shape)}"
         if value.nbytes > _MOST_BYTES:
             return "#" + f"{content_digest(value, SAMPLED):016x}"
         if isinstance(value, torch.Tensor):

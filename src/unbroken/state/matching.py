@@ -10,7 +10,7 @@ from torch.optim import Optimizer
 from unbroken import messages
 from unbroken.errors import ArchitectureChangedError
 from unbroken.state import functions
-from unbroken.state.kinds import class_name, is_scheduler
+from unbroken.state.wrappers import class_name, is_scheduler
 
 _log = logging.getLogger("unbroken")
 

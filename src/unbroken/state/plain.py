@@ -228,24 +228,32 @@ def refers_into_optimizers(tree: Tree) -> bool:
     return any(".param_groups" in target or target.endswith(".state") for target in targets)
 
 
-def _parts(tree: Any) -> Iterator[str]:
-    if isinstance(tree, torch.Tensor):
-        yield f"{tree.dtype} {tuple(tree.shape)} {tensor_digest(tree.detach().cpu())}"
-    elif isinstance(tree, np.ndarray):
-        yield f"{tree.dtype} {tree.shape} {xxhash.xxh3_64_hexdigest(np.ascontiguousarray(tree).tobytes())}"
-    elif isinstance(tree, dict) and tree.get("kind") in ("list", "tuple") and "flat" in tree:
-        yield f"{tree['kind']}{tree['flat']!r}"
-    elif isinstance(tree, dict):
-        for key, child in tree.items():
-            if key not in ("same", "new"):  # which object it is makes no other value
+def _parts(part: Any, kind: str = "tree") -> Iterator[str]:
+    """The texts that tell one tree from another; ``kind`` is "tree", "trees" (by name), or "plain": the user's own."""
+    if isinstance(part, torch.Tensor):
+        yield f"{part.dtype} {tuple(part.shape)} {tensor_digest(part.detach().cpu())}"
+    elif isinstance(part, np.ndarray):
+        yield f"{part.dtype} {part.shape} {xxhash.xxh3_64_hexdigest(np.ascontiguousarray(part).tobytes())}"
+    elif isinstance(part, dict) and kind == "tree" and part.get("kind") in ("list", "tuple") and "flat" in part:
+        yield f"{part['kind']}{part['flat']!r}"
+    elif isinstance(part, dict):
+        for key, child in part.items():
+            if kind != "tree" or key not in ("same", "new"):  # which object it is makes no other value
                 yield repr(key)
-                yield from _parts(child)
-    elif isinstance(tree, (list, tuple)):
-        yield str(len(tree))
-        for child in tree:
-            yield from _parts(child)
+                yield from _parts(child, _INSIDE[kind].get(key, _INSIDE[kind][""]))
+    elif isinstance(part, (list, tuple)):
+        yield str(len(part))
+        for child in part:
+            yield from _parts(child, kind)
     else:
-        yield f"{type(tree).__name__} {tree!r}"
+        yield f"{type(part).__name__} {part!r}"
+
+
+_INSIDE: dict[str, dict[Any, str]] = {
+    "tree": {"items": "tree", "attributes": "trees", "": "plain"},
+    "trees": {"": "tree"},
+    "plain": {"": "plain"},
+}
 
 
 def _is_ignored(value: object) -> bool:

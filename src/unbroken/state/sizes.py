@@ -1,12 +1,13 @@
 """Sizes: how many bytes a checkpoint will take, before there is one."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 
 import torch
 from torch.optim import Optimizer
 
 from unbroken.state.modules import ModuleState
 from unbroken.state.snapshot import bytes_of
+from unbroken.store.trees import leaves
 
 _OVERHEAD = 128 << 10  # names, histories, random streams, records' padding
 
@@ -22,15 +23,7 @@ def expected_bytes(modules: Collection[ModuleState], optimizers: Collection[Opti
                 tensors[where] = bytes_of(value)
     for optimizer in optimizers:
         held = sum(bytes_of(p) for group in optimizer.param_groups for p in group["params"])
-        kept = sum(_bytes_in(state) for state in optimizer.state.values())
+        kept = sum(bytes_of(v) for _, v in leaves(list(optimizer.state.values())) if isinstance(v, torch.Tensor))
         # Before the first step: two moments, as Adam keeps them.
         parameters += max(kept, 0 if kept else 2 * held)
     return sum(tensors.values()) + parameters + _OVERHEAD
-
-
-def _bytes_in(value: object) -> int:
-    if isinstance(value, torch.Tensor):
-        return bytes_of(value)
-    if isinstance(value, Mapping):
-        return sum(map(_bytes_in, value.values()))
-    return sum(map(_bytes_in, value)) if isinstance(value, (list, tuple)) else 0

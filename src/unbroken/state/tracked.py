@@ -15,7 +15,6 @@ from unbroken.state.adapters import GENERATORS, ObjectState, adapt, check_same_s
 from unbroken.state.architecture import architecture_of, compare_architectures
 from unbroken.state.attributes import Attributes, Owner, covered
 from unbroken.state.encoding import decode, encode
-from unbroken.state.kinds import unwrapped
 from unbroken.state.modules import ModuleState
 from unbroken.state.optimizers import Names, OptimizerState, Plan
 from unbroken.state.origins import is_users
@@ -23,6 +22,7 @@ from unbroken.state.plain import OF_OPTIMIZERS, is_fixed, is_looked_into
 from unbroken.state.sizes import expected_bytes
 from unbroken.state.stepping import Stepping
 from unbroken.state.trial import says_nothing, try_round_trip
+from unbroken.state.wrappers import unwrapped
 from unbroken.store.payload import RESERVED
 
 _log = logging.getLogger("unbroken")
