@@ -7,8 +7,9 @@ from typing import NoReturn
 from weakref import WeakSet
 
 from unbroken import messages
+from unbroken.course.knock import Knock
 from unbroken.course.signals import StopSignals
-from unbroken.course.train_on import LONGEST_STEP, TrainOn
+from unbroken.course.train_on import LONGEST, LONGEST_STEP, TrainOn
 from unbroken.errors import EXIT_STOPPED, DiskError, Stopped
 from unbroken.keep.cursor import Cursor
 from unbroken.keep.keeper import Keeper
@@ -64,6 +65,7 @@ class Stopping:
         self.train_on: TrainOn | None = None
         self.stopped = False
         self._unsaid = False
+        self._knock: Knock | None = None
         self._cursor = cursor
         self._snapshot = snapshot
         self._tell = tell
@@ -106,6 +108,8 @@ class Stopping:
         keeper = self._kept_by()
         if at_once or self.steps_are_long:
             self.stop_now(state)
+        if self._knock is not None:
+            self._knock.cancel()
         if state is not None:
             keeper.save(state)
         self.train_on = TrainOn(self._cursor.step, keeper.writer, group=self.group, knock=self.signals.reaching)
@@ -133,8 +137,7 @@ class Stopping:
 
     def leave_loop(self) -> None:
         """The loop is left, and its handlers go."""
-        if self.train_on is not None:
-            self.train_on.end()  # its signal would meet no handler
+        self._end_knocks()  # their signal would meet no handler
         self.signals.remove()
         self.phase = OUTSIDE
 
@@ -156,6 +159,10 @@ class Stopping:
         elif self.phase is WAITING:
             if self.awaited.is_drawing:
                 return  # the wait is over: a boundary comes next
+            if not self.awaited.leaves_streams and self._knock is None and not self.steps_are_long:
+                # No state can be copied here; at the boundary behind the batch it can, if that comes soon.
+                self._knock = Knock(self.signals.reaching, LONGEST)
+                return
             self.phase = LIBRARY
             if not self.awaited.leaves_streams or self.steps_are_long:
                 raise WaitBrokenOffError
@@ -175,14 +182,19 @@ class Stopping:
         return self.keeper
 
     def _save_last(self, state: Payload | None) -> None:
-        if self.train_on is not None:
-            self.train_on.end()
+        self._end_knocks()
         if state is not None:
             self._kept_by().save(state)
         self._kept_by().settle()
         for batches in self.under_way:
             batches.end_workers()
         self.stopped = True
+
+    def _end_knocks(self) -> None:
+        if self._knock is not None:
+            self._knock.cancel()
+        if self.train_on is not None:
+            self.train_on.end()
 
     def _say_stopped(self) -> None:
         keeper = self._kept_by()
