@@ -520,3 +520,35 @@ def test_a_file_does_not_decide_what_a_module_is_made_of() -> None:
     tracked.restore(tracked.state(), {}, tracked.extras(), attributes=attributes)
     assert model(torch.ones(1, 2)).shape == (1, 2)
     assert model.note == "kept"
+
+
+class Scaled:
+    """Its ``load_state_dict`` makes another dictionary, as most do."""
+
+    def __init__(self) -> None:
+        self.scale = {"mean": 0.0}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"scale": self.scale}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.scale = dict(state["scale"])
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.5])
+def test_what_others_hold_is_the_object_that_comes_back_changed_or_not(mean: float) -> None:
+    saved = Scaled()
+    tracked = tracking(scaled=saved)
+    tracked.remember_built()
+    saved.scale["mean"] = mean
+    payload = tracked.state(), {}, tracked.extras()
+    attributes = tracked.attributes()
+
+    fresh = Scaled()
+    held = fresh.scale
+    again = tracking(scaled=fresh)
+    again.restore(*payload, attributes=attributes, prologue_follows=True)
+    assert fresh.scale is held
+    again.restore(*payload, attributes=attributes)
+    assert fresh.scale is held and held == {"mean": mean}
+    assert again.attributes() == attributes
