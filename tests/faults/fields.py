@@ -79,6 +79,7 @@ class Objects:
     def __post_init__(self) -> None:
         torch.manual_seed(1)
         data = self.folder.with_name("data.csv")
+        data.parent.mkdir(parents=True, exist_ok=True)
         data.write_text("1\n")
         self.model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.2), nn.Linear(4, 1))
         self.model[0].bias.requires_grad_(False)
