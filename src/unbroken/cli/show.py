@@ -4,10 +4,11 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from unbroken.cli.checkpoints import Entry, batch_text, best_text, glance, size_text
+from unbroken.cli.checkpoints import Entry, batch_text, best_text, glance
 from unbroken.cli.contents import Contents, Replayed, numbers_in, open_contents
 from unbroken.cli.nothing import existing_file, no_such_file
 from unbroken.cli.output import Row, columns, print_json, print_pairs, print_table, say, shortened
+from unbroken.disk.space import human
 from unbroken.messages import text
 from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
@@ -70,7 +71,7 @@ def _print(entry: Entry, contents: Contents) -> None:
     pairs = [
         (text("cli_column_file"), str(entry.path)),
         (text("cli_column_state"), entry.state.label),
-        (text("cli_column_size"), size_text(entry)),
+        (text("cli_column_size"), human(entry.size)),
         (text("cli_column_saved"), info.timestamp),
         (text("cli_saved_on"), _reason_text(progress.reason)),
         (text("cli_column_epoch"), str(progress.epoch)),
