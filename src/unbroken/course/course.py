@@ -290,9 +290,10 @@ class Course:
         if keeper.writer.reports:
             keeper.report()
         if reason in (Reason.SIGNAL, Reason.BUDGET):
+            self.stopping.behind = False
             self.stopping.begin(self.snapshot(reason, batch=batch, order=order))
         elif reason is not None and not keeper.writer.busy:
-            self.asking.save_wanted = False
+            self.asking.save_wanted = self.stopping.behind = False
             keeper.save(self.snapshot(reason, batch=batch, order=order))
 
     def after_batch(self, order: int, seconds: float, *, stepped: bool) -> None:
@@ -341,7 +342,10 @@ class Course:
         if last or stops or Occasion.EPOCH in occasions or self.asking.epoch_is_due(keeper, self.cursor.step):
             keeper.wait()
             keeper.save(self.snapshot(Reason.EPOCH, passes), occasions, last=last)
-        elif Occasion.BEST in occasions:
+            self.stopping.behind = False
+            return
+        self.stopping.behind = True
+        if Occasion.BEST in occasions:
             keeper.save_later(self.snapshot(Reason.EPOCH, passes), occasions)
 
     def end_in_epoch(self) -> None:

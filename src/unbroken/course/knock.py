@@ -3,6 +3,7 @@
 import os
 import signal
 import threading
+import time
 
 
 class Knock:
@@ -10,12 +11,18 @@ class Knock:
 
     def __init__(self, number: signal.Signals | None, seconds: float) -> None:
         self._number = number
+        self._until = time.monotonic() + seconds
         self._handler = None if number is None else signal.getsignal(number)
         self._lock = threading.RLock()  # the handler may run, and cancel it, where the main thread holds it
         self._timer = threading.Timer(seconds, self._send, (os.getpid(),))
         self._timer.daemon = True
         if number is not None:
             self._timer.start()
+
+    @property
+    def is_over(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() >= self._until
 
     def cancel(self) -> None:
         """No signal is sent any more: its handler is about to go."""

@@ -41,7 +41,8 @@ class Stopping:
 
     ``phase`` is kept up to date by who drives the loop, and so are ``leading`` (a loop over a loader has given batches
     of the epoch in hand), ``kept`` (the state for a stop behind the last batch), ``awaited`` (while the phase is
-    WAITING), ``group`` (how many batches make up a step of the optimizer) and ``step_seconds``. ``snapshot`` copies
+    WAITING), ``group`` (how many batches make up a step of the optimizer), ``behind`` (the
+    end of the last epoch was not saved) and ``step_seconds``. ``snapshot`` copies
     the state as it is; ``tell`` is called when training goes on.
     """
 
@@ -61,6 +62,7 @@ class Stopping:
         self.awaited: Pass
         self.step_seconds = 0.0
         self.group = 1
+        self.behind = False
         self.under_way: WeakSet[Pass] = WeakSet()
         self.train_on: TrainOn | None = None
         self.stopped = False
@@ -159,10 +161,8 @@ class Stopping:
         elif self.phase is WAITING:
             if self.awaited.is_drawing:
                 return  # the wait is over: a boundary comes next
-            if not self.awaited.leaves_streams and self._knock is None and not self.steps_are_long:
-                # No state can be copied here; at the boundary behind the batch it can, if that comes soon.
-                self._knock = Knock(self.signals.reaching, LONGEST)
-                return
+            if not self.awaited.leaves_streams and self._boundary_may_come():
+                return  # no state can be copied here; behind the batch it can
             self.phase = LIBRARY
             if not self.awaited.leaves_streams or self.steps_are_long:
                 raise WaitBrokenOffError
@@ -171,11 +171,20 @@ class Stopping:
         # Before its batches an epoch starts from the state saved last; after them, from the copy kept then.
         # A loop left by a break has no such copy: its end of epoch is near, and saves.
         elif self.phase is OUTSIDE and not self.leading:
+            if self.behind and self._boundary_may_come():
+                return  # the epoch before was short, and is not saved yet
             if self.steps_are_long:
                 self.stop_at_once()
             self.begin(None)
         elif self.phase is OUTSIDE and self.kept is not None:
             self.stop_at_once(self.kept)
+
+    def _boundary_may_come(self) -> bool:
+        """Whether the next boundary is awaited, which saves the state; not for longer than training on may take."""
+        if self.steps_are_long:
+            return False
+        self._knock = self._knock or Knock(self.signals.reaching, LONGEST)
+        return not self._knock.is_over
 
     def _kept_by(self) -> Keeper:
         assert self.keeper is not None
