@@ -19,6 +19,7 @@ _REASONS = {
     "epoch": "cli_saved_epoch",
     "steps": "cli_saved_steps",
     "time": "cli_saved_time",
+    "asked": "cli_saved_asked",
     "signal": "cli_saved_signal",
     "branch": "cli_saved_branch",
     "loader_error": "cli_saved_loader_error",

@@ -1,4 +1,4 @@
-"""Course: one run from its beginning to its end, as calls that any kind of loop can make at its boundaries.
+"""Course: one run from beginning to end, as calls for any kind of loop; does what asking answers, tells who listens.
 
 ``begin``, then for each epoch ``open_epoch``, for each batch ``before_batch`` and ``after_batch``, and ``close_epoch``;
 ``end`` when all is done, ``close`` in any case.
@@ -24,7 +24,8 @@ from unbroken.course.triggers import Triggers
 from unbroken.disk.space import parse_size
 from unbroken.errors import DiskError, UsageError
 from unbroken.keep.beginning import Beginning, begin_run
-from unbroken.keep.keeper import Keeper, Occasion
+from unbroken.keep.keeper import Keeper
+from unbroken.keep.occasions import Occasion
 from unbroken.keep.origin import Origin
 from unbroken.keep.state import Parts, restore
 from unbroken.loop.local_variables import LocalVariables
@@ -292,7 +293,7 @@ class Course:
         if reason in (Reason.SIGNAL, Reason.BUDGET):
             self.stopping.behind = False
             self.stopping.begin(self.snapshot(reason, batch=batch, order=order))
-        elif reason is not None and not keeper.writer.busy:
+        elif reason is not None:
             self.asking.save_wanted = self.stopping.behind = False
             keeper.save(self.snapshot(reason, batch=batch, order=order))
 

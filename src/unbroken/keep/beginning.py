@@ -1,4 +1,4 @@
-"""How a run begins: afresh, or from the newest good state, with the guards between that state and the objects."""
+"""How a run begins: its surroundings noted, afresh or from the newest good state, behind the guards; makes the keeper."""
 
 import logging
 import shlex

@@ -1,4 +1,4 @@
-"""The state of a run as a checkpoint has it: typed on this side, our own key of a payload on the other.
+"""The state of a run as a checkpoint has it, and why it was saved: typed here, our own key of a payload there.
 
 The one place that spells the fields of that key; what each must look like is in ``schema``.
 """
