@@ -1,4 +1,4 @@
-"""How a run begins: its surroundings noted, afresh or from the newest good state, behind the guards; makes the keeper."""
+"""How a run begins: afresh, or from the newest good state, behind the guards; notes its surroundings, makes its keeper."""
 
 import logging
 import shlex
