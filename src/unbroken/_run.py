@@ -59,6 +59,20 @@ class Run:
 
     Raises:
         UsageError: an argument is out of range.
+
+    Example:
+        >>> import torch, unbroken
+        >>> from torch.utils.data import DataLoader, TensorDataset
+        >>> model = torch.nn.Linear(1, 1)
+        >>> loader = DataLoader(TensorDataset(torch.ones(8, 1)), batch_size=2)
+        >>> with unbroken.Run("checkpoints", best="aucs", seed=7) as run:
+        ...     run.track(model=model)
+        ...     for epoch in run.epochs(2):
+        ...         for (inputs,) in run.batches(loader):
+        ...             run.average(train_losses=model(inputs).mean())
+        ...         run.record(aucs=epoch / 10)
+        >>> run.best.value, run.best.epoch, len(run.history["train_losses"])
+        (0.2, 2, 2)
     """
 
     def __init__(
@@ -110,6 +124,12 @@ class Run:
             UnsavableStateError: an object's state has a value that no safe checkpoint can hold, or the object does
                 not take its own state.
             UsageError: a name is reserved, used twice, or the run has begun.
+
+        Example:
+            >>> import torch, unbroken
+            >>> with unbroken.Run("checkpoints") as run:
+            ...     model = torch.nn.Linear(1, 1)
+            ...     run.track(model=model, optimizer=torch.optim.Adam(model.parameters()), noise=torch.Generator())
         """
         if unnamed:
             raise UsageError("track_unnamed")
@@ -129,6 +149,20 @@ class Run:
 
         Raises:
             UsageError: the run has begun. (At its beginning: a name of nothing.)
+
+        Example:
+            >>> import torch, unbroken
+            >>> def train(epochs, lr):
+            ...     model = torch.nn.Linear(1, 1)
+            ...     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+            ...     with unbroken.Run("checkpoints") as run:
+            ...         run.track(model=model, optimizer=optimizer)
+            ...         run.keep_built("optimizer.lr")
+            ...         for epoch in run.epochs(epochs):
+            ...             pass
+            ...     return optimizer.param_groups[0]["lr"]
+            >>> train(1, lr=0.1), train(2, lr=0.01)
+            (0.1, 0.01)
         """
         if self._course.keeper is not None:
             raise UsageError("keep_built_too_late", names=", ".join(names))
@@ -234,6 +268,19 @@ class Run:
         Raises:
             LoaderRefusedError: a loader whose position can't be restored exactly.
             And what ``epochs`` raises, with ``steps``.
+
+        Example:
+            >>> import torch, unbroken
+            >>> from torch.utils.data import DataLoader, TensorDataset
+            >>> loader = DataLoader(TensorDataset(torch.arange(6.0)), batch_size=2)
+            >>> with unbroken.Run("checkpoints") as run:
+            ...     run.track(model=torch.nn.Linear(1, 1))
+            ...     for (numbers,) in run.batches(loader, steps=4):
+            ...         print(run.step, numbers.tolist())
+            1 [0.0, 1.0]
+            2 [2.0, 3.0]
+            3 [4.0, 5.0]
+            4 [0.0, 1.0]
         """
         group = whole_number(group, "group")
         if steps is None:
@@ -255,7 +302,18 @@ class Run:
         self._parts.history.record(values)
 
     def stop(self, reason: str) -> None:
-        """End the run on purpose when the epoch in hand is done; the reason is stored and logged."""
+        """End the run on purpose when the epoch in hand is done; the reason is stored and logged.
+
+        Example:
+            >>> import torch, unbroken
+            >>> with unbroken.Run("checkpoints") as run:
+            ...     run.track(model=torch.nn.Linear(1, 1))
+            ...     for epoch in run.epochs(100):
+            ...         if epoch == 3:
+            ...             run.stop("good enough")
+            >>> run.epoch
+            3
+        """
         self._course.asking.stop_reason = str(reason)
 
     @property
@@ -275,7 +333,19 @@ class Run:
 
     @property
     def state(self) -> MutableMapping[str, Any]:
-        """A small mapping for the user's own counters, saved and restored with the rest."""
+        """A small mapping for the user's own counters, saved and restored with the rest.
+
+        Example:
+            >>> import torch, unbroken
+            >>> def train(epochs):
+            ...     with unbroken.Run("checkpoints") as run:
+            ...         run.track(model=torch.nn.Linear(1, 1))
+            ...         for epoch in run.epochs(epochs):
+            ...             run.state["waited"] = run.state.get("waited", 0) + 1
+            ...     return run.state["waited"]
+            >>> train(2), train(5)
+            (2, 5)
+        """
         return self._parts.user_state
 
     @property

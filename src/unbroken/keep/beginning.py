@@ -1,4 +1,4 @@
-"""How a run begins: afresh, or from the newest good state, behind the guards; notes its surroundings, makes its keeper."""
+"""How a run begins: afresh or from the newest good state, behind the guards; notes surroundings, makes the keeper."""
 
 import logging
 import shlex
