@@ -96,7 +96,12 @@ def test_what_cannot_be_shown(run: CheckpointFolder, unbroken: Command) -> None:
 
 @pytest.mark.parametrize(
     ("reason", "said"),
-    [("end", "end of the training"), ("epoch", "end of an epoch"), ("budget", "end of the time budget")],
+    [
+        ("end", "end of the training"),
+        ("epoch", "end of an epoch"),
+        ("budget", "end of the time budget"),
+        ("asked", "asked for by the script"),
+    ],
 )
 def test_why_it_was_saved_is_said_in_words(folder: CheckpointFolder, unbroken: Command, reason: str, said: str) -> None:
     payload = state(3)
