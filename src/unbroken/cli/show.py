@@ -12,19 +12,20 @@ from unbroken.disk.space import human
 from unbroken.messages import text
 from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
+from unbroken.store.runstate import Reason
 
 _PACKAGE = "package "
-_REASONS = {
-    "start": "cli_saved_start",
-    "epoch": "cli_saved_epoch",
-    "steps": "cli_saved_steps",
-    "time": "cli_saved_time",
-    "asked": "cli_saved_asked",
-    "signal": "cli_saved_signal",
-    "branch": "cli_saved_branch",
-    "loader_error": "cli_saved_loader_error",
-    "budget": "cli_saved_budget",
-    "end": "cli_saved_end",
+_REASONS: dict[str, str] = {
+    Reason.START: "cli_saved_start",
+    Reason.EPOCH: "cli_saved_epoch",
+    Reason.STEPS: "cli_saved_steps",
+    Reason.TIME: "cli_saved_time",
+    Reason.ASKED: "cli_saved_asked",
+    Reason.SIGNAL: "cli_saved_signal",
+    Reason.BUDGET: "cli_saved_budget",
+    Reason.LOADER_ERROR: "cli_saved_loader_error",
+    Reason.END: "cli_saved_end",
+    Reason.BRANCH: "cli_saved_branch",
 }
 
 
