@@ -100,6 +100,7 @@ def journal(rounds: int, folder: Path) -> Table:
     from unbroken.keep.state import Parts
     from unbroken.state.gradients import Gradients
     from unbroken.state.history import History
+    from unbroken.state.local import Locals
     from unbroken.state.origins import Mentions
     from unbroken.state.settings import Settings
     from unbroken.state.tracked import Tracked
@@ -119,7 +120,8 @@ def journal(rounds: int, folder: Path) -> Table:
     tracked.add("model", model)
     tracked.add("optimizer", optimizer)
     history, cursor = History(), Cursor()
-    parts = Parts(tracked, history, UserState(), Gradients(tracked, Mentions("grad")), cursor, Settings(tracked))
+    gradients, variables = Gradients(tracked, Mentions("grad")), Locals(tracked.objects_by_name)
+    parts = Parts(tracked, history, UserState(), gradients, cursor, Settings(tracked), variables)
     checkpoints = CheckpointFolder(folder / "journal")
     checkpoints.prepare()
     keeper: Any = SimpleNamespace(identity=Identity("benchmark", 0, None, 1), folder=checkpoints, saved_step=-1000)

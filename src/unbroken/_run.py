@@ -29,6 +29,7 @@ from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.numbers import StepNumbers
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
+from unbroken.state.local import Local, Locals
 from unbroken.state.origins import Mentions
 from unbroken.state.settings import Settings
 from unbroken.state.tracked import Tracked, try_state
@@ -106,6 +107,7 @@ class Run:
             Gradients(tracked, Mentions("grad")),
             Cursor(),
             Settings(tracked),
+            Locals(tracked.objects_by_name),
         )
         self._loaders = Loaders()
         first_seed = torch.initial_seed() if given is None else given
@@ -118,7 +120,15 @@ class Run:
     def track(self, *unnamed: Any, **objects: Any) -> None:
         """Make objects part of the saved state, under the names given.
 
-        Anything with ``state_dict`` and ``load_state_dict``, and torch, numpy and python generators.
+        Anything with ``state_dict`` and ``load_state_dict``; torch, numpy and python generators; and dicts, lists,
+        sets, deques, SimpleNamespaces and instances of dataclasses, which are filled in place.
+
+        >>> import torch, unbroken
+        >>> run, meta = unbroken.Run("checkpoints"), {"best": 0.0, "losses": []}
+        >>> run.track(model=torch.nn.Linear(1, 1), meta=meta)
+        >>> for epoch in run.epochs(1):
+        ...     meta["losses"].append(0.5)
+        >>> run.close()
 
         Raises:
             UnsavableStateError: an object's state has a value that no safe checkpoint can hold, or the object does
@@ -138,6 +148,61 @@ class Run:
         for name, tracked in objects.items():
             self._parts.tracked.add(name, tracked)
             try_state(name, tracked)
+
+    def local(self, /, **values: Any) -> Local:
+        """Variables of the loop that come back: an object with these attributes, saved and restored with the run.
+
+        Numbers, text, None, tensors, arrays, and lists, tuples, dicts, sets, deques, named tuples, dataclasses and
+        SimpleNamespaces of these. What is given is where a fresh run starts from. Names that are one object stay one;
+        views of a tensor's memory, and the order of a set, are not kept. A second call adds names.
+
+        >>> import unbroken
+        >>> run = unbroken.Run("checkpoints")
+        >>> local = run.local(best=None, patience=0)
+        >>> for epoch in run.epochs(2):
+        ...     local.patience += 1
+        >>> local
+        local(best=None, patience=2)
+        >>> run.close()
+
+        Raises:
+            UnsavableStateError: a value that no safe checkpoint can hold, here or where it is set.
+            UsageError: a name is used twice, or the run has begun.
+            AttributeError: (where it is used) a name that was not declared.
+        """
+        if self._course.keeper is not None:
+            raise UsageError("local_too_late", names=", ".join(values))
+        self._parts.locals.declare(values)
+        return self._parts.locals.local
+
+    def start_from(self, path: str | os.PathLike[str], /, *, strict: bool = True, **names: str) -> None:
+        """Let a new run begin with the weights of another checkpoint, or of any file that ``unbroken.load`` reads.
+
+        Each keyword is a tracked name and its name in the file, as ``ema="model"``; without any, all tracked names that
+        the file has. Names of wrappers (``module.``, ``_orig_mod.``) make no difference. Of the file's history and
+        position nothing is taken. A run that is resumed has its own newest state, and this does nothing but say so.
+
+        >>> import torch, unbroken
+        >>> torch.save(torch.nn.Linear(2, 1).state_dict(), "body.pth")
+        >>> model = torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Linear(1, 3))
+        >>> run = unbroken.Run("checkpoints")
+        >>> run.track(body=model[0], head=model[1])
+        >>> run.start_from("body.pth", body="")  # the file itself is the state_dict
+        >>> for epoch in run.epochs(1):
+        ...     pass
+        >>> run.close()
+
+        Args:
+            strict: refuse a file that has more, or less, than what is to be taken; else take what fits by name and
+                shape. The log says what was taken, left and missing.
+
+        Raises:
+            UsageError: a name is of nothing tracked (so far), or the run has begun.
+            GuardError: (at the beginning) with ``strict``, something is left or missing; a name is not in the file.
+        """
+        if self._course.keeper is not None:
+            raise UsageError("start_too_late", path=path)
+        self._course.starting.add(path, names, strict, self._parts.tracked)
 
     def keep_built(self, *names: str) -> None:
         """From here on have these settings as the script builds them now, where a resume would restore the saved ones.

@@ -51,7 +51,7 @@ class OnlyHalf:
 
 @pytest.mark.parametrize(
     "obj",
-    [3, [1], {"a": 1}, None, OnlyHalf(), nn.Linear, random.SystemRandom(), random, "model", np.ones(2)],
+    [3, (1,), frozenset(), None, OnlyHalf(), nn.Linear, random.SystemRandom(), random, "model", np.ones(2)],
     ids=lambda o: type(o).__name__,
 )
 def test_what_cannot_be_restored_is_refused_when_tracked(obj: Any) -> None:

@@ -27,6 +27,7 @@ from unbroken.keep.beginning import Beginning, begin_run
 from unbroken.keep.keeper import Keeper
 from unbroken.keep.occasions import Occasion
 from unbroken.keep.origin import Origin
+from unbroken.keep.starting import Starting
 from unbroken.keep.state import Parts, restore
 from unbroken.loop.local_variables import LocalVariables
 from unbroken.loop.randomness import capture_streams, restore_streams
@@ -62,6 +63,7 @@ class Course:
         """Finishes a loop by ``next`` that has taken all its batches."""
         self.asking = Asking(triggers, budget, self.stopping.signals)
         self.listeners: tuple[Listener, ...] = ()
+        self.starting = Starting()
         self._origin = origin
         self._triggers = triggers
         self._process = os.getpid()
@@ -79,7 +81,9 @@ class Course:
         if self.keeper is not None:
             return self.keeper
         trace = self._open_trace()
-        beginning = begin_run(self._origin, self.parts, seed=self.seed, planned_epochs=planned_epochs)
+        beginning = begin_run(
+            self._origin, self.parts, seed=self.seed, planned_epochs=planned_epochs, starting=self.starting
+        )
         keeper = self.keeper = self.stopping.keeper = beginning.keeper
         self.seed, self.resumed_from = keeper.identity.seed, beginning.resumed_from
         self.asking.stop_reason, self._changed = beginning.stop_requested, beginning.changed
@@ -233,11 +237,13 @@ class Course:
             restore_streams(self._epoch_start)
             tracked.restore_generators(self._epoch_start["generators"])
             user_state.restore(self._epoch_start["state"])
+            self.parts.locals.restore(self._epoch_start.get("locals", {}))
         else:
             self._epoch_start = {
                 **capture_streams(),
                 "generators": tracked.generators(),
                 "state": user_state.copied(),
+                **({"locals": self.parts.locals.copied()} if self.parts.locals.names else {}),
             }
         self.in_epoch = True
         self.lengths.open(resumed=self.mid_epoch is not None)
@@ -253,6 +259,8 @@ class Course:
         """The first batch of the epoch, or the first since it was taken up, is about to be fetched."""
         self.stopping.phase = LIBRARY
         self.stopping.leading = True
+        self.parts.locals.epoch_prepared()
+        self.parts.tracked.epoch_prepared()
         self.take_up()
         self.mid_epoch = None
         self.cursor.batches = length
@@ -368,6 +376,7 @@ class Course:
         self.stopping.leading = False
         self.mid_epoch = None
         self.passes = EpochPasses()
+        self.parts.locals.epoch_left()
 
     def save_after_error(self) -> None:
         """Loading the next batch has failed: the state is whole, and is saved before the error is told."""
@@ -432,7 +441,7 @@ class Course:
     def _observe(self, trace: TraceFile, beginning: Beginning) -> None:
         parts, keeper = self.parts, beginning.keeper
         name = name_of(keeper.folder.path)
-        observer = Observer(trace, name, parts.tracked, parts.history, parts.user_state, self.cursor)
+        observer = Observer(trace, name, parts.tracked, parts.history, parts.user_state, parts.locals, self.cursor)
         self.listeners = (observer, *self.listeners)
         keeper.told = observer.saved
         observer.begun(keeper.folder.path, beginning.resumed_from, self.seed)

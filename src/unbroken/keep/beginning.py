@@ -19,6 +19,7 @@ from unbroken.keep.finding import Found
 from unbroken.keep.keeper import Keeper
 from unbroken.keep.origin import Origin
 from unbroken.keep.ranks import require_one_rank
+from unbroken.keep.starting import Starting
 from unbroken.keep.state import Parts, restore
 from unbroken.loop.batches import VERSION
 from unbroken.loop.randomness import capture_streams
@@ -63,8 +64,10 @@ class Beginning:
     changed: tuple[str, ...] = ()
 
 
-def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | None) -> Beginning:
+def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | None, starting: Starting) -> Beginning:
     """Take the folder, find the state to go on from, check it against what is tracked, restore it.
+
+    A fresh run takes first what it is ``starting`` from.
 
     On return a state of this run is durable in the folder: the one it goes on from, or its very first.
     """
@@ -75,7 +78,7 @@ def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | 
         lock = FolderLock.acquire(folder.lock_path, folder.path)
         try:
             lineage.clean(folder)
-            return _Beginner(origin, folder, lock, parts, seed, planned_epochs).begin()
+            return _Beginner(origin, folder, lock, parts, seed, planned_epochs, starting).begin()
         except BaseException:
             lock.release()
             raise
@@ -95,12 +98,14 @@ class _Beginner:
         parts: Parts,
         seed: int,
         planned_epochs: int | None,
+        starting: Starting,
     ) -> None:
         self._origin = origin
         self._folder = folder
         self._lock = lock
         self._parts = parts
         self._seed = seed
+        self._starting = starting
         self._built = Built.of(parts.tracked)
         parts.settings.begin()
         self._surroundings = Surroundings(
@@ -115,6 +120,7 @@ class _Beginner:
 
     def begin(self) -> Beginning:
         self._parts.tracked.remember_built()
+        self._parts.locals.remember_built()
         found = finding.find(self._origin, self._folder)
         require_space(self._folder.path, self._parts.tracked.expected_bytes())
         beginning = self._start() if found.point is None else self._go_on(found.point, found)
@@ -123,6 +129,7 @@ class _Beginner:
         return beginning
 
     def _start(self) -> Beginning:
+        self._starting.take(self._parts.tracked)  # before the file may move aside, and before anything is written
         self._move_former_run_aside()
         identity = Identity(uuid.uuid4().hex, 0, None, self._seed, VERSION)
         self._write_record(identity)
@@ -172,6 +179,7 @@ class _Beginner:
             identity = replace(identity, request=found.request)
             keeper = self._keeper(identity, state.replays, protected=point.path.name)
         self._say_where(point)
+        self._starting.passed_over()
         if then is not None:
             self._show_changes(then)
         self._show_settings(changes, state)
