@@ -10,7 +10,8 @@ from rich.console import Console
 from forecaster.errors import AccessError
 from forecaster.messages import text
 
-_LOGGERS = ("unbroken", "forecaster")
+# The second has the lines by which a user of this program sees a resume, Chinese in every language.
+_LOGGERS = ("unbroken", "unbroken.contract", "forecaster")
 
 
 def open_log(path: Path) -> Console:

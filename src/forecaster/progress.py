@@ -50,8 +50,9 @@ class EpochReport:
                 self._tell(run, count)
             return True
 
-        library = logging.getLogger("unbroken")
-        library.addFilter(tell_first)
+        library = [logging.getLogger(name) for name in ("unbroken", "unbroken.contract")]
+        for logger in library:
+            logger.addFilter(tell_first)
         try:
             for epoch in run.epochs(count):
                 if self._told is None:
@@ -65,7 +66,8 @@ class EpochReport:
             if self._told is None:
                 _log.info(text("complete_already", epoch=run.epoch))
         finally:
-            library.removeFilter(tell_first)
+            for logger in library:
+                logger.removeFilter(tell_first)
             self._tell(run, count)
 
     def step(self, run: "unbroken.Run") -> None:

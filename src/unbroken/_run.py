@@ -1,6 +1,5 @@
 """Run: what a user holds. Its arguments, its small surface, and nothing that can live below."""
 
-import logging
 import operator
 import os
 import sys
@@ -14,6 +13,7 @@ from typing import Any, Literal, Self
 import torch
 from torch.utils.data import DataLoader
 
+from unbroken.console import show_log
 from unbroken.course import loops
 from unbroken.course.batches import BatchLoops
 from unbroken.course.course import Course
@@ -34,8 +34,6 @@ from unbroken.state.origins import Mentions
 from unbroken.state.settings import Settings
 from unbroken.state.tracked import Tracked, try_state
 from unbroken.state.user import UserState
-
-_log = logging.getLogger("unbroken")
 
 
 class Run:
@@ -100,7 +98,7 @@ class Run:
         said = {} if config is None else config
         origin = Origin(folder, resume, said, data, allow_changed_data, keep, keep_space, given)
         tracked = Tracked()
-        self._parts = Parts(
+        parts = Parts(
             tracked,
             History(best, best_mode),
             UserState(),
@@ -111,9 +109,9 @@ class Run:
         )
         self._loaders = Loaders()
         first_seed = torch.initial_seed() if given is None else given
-        self._course = Course(self._parts, triggers, budget, origin, first_seed)
+        self._course = Course(parts, triggers, budget, origin, first_seed)
         self._batches = BatchLoops(self._course, self._loaders)
-        _give_log_a_console()
+        show_log()
         # Also when nobody holds the run any more, as in a notebook whose cell is run again, and at the end of Python.
         self._close = weakref.finalize(self, self._course.close)
 
@@ -254,6 +252,7 @@ class Run:
             NothingToResumeError: the path to resume from is missing.
             DiskError: the folder can't be written, so that the very first state is not safe.
         """
+        self._take_up()
         self._course.require_open()
         self._course.begin()
 
@@ -281,6 +280,7 @@ class Run:
             raise UsageError("bad_start", value=repr(start))
 
         def initial() -> int:
+            self._take_up()
             loops.begin_epochs(self._course, count)
             return self._parts.cursor.epoch
 
@@ -309,6 +309,7 @@ class Run:
         """
         goal = None if count is None else whole_number(count, "steps")
         group = whole_number(group, "group")
+        self._take_up()
         if self._course.in_epoch:
             numbers = StepNumbers(goal)
             return Counted(goal, self._done_in_epoch, lambda: self._batches.iterate(numbers, None, group))
@@ -353,6 +354,7 @@ class Run:
             known = self._known(loader)
             return Counted(known.length, self._done_in_epoch, lambda: self._batches.iterate(known, None, group), loader)
         goal = whole_number(steps, "steps")
+        self._take_up()
         loops.begin_steps(self._course, goal)
         known = self._known(loader)
         cursor = self._parts.cursor
@@ -426,8 +428,9 @@ class Run:
     @property
     def id(self) -> str:
         """The run's own name, the same after every resume: for loggers. Begins the run."""
-        self.begin()
-        return self._course.kept_by.identity.run_id
+        if self._course.run_id is None:
+            self.begin()
+        return str(self._course.run_id)
 
     @property
     def seed(self) -> int:
@@ -479,6 +482,19 @@ class Run:
             self._course.left_by(error)
         self.close()
 
+    @property
+    def _parts(self) -> Parts:
+        return self._course.parts
+
+    def _take_up(self) -> None:
+        """A run whose loop was broken off goes on as a restart does: in a notebook, the cell is run again."""
+        if self._course.was_left:
+            self._batches.end_all()  # a batch in hand is done with, and counts in the course that it belongs to
+            self._course = self._course.again()
+            self._batches = BatchLoops(self._course, self._loaders)
+            self._close.detach()
+            self._close = weakref.finalize(self, self._course.close)
+
     def _known(self, loader: DataLoader[Any]) -> ResumableLoader:
         compiled = self._parts.tracked.compiled
         loading = self._course.kept_by.identity.loading
@@ -489,6 +505,7 @@ class Run:
 
     def _epochs(self, count: int, start: int) -> Iterator[int]:
         # A generator of this run's: it must not be closed in the meantime.
+        self._take_up()
         yield from loops.epochs(self._course, self._batches, count, start)
 
     def _steps(self, loader: ResumableLoader, goal: int, group: int) -> Iterator[Any]:
@@ -504,14 +521,3 @@ def _seed(seed: object) -> int:
     if not -(2**63) <= number < 2**64:  # what torch.manual_seed takes
         raise UsageError("bad_seed", value=number)
     return number
-
-
-def _give_log_a_console() -> None:
-    """Messages must be seen in a script that never heard of logging; one that did has its own handlers."""
-    if not _log.handlers:
-        console = logging.StreamHandler()
-        console.setFormatter(logging.Formatter("unbroken: %(message)s"))
-        console.addFilter(lambda _: not logging.getLogger().handlers)
-        _log.addHandler(console)
-        if _log.level == logging.NOTSET:
-            _log.setLevel(logging.INFO)

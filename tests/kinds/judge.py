@@ -108,7 +108,8 @@ def _become(trial: Trial, loop: Loop, folder: Path, number: int) -> NoReturn:
         logger = logging.getLogger("unbroken")
         logger.setLevel(logging.INFO)
         for path, level in (("said", logging.WARNING), ("log", logging.INFO)):
-            logger.addHandler(_Kept(Path(path), level))
+            for one in (logger, logging.getLogger("unbroken.contract")):
+                one.addHandler(_Kept(Path(path), level))
         code = _code_of(trial, loop)
     except BaseException:
         traceback.print_exc()

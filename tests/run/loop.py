@@ -101,12 +101,14 @@ class Lines(logging.Handler):
 @contextmanager
 def listening(level: int) -> Iterator[Lines]:
     """What the library logs within the block."""
-    logger, lines = logging.getLogger("unbroken"), Lines()
+    logger, promised, lines = logging.getLogger("unbroken"), logging.getLogger("unbroken.contract"), Lines()
     before = logger.level
-    logger.addHandler(lines)
+    for one in (logger, promised):
+        one.addHandler(lines)
     logger.setLevel(level)
     try:
         yield lines
     finally:
-        logger.removeHandler(lines)
+        for one in (logger, promised):
+            one.removeHandler(lines)
         logger.setLevel(before)

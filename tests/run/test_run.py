@@ -614,28 +614,6 @@ def test_misplaced_calls_are_clear_errors(tmp_path: Path) -> None:
             trial.run.batches(trial.loader, steps=3)
 
 
-@pytest.mark.parametrize("again", ["epochs", "steps"])
-def test_a_run_left_in_the_middle_does_not_go_on_with_half_an_epoch(tmp_path: Path, again: str) -> None:
-    """As in a notebook, where the cell with the loop is run again after an error."""
-    trial = Trial(tmp_path)
-
-    def cell() -> None:
-        for _ in trial.run.epochs(2):
-            for _ in trial.run.batches(trial.loader):
-                raise BrokenOffError
-
-    with pytest.raises(BrokenOffError):
-        cell()
-    with pytest.raises(unbroken.UsageError, match="left in the middle of epoch 1"):
-        if again == "epochs":
-            cell()
-        else:
-            trial.run.batches(trial.loader, steps=3)
-    trial.run.close()
-    with pytest.raises(unbroken.UsageError, match="closed"):
-        cell()
-
-
 @pytest.mark.parametrize("ending", ["whole", "error", "stop"])
 def test_a_run_that_nobody_holds_any_more_gives_its_folder_free(tmp_path: Path, log: Lines, ending: str) -> None:
     """As in a notebook, where the cell that makes the run is run again."""

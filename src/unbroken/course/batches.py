@@ -51,7 +51,7 @@ class BatchLoops:
 
     def require_epoch(self) -> None:
         """Raises UsageError outside a loop over the epochs."""
-        if self._course.keeper is None or not self._course.in_epoch:
+        if self._course.keeper is None or not self._course.in_epoch or self._course.was_left:
             raise UsageError("batches_outside_epochs")
 
     def end_all(self) -> None:
@@ -81,7 +81,7 @@ class BatchLoops:
                 return
             for batch in batches:
                 if opened.given == 0:
-                    self._loaders.say_promise(loader)
+                    self._loaders.say_promise(loader, resumed=course.resumed_from is not None)
                 opened.given += 1
                 opened.order = batches.order
                 for listener in course.listeners:
@@ -122,7 +122,7 @@ class BatchLoops:
                 break
             if first:
                 first = False
-                self._loaders.say_promise(loader)
+                self._loaders.say_promise(loader, resumed=course.resumed_from is not None)
                 course.check_batch(batch, batches.order)
                 most = self._end_of_counting(resumed_after=cursor.batch, goal=goal)
             ends = goal is None and boundary and loader.length is not None and cursor.batch + group >= loader.length

@@ -8,12 +8,14 @@ import logging
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from unbroken import messages
 from unbroken.course import next_batch
 from unbroken.course.asking import Asking
+from unbroken.course.hands import Hands, make_room, register
 from unbroken.course.lengths import EpochLengths
 from unbroken.course.listening import Listener
 from unbroken.course.observer import Observer
@@ -24,6 +26,7 @@ from unbroken.course.triggers import Triggers
 from unbroken.disk.space import parse_size
 from unbroken.errors import DiskError, UsageError
 from unbroken.keep.beginning import Beginning, begin_run
+from unbroken.keep.cursor import Cursor
 from unbroken.keep.keeper import Keeper
 from unbroken.keep.occasions import Occasion
 from unbroken.keep.origin import Origin
@@ -32,6 +35,7 @@ from unbroken.keep.state import Parts, restore
 from unbroken.loop.local_variables import LocalVariables
 from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.loop.trace import Kind, TraceFile, name_of, trace_file
+from unbroken.state.drift import Built
 from unbroken.state.encoding import decode
 from unbroken.store.forecast import Plan
 from unbroken.store.payload import Payload
@@ -43,13 +47,23 @@ _log = logging.getLogger("unbroken")
 class Course:
     """The course of one run in this process. It knows of no loader and no generator."""
 
-    def __init__(self, parts: Parts, triggers: Triggers, budget: float | None, origin: Origin, seed: int) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        triggers: Triggers,
+        budget: float | None,
+        origin: Origin,
+        seed: int,
+        built: Built | None = None,
+    ) -> None:
         self.parts = parts
         self.cursor = parts.cursor
         self.seed = seed
         self.in_epoch = False
         self.resumed_from: Path | None = None
         self.keeper: Keeper | None = None
+        self.run_id: str | None = None
+        self.hands = Hands()
         self.passes = EpochPasses()
         self.lengths = EpochLengths()
         self.mid_epoch: RunState | None = None
@@ -66,9 +80,12 @@ class Course:
         self.starting = Starting()
         self._origin = origin
         self._triggers = triggers
+        self._budget = budget
+        self._built = built
         self._process = os.getpid()
         self._closed = False
         self._under_loop = False
+        self._given_up = False
         self._ended_with: DiskError | None = None
         self._changed: Sequence[str] = ()
         self._epoch_start: Mapping[str, Any] = {}
@@ -81,10 +98,19 @@ class Course:
         if self.keeper is not None:
             return self.keeper
         trace = self._open_trace()
+        self._make_room()
         beginning = begin_run(
-            self._origin, self.parts, seed=self.seed, planned_epochs=planned_epochs, starting=self.starting
+            self._origin,
+            self.parts,
+            seed=self.seed,
+            planned_epochs=planned_epochs,
+            starting=self.starting,
+            built=self._built,
         )
         keeper = self.keeper = self.stopping.keeper = beginning.keeper
+        self.run_id, self._built = keeper.identity.run_id, beginning.built
+        self.hands.note()
+        register(self)
         self.seed, self.resumed_from = keeper.identity.seed, beginning.resumed_from
         self.asking.stop_reason, self._changed = beginning.stop_requested, beginning.changed
         if not self.parts.tracked.names:
@@ -93,13 +119,40 @@ class Course:
             self._go_on(keeper, beginning.state)
         space = self._origin.keep_space
         keeping = Plan(self._triggers.every_epochs, self._origin.keep, None if space is None else parse_size(space))
-        keeper.say_forecast(keeping, planned_epochs)
+        keeper.say_forecast(keeping, planned_epochs, resumed=beginning.resumed_from is not None)
         proof = ReplayProof(keeper, self.parts, resumed=beginning.state is not None, changed=beginning.changed)
         self.listeners = (proof,)
         if trace is not None:
             self.asking.every_epoch = True  # an audit kills where there are saves to go on from
             self._observe(trace, beginning)
         return keeper
+
+    def _make_room(self) -> None:
+        """Runs of this process that were left release the folder; one over the same objects knows them as built."""
+        left = make_room(self.place)
+        if self._built is not None or self._origin.starts_over:
+            return
+        tracked = self.parts.tracked
+        for former in left:
+            if former._built is not None and former.parts.tracked.holds_the_same(tracked):
+                former.parts.settings.begin_again(self.parts.settings)
+                former.parts.tracked.begin_again()
+                self._built = former._built
+                self.parts = replace(
+                    self.parts,
+                    tracked=former.parts.tracked,
+                    gradients=former.parts.gradients,
+                    settings=former.parts.settings,
+                )
+                return
+
+    def again(self) -> "Course":
+        """A course over the same objects, which goes on as the next process would: from the newest state."""
+        self.give_up()
+        self.parts.tracked.begin_again()
+        self.parts.settings.begin_again()
+        parts, origin = replace(self.parts, cursor=Cursor()), replace(self._origin, goes_on_with=self.run_id)
+        return Course(parts, self._triggers, self._budget, origin, self.seed, self._built)
 
     def _go_on(self, keeper: Keeper, state: RunState) -> None:
         moment = state.moment
@@ -163,9 +216,24 @@ class Course:
         for listener in self.listeners:
             listener.closed()
         self.listeners = ()
-        if self.in_epoch and not self.stopping.stopped:
+        if self.in_epoch and not self.stopping.stopped and not self._given_up:
             key = self.stopping.with_way_on("left_early", "left_early_resume")
             _log.warning(messages.text(key, epoch=self.cursor.epoch + 1, latest=keeper.latest))
+
+    def give_up(self) -> None:
+        """Release the folder for who goes on with the run in this process; a batch in hand will be trained again."""
+        self.at_close = None
+        self._given_up = True
+        self.close()
+
+    @property
+    def was_left(self) -> bool:
+        """Whether it is left for good in the midst of its loop: by an error or a stop, or nobody iterates any more."""
+        if self.run_id is None or os.getpid() != self._process:
+            return False
+        if self._under_loop:
+            return not self.hands.are_there
+        return self.in_epoch or self.stopping.stopped
 
     def save(self) -> None:
         """A save now; in an epoch at its next boundary."""
@@ -202,8 +270,17 @@ class Course:
         return self.keeper
 
     @property
+    def place(self) -> Path:
+        """The checkpoint folder."""
+        return self._origin.place
+
+    @property
     def under_loop(self) -> bool:
         return self._under_loop
+
+    @property
+    def is_closed(self) -> bool:
+        return self._closed
 
     def require_open(self) -> None:
         """Raises UsageError for a run that is closed."""

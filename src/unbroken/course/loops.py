@@ -18,20 +18,23 @@ def epochs(course: Course, batches: BatchLoops, count: int, start: int) -> Itera
     begin_epochs(course, count)
     cursor = course.cursor
     course.enter_loop()
+    done_before = cursor.epoch >= count
     try:
         while cursor.epoch < count and course.has_more:
             course.open_epoch()
+            course.hands.note()
             course.stopping.enter_user_code()
             try:
                 yield cursor.epoch + start
             except GeneratorExit:
-                if leaving.by_break() and not course.stopping.stopped:
+                if leaving.by_break() and not course.stopping.stopped and not course.is_closed:
                     course.asking.stop_reason = course.asking.stop_reason or "break"
                     _close_epoch(course, batches, count)
                     course.end("")
                 raise
             _close_epoch(course, batches, count)
-        course.end(messages.text("ended", epoch=cursor.epoch, count=count))
+        said = {"done": cursor.epoch, "count": count, "latest": course.kept_by.latest}
+        course.end(messages.text("complete" if done_before else "ended", **said))
     finally:
         course.leave_loop()
 
@@ -68,6 +71,7 @@ def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: in
     begin_steps(course, goal)
     cursor, asking = course.cursor, course.asking
     counts = isinstance(loader, StepNumbers)
+    done_before = False
 
     def is_done() -> bool:
         return cursor.step >= goal or (counts and asking.stop_reason is not None)
@@ -75,7 +79,8 @@ def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: in
     def finish() -> None:
         course.at_close = None
         course.end_in_epoch()
-        course.end(messages.text("ended_steps", step=cursor.step, goal=goal))
+        said = {"done": cursor.step, "goal": goal, "latest": course.kept_by.latest}
+        course.end(messages.text("complete_steps" if done_before else "ended_steps", **said))
 
     def finish_at_close() -> None:
         if course.stopping.phase is STEP and cursor.step + 1 == goal:
@@ -84,16 +89,18 @@ def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: in
 
     course.enter_loop()
     try:
-        if is_done():
+        done_before = is_done()
+        if done_before:
             course.take_up()
         course.at_close = finish_at_close
         while not is_done() and course.has_more:
             before = cursor.step
+            course.hands.note()
             course.open_epoch()
             try:
                 yield from batches.iterate(loader, goal, group)
             except GeneratorExit:
-                if is_done() and leaving.by_break():  # the loop counts for itself
+                if not course.is_closed and is_done() and leaving.by_break():  # the loop counts for itself
                     finish()
                 raise
             if is_done():

@@ -8,6 +8,7 @@ from typing import Any
 
 from unbroken import contract, messages
 from unbroken.course.listening import Listener
+from unbroken.keep import promised
 from unbroken.keep.keeper import Keeper
 from unbroken.keep.state import Parts
 from unbroken.loop.content import SAMPLED, content_digest
@@ -172,7 +173,7 @@ class ReplayProof(Listener):
             )
             said = {"steps": replay.steps, "after": replay.after, "what": what}
             if computed:
-                _log.info(contract.REPLAYED.format(steps=replay.steps))
+                promised.say(contract.REPLAYED.format(steps=replay.steps))
                 _log.info(messages.text("replay_exact", **said))
             else:
                 _log.warning(messages.text("replay_of_streams", **said))
@@ -193,7 +194,7 @@ class ReplayProof(Listener):
             changes = ", ".join(self._changed)
             _log.warning(messages.text("replay_differs_changed", step=step, streams=streams, changes=changes))
             return
-        _log.error(contract.REPLAY_DIFFERS.format(step=step, streams=streams))
+        promised.say(contract.REPLAY_DIFFERS.format(step=step, streams=streams), logging.ERROR)
         _log.error(messages.text("replay_differs", step=step, streams=streams))
 
     def _keep_in_lineage(self, found: dict[str, Any]) -> None:

@@ -1,6 +1,8 @@
 """Stopping: what a stop signal or a spent budget does, wherever the program is, until the process ends with 75."""
 
 import logging
+import signal
+import sys
 from collections.abc import Callable
 from enum import Enum, auto
 from typing import NoReturn
@@ -122,6 +124,8 @@ class Stopping:
         """Save ``state``, if there is one that is not saved yet, say so, and stop."""
         self.phase = LIBRARY
         self._save_last(state)
+        if self._is_interrupted:
+            raise self._interrupted()
         self._say_stopped()
         raise Stopped(self._exit_code())
 
@@ -134,6 +138,8 @@ class Stopping:
         # is said before its locks are released, which the exception does; ``close`` says it.
         self.phase = LIBRARY
         self._save_last(state)
+        if self._is_interrupted:
+            raise self._interrupted()
         self._unsaid = True
         raise Stopped(self._exit_code())
 
@@ -214,6 +220,17 @@ class Stopping:
             return
         key = self.with_way_on("stopped_saved", "stopped_saved_resume")
         _log.info(messages.text(key, cause=cause, latest=keeper.latest))
+
+    @property
+    def _is_interrupted(self) -> bool:
+        """By Ctrl-C where the session goes on after it: at a prompt, or in a notebook."""
+        return self.signals.received is signal.SIGINT and hasattr(sys, "ps1")
+
+    def _interrupted(self) -> KeyboardInterrupt:
+        keeper = self._kept_by()
+        if keeper.failure is not None:
+            return KeyboardInterrupt(messages.text("stopped_unsaved", cause="SIGINT", error=keeper.failure))
+        return KeyboardInterrupt(messages.text("interrupted_saved", latest=keeper.latest))
 
     def _exit_code(self) -> int:
         return EXIT_STOPPED if self._kept_by().failure is None else DiskError.exit_code

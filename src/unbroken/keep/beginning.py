@@ -14,7 +14,7 @@ from unbroken import contract, messages
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import require_space
 from unbroken.errors import DataChangedError, UnbrokenError
-from unbroken.keep import finding
+from unbroken.keep import finding, promised
 from unbroken.keep.finding import Found
 from unbroken.keep.keeper import Keeper
 from unbroken.keep.origin import Origin
@@ -62,14 +62,24 @@ class Beginning:
     resumed_from: Path | None = None
     stop_requested: str | None = None
     changed: tuple[str, ...] = ()
+    built: Built | None = None
 
 
-def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | None, starting: Starting) -> Beginning:
+def begin_run(
+    origin: Origin,
+    parts: Parts,
+    *,
+    seed: int,
+    planned_epochs: int | None,
+    starting: Starting,
+    built: Built | None = None,
+) -> Beginning:
     """Take the folder, find the state to go on from, check it against what is tracked, restore it.
 
     A fresh run takes first what it is ``starting`` from.
 
-    On return a state of this run is durable in the folder: the one it goes on from, or its very first.
+    On return a state of this run is durable in the folder: the one it goes on from, or its very first. ``built`` is
+    what a restart will build, where what is tracked has been trained in this process and no longer shows it.
     """
     require_one_rank()
     folder = CheckpointFolder(origin.place, origin.folder)
@@ -78,7 +88,7 @@ def begin_run(origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | 
         lock = FolderLock.acquire(folder.lock_path, folder.path)
         try:
             lineage.clean(folder)
-            return _Beginner(origin, folder, lock, parts, seed, planned_epochs, starting).begin()
+            return _Beginner(origin, folder, lock, parts, seed, planned_epochs, starting, built).begin()
         except BaseException:
             lock.release()
             raise
@@ -99,6 +109,7 @@ class _Beginner:
         seed: int,
         planned_epochs: int | None,
         starting: Starting,
+        built: Built | None,
     ) -> None:
         self._origin = origin
         self._folder = folder
@@ -106,7 +117,7 @@ class _Beginner:
         self._parts = parts
         self._seed = seed
         self._starting = starting
-        self._built = Built.of(parts.tracked)
+        self._built = built or Built.of(parts.tracked)
         parts.settings.begin()
         self._surroundings = Surroundings(
             config=guards.plain_config(origin.config),
@@ -124,6 +135,7 @@ class _Beginner:
         found = finding.find(self._origin, self._folder)
         require_space(self._folder.path, self._parts.tracked.expected_bytes())
         beginning = self._start() if found.point is None else self._go_on(found.point, found)
+        beginning = replace(beginning, built=self._built)
         if self._parts.tracked.size_is_known:
             reserve(self._parts.tracked.expected_bytes())
         return beginning
@@ -178,7 +190,8 @@ class _Beginner:
         else:
             identity = replace(identity, request=found.request)
             keeper = self._keeper(identity, state.replays, protected=point.path.name)
-        self._say_where(point)
+        stop_requested = None if moment is None or found.asked_for else moment.stop_requested
+        self._say_where(point, ends=stop_requested is not None)
         self._starting.passed_over()
         if then is not None:
             self._show_changes(then)
@@ -187,7 +200,7 @@ class _Beginner:
             keeper,
             None if identity is None else state,
             resumed_from=point.path,
-            stop_requested=None if moment is None or found.asked_for else moment.stop_requested,
+            stop_requested=stop_requested,
             changed=tuple(self._changed),
         )
 
@@ -270,28 +283,35 @@ class _Beginner:
 
     def _show_changes(self, then: Surroundings) -> None:
         now = self._surroundings
-        for key, before, after in (
-            ("config_changed", then.config, now.config),
-            ("environment_changed", then.environment, now.environment),
-        ):
-            for change in guards.differences(before, after):
-                _log.warning(messages.text(key, change=change))
-                if _may_matter(change.key):
-                    self._changed.append(str(change))
+        for change in guards.differences(then.config, now.config):
+            _log.warning(messages.text("config_changed", change=change))
+            self._changed.append(str(change))
+        changes = guards.differences(then.environment, now.environment)
+        loud = guards.that_matter(changes)
+        if changes:
+            shown = messages.listed(map(str, [*loud, *(one for one in changes if one not in loud)]))
+            _log.log(logging.WARNING if loud else logging.INFO, messages.text("environment_changed", changes=shown))
+            self._changed += map(str, loud)
 
-    def _say_where(self, point: ResumePoint) -> None:
-        """The contract's lines, Chinese in every language; what else there is to say stands after them."""
+    def _say_where(self, point: ResumePoint, *, ends: bool) -> None:
+        """The promised lines first; then where this resume goes on, in the user's language."""
         history, cursor = self._parts.history, self._parts.cursor
         epoch, best = cursor.epoch + 1, history.best
-        _log.info(contract.RESUMED.format(epoch=epoch))
+        promised.say(contract.RESUMED.format(epoch=epoch))
         label = contract.CORRELATION if history.metric in (None, contract.AUCS) else f" {history.metric}"
         shown = contract.BEST.format(value=best.value, epoch=best.epoch) if best.epoch else contract.NO_BEST_YET
-        _log.info(contract.BEST_SO_FAR.format(label=label, best=shown))
+        promised.say(contract.BEST_SO_FAR.format(label=label, best=shown))
         if cursor.batch:
             said = {"epoch": epoch, "batch": cursor.batch, "batches": cursor.batches or "?"}
-            _log.info(contract.INSIDE_EPOCH.format(**said))
-        where = {"path": self._shown(point.path), "epoch": epoch, "batch": cursor.batch}
-        _log.info(messages.text("resumed", **where, timestamp=point.payload[keys.TIMESTAMP]))
+            promised.say(contract.INSIDE_EPOCH.format(**said))
+        planned = self._surroundings.planned_epochs
+        if cursor.batch == 0 and (ends or (planned is not None and cursor.epoch >= planned)):
+            return  # the loop over the epochs says that it is complete
+        where = {"path": self._shown(point.path), "timestamp": point.payload[keys.TIMESTAMP]}
+        if cursor.batch == 0 and planned is None:
+            _log.info(messages.text("resumed_between", **where, done=cursor.epoch, step=cursor.step))
+        else:
+            _log.info(messages.text("resumed", **where, epoch=epoch, batch=cursor.batch))
 
     def _keeper(self, identity: Identity, replays: list[dict[str, Any]] | None = None, protected: str = "") -> Keeper:
         return Keeper(
@@ -305,9 +325,3 @@ class _Beginner:
             protected=protected,
             built=self._built,
         )
-
-
-def _may_matter(setting: str) -> bool:
-    """Whether a change of this setting can change what is computed; not that of a package that nobody imports."""
-    package = setting.removeprefix("package ")
-    return package == setting or package.replace("-", "_") in {name.partition(".")[0].lower() for name in sys.modules}

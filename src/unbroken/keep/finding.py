@@ -43,6 +43,12 @@ def find(origin: Origin, folder: CheckpointFolder) -> Found:
     Raises CheckpointDamagedError, NothingToResumeError, GuardError: never another file than the one named, unless
     that was gone back to before.
     """
+    if origin.goes_on_with is not None:
+        found = _newest(folder)
+        # Anything else would start, or end up, with the half-trained objects in memory.
+        if found.point is None or found.point.manifest.progress.run_id != origin.goes_on_with:
+            raise NothingToResumeError("left_run_gone", folder=folder.shown(folder.path))
+        return found
     if origin.path is not None:
         return _named(origin, origin.path, folder)
     counter = requeue_counter()

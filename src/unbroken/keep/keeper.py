@@ -36,6 +36,7 @@ from unbroken.version import __version__
 _log = logging.getLogger("unbroken")
 
 _REPLAYS_KEPT = 20
+_FAR = 10_000  # epochs: a forecast beyond them says nothing
 
 
 class Keeper:
@@ -168,8 +169,9 @@ class Keeper:
         here = keys.progress_of(payload)
         return (there.run_id, there.order) == (here.run_id, here.order)
 
-    def say_forecast(self, plan: forecast.Plan, planned: int | None) -> None:
-        """One line: what a checkpoint takes, what is free, and when that will be used up."""
+    def say_forecast(self, plan: forecast.Plan, planned: int | None, *, resumed: bool) -> None:
+        """One line: what a checkpoint takes, what is free, and when that will be used up; of a resume bad news only."""
+        level = logging.DEBUG if resumed else logging.INFO
         names = [self.folder.latest, self.folder.previous]
         names += [self.folder.best] if self._parts.history.metric is not None else []
         there = [path.stat().st_size for path in names if path.is_file()]
@@ -182,9 +184,11 @@ class Keeper:
         full = forecast.full_after(plan, size=size, free=free, epoch=epoch, missing=len(names) - len(there))
         said = {"size": human(size), "free": human(free), "folder": self.folder.shown(self.folder.path)}
         if full is None:
-            _log.info(messages.text("forecast_enough", **said))
+            _log.log(level, messages.text("forecast_enough", **said))
         elif planned is not None and full > planned:
-            _log.info(messages.text("forecast_later", **said, epoch=full, planned=planned))
+            _log.log(level, messages.text("forecast_later", **said, planned=planned))
+        elif planned is None and full > _FAR:
+            _log.log(level, messages.text("forecast_far", **said, epochs=_FAR))
         else:
             _log.warning(messages.text("forecast_full", **said, epoch=full, planned=planned or "?"))
 

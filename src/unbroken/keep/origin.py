@@ -27,6 +27,8 @@ class Origin:
     keep: int | None
     keep_space: str | int | None
     seed: int | None = None
+    goes_on_with: str | None = None
+    """The run of this process, by its name, that was broken off and goes on in the objects it has trained."""
     working_folder: Path = field(default_factory=lambda: _working_folder())
 
     def __post_init__(self) -> None:

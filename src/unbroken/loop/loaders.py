@@ -50,15 +50,18 @@ class Loaders:
         self._known.move_to_end(id(loader))
         return self._known[id(loader)][1]
 
-    def say_promise(self, made: ResumableLoader) -> None:
-        """What can be promised for a loader, when its first batches have been loaded twice; once for each kind."""
+    def say_promise(self, made: ResumableLoader, *, resumed: bool = False) -> None:
+        """What can be promised for a loader, when its first batches have been loaded twice; once for each kind.
+
+        A run that was ``resumed`` has said so when it began.
+        """
         loader = next((loader for loader, known in self._known.values() if known is made), None)
         if loader is None or made.repeatable is None:
             return
         facts = {"batches": made.length or "?", "workers": made.workers}
         dataset = type(loader.dataset).__qualname__
         if made.repeatable:
-            self._say(messages.text(made.promise, **facts))
+            self._say(messages.text(made.promise, **facts), logging.DEBUG if resumed else logging.INFO)
         else:
             self._say(messages.text("loader_not_repeatable", dataset=dataset), logging.WARNING)
         if not search_generators(loader.dataset, loader.collate_fn).whole:

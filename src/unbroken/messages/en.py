@@ -362,6 +362,10 @@ SENTENCES: dict[str, str] = {
         "A resume will not bring these back as they are now, since no checkpoint can hold them: {paths}. Keep them "
         "as tensors, numbers, text, or lists and dicts of these, or track the object by a name of its own."
     ),
+    "state_attributes_trained": (
+        "These attributes are not as the program builds them, and no checkpoint has them: {paths}. Training has "
+        "changed them since the save, in this process; build the objects anew to go on exactly."
+    ),
     "state_attributes_homeless": (
         "These attributes were saved, and nothing is there to take them: {paths}. They are as they were built; build "
         "the objects as they were at the save."
@@ -532,6 +536,9 @@ SENTENCES: dict[str, str] = {
     ),
     "started": "Training from the start; the state is kept in {folder}.",
     "resumed": "Resumed from {path} (saved {timestamp}): goes on in epoch {epoch}, {batch} of its batches done.",
+    "resumed_between": "Resumed from {path} (saved {timestamp}): goes on after epoch {done}, step {step}.",
+    "complete": "Complete: nothing to train. {done} of {count} epochs were done before, as {latest} has them.",
+    "complete_steps": "Complete: nothing to train. {done} of {goal} steps were done before, as {latest} has them.",
     "fell_back": "{path} is damaged and was set aside as {aside}; going on from the newest good one. Why: {reason}",
     "several_ranks": (
         "This process is one of {count} ranks ({told_by}), and this version keeps the state of one process only: "
@@ -602,9 +609,9 @@ SENTENCES: dict[str, str] = {
     ),
     "data_change_allowed": "Going on with other data, as asked: {change}",
     "config_changed": "Parameter {change}",
-    "environment_changed": "Environment {change} (bit-for-bit equality is promised on the same environment only)",
+    "environment_changed": ("Environment: {changes} (bit-for-bit equality is promised on the same environment only)"),
     "deleted_by_policy": "Deleted by the retention policy: {name}",
-    "ended_steps": "Done: {step} of {goal} steps.",
+    "ended_steps": "Done: {done} of {goal} steps.",
     "replay_exact": (
         "Replayed {steps} steps after step {after}, bit for bit as before the interruption. Compared: {what}."
     ),
@@ -691,6 +698,11 @@ SENTENCES: dict[str, str] = {
         "fault or was changed; raise the limit (ulimit -v, the job's memory) and run the same command again."
     ),
     "state_not_copied": "The state could not be copied: {reason}",
+    "interrupted_saved": "Stopped by the interrupt; the state is safe in {latest}. Run the cell again to go on.",
+    "left_run_gone": (
+        "The state of this run is no longer in {folder}, and what is in memory is half an epoch: build model and "
+        "optimizer anew, and make a new Run."
+    ),
     "stopped_saved_resume": (
         "Stopped on {cause}; the state is safe in {latest}. Resume from it to go on: this command as it is starts over."
     ),
@@ -698,7 +710,7 @@ SENTENCES: dict[str, str] = {
         "Stopped on {cause}; the state is safe in {latest}. Run the same command again (or resume) to go on."
     ),
     "stopped_unsaved": "Stopped on {cause}, and the last state could NOT be saved: {error}",
-    "ended": "Done: {epoch} of {count} epochs.",
+    "ended": "Done: {done} of {count} epochs.",
     "ended_on_purpose": (
         "Ended on purpose after epoch {epoch}, step {step} ({reason}): complete, nothing is left to train. To go on "
         "all the same: "
@@ -818,9 +830,9 @@ SENTENCES: dict[str, str] = {
     "save_incomplete": "The state is safe in {names}, but what belongs to the save was not all done: {error}",
     "forecast_enough": "A checkpoint takes about {size}; {free} are free: room for all that this run keeps.",
     "forecast_later": (
-        "A checkpoint takes about {size}; {free} are free: enough to the planned end (epoch {planned}); full after "
-        "epoch {epoch}."
+        "A checkpoint takes about {size}; {free} are free: enough to the planned end (epoch {planned})."
     ),
+    "forecast_far": "A checkpoint takes about {size}; {free} are free: enough for more than {epochs} epochs.",
     "forecast_full": (
         "THE DISK WILL BE FULL after epoch {epoch} of {planned}: a checkpoint takes about {size}, {free} are free in "
         "{folder}. Free some space, or keep fewer (keep=, keep_space=)."

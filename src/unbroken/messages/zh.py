@@ -235,6 +235,10 @@ SENTENCES: dict[str, str] = {
         "以下属性在训练中发生了变化，但检查点无法保存，恢复后不会是现在的值：{paths}。请改用张量、数字、文本，或由它"
         "们组成的列表和字典；也可以用单独的名字 track 该对象。"
     ),
+    "state_attributes_trained": (
+        "以下属性已不是程序构建时的样子，检查点中也没有：{paths}。它们在保存之后被本进程的训练改变；请重新构建这些对象，以便"
+        "精确继续。"
+    ),
     "state_attributes_homeless": (
         "检查点中有这些属性，但现在没有对象可以接收：{paths}。它们保持刚构建时的样子；请按保存时的方式构建这些对象。"
     ),
@@ -378,6 +382,9 @@ SENTENCES: dict[str, str] = {
     "not_restorable": "未加载 {path}，其内容无法恢复：{reason}可用 unbroken list 查看其他检查点。",
     "started": "从头开始训练；状态保存在 {folder}。",
     "resumed": "已从 {path} 恢复（保存于 {timestamp}）：继续第 {epoch} 轮，该轮已完成 {batch} 批。",
+    "resumed_between": "已从 {path} 恢复（保存于 {timestamp}）：从第 {done} 轮、第 {step} 步之后继续。",
+    "complete": "训练已完成，没有剩余的内容：此前已完成 {done}/{count} 轮，见 {latest}。",
+    "complete_steps": "训练已完成，没有剩余的内容：此前已完成 {done}/{goal} 步，见 {latest}。",
     "fell_back": "{path} 已损坏，已移至 {aside}；将从最新的完好检查点继续。原因：{reason}",
     "several_ranks": (
         "本进程是 {count} 个 rank 之一（{told_by}），而本版本只能保存单个进程的状态：多个进程会在不知不觉中失去同步。"
@@ -440,9 +447,9 @@ SENTENCES: dict[str, str] = {
     ),
     "data_change_allowed": "按要求使用不同的数据继续：{change}",
     "config_changed": "参数 {change}",
-    "environment_changed": "环境 {change}（仅在相同环境下保证逐位一致）",
+    "environment_changed": "环境：{changes}（仅在相同环境下保证逐位一致）",
     "deleted_by_policy": "已按保留策略删除：{name}",
-    "ended_steps": "训练完成：{step}/{goal} 步。",
+    "ended_steps": "训练完成：{done}/{goal} 步。",
     "replay_exact": "自第 {after} 步起重放了 {steps} 步，与中断前逐位一致。比较了：{what}。",
     "replay_of_streams": (
         "自第 {after} 步起重放了 {steps} 步：所比较的内容与中断前一致：{what}。其中没有计算结果：请跟踪模型，或向 "
@@ -505,12 +512,14 @@ SENTENCES: dict[str, str] = {
         "作业内存）后重新运行同一命令。"
     ),
     "state_not_copied": "无法复制训练状态：{reason}",
+    "interrupted_saved": "已中断；状态已安全保存在 {latest}。再次运行该单元即可继续。",
+    "left_run_gone": "{folder} 中已没有该训练的状态，而内存中只是半轮的状态：请重新构建模型与优化器，并新建 Run。",
     "stopped_saved_resume": (
         "因 {cause} 停止；状态已安全保存在 {latest}。请从它恢复以继续训练：原样再次运行本命令会从头开始。"
     ),
     "stopped_saved": "因 {cause} 停止；状态已安全保存在 {latest}。再次运行同一命令（或恢复命令）即可继续。",
     "stopped_unsaved": "因 {cause} 停止，且最后的状态未能保存：{error}",
-    "ended": "训练完成：{epoch}/{count} 轮。",
+    "ended": "训练完成：{done}/{count} 轮。",
     "ended_on_purpose": (
         "已在第 {epoch} 轮、第 {step} 步之后主动结束（{reason}）：训练已完成，没有剩余的内容。如仍要继续："
         "unbroken.Run(..., resume='{latest}')。"
@@ -607,9 +616,8 @@ SENTENCES: dict[str, str] = {
     "copy_failed": "状态已安全保存在 {names}，但 {missing} 未能写入：{error}",
     "save_incomplete": "状态已安全保存在 {names}，但保存的后续工作未能全部完成：{error}",
     "forecast_enough": "每个检查点约 {size}，剩余空间 {free}：足够保存本次训练要保留的全部检查点。",
-    "forecast_later": (
-        "每个检查点约 {size}，剩余空间 {free}：足够用到计划结束（第 {planned} 轮），到第 {epoch} 轮后将写满。"
-    ),
+    "forecast_later": "每个检查点约 {size}，剩余空间 {free}：足够用到计划结束（第 {planned} 轮）。",
+    "forecast_far": "每个检查点约 {size}，剩余空间 {free}：足够 {epochs} 轮以上。",
     "forecast_full": (
         "磁盘将在第 {epoch}/{planned} 轮后写满：每个检查点约 {size}，{folder} 剩余 {free}。请清理空间，或少保留一些"
         "（keep=、keep_space=）。"

@@ -55,6 +55,8 @@ class Attributes:
         self._tensors: dict[int, weakref.ref[torch.Tensor]] = {}
         self._said: set[str] = set()
         self._before: dict[_Place, tuple[Any, Tree | None, str]] | None = None
+        self._as_built: dict[_Place, Tree | None] = {}
+        self._uncopied: set[_Place] = set()
 
     def remember(self) -> None:
         """Remember what was built; only the first call counts."""
@@ -68,6 +70,7 @@ class Attributes:
             if not is_fixed(value):
                 tree = describer.describe(value, child_path(*place))
                 self._looks[place] = look(tree)
+                self._as_built[place] = _small_copy(tree)
                 if refers_into_optimizers(tree) or _is_small(tree):
                     self._always.add(place)
         for value in describer.objects.values():
@@ -75,6 +78,14 @@ class Attributes:
                 self._tensors[id(value)] = weakref.ref(value)
             else:
                 self._objects[id(value)] = value
+
+    def begin_again(self) -> None:
+        """The next restore puts back to as built what it does not restore: training has changed it since."""
+        before: dict[_Place, tuple[Any, Tree | None, str]] = {}
+        for place, value in (self._built or {}).items():
+            before[place] = (value, self._as_built.get(place), self._looks.get(place, ""))
+        self._before = before
+        self._uncopied = {place for place, tree in self._as_built.items() if tree is None}
 
     def capture(self) -> dict[str, Any]:
         """``values`` has the trees to keep, ``built`` what stood there as built, ``gone`` what was deleted."""
@@ -232,6 +243,8 @@ class Attributes:
         if not before:
             return
         now = {place: (value, seen) for place, (value, _, seen) in self._now()}
+        uncopied, self._uncopied = self._uncopied, set()
+        lost: list[str] = []
         for owner in self._owners():
             for key in {key for path, key in (*before, *now) if path == owner.path}:
                 place = (owner.path, key)
@@ -241,10 +254,15 @@ class Attributes:
                     del owner.attributes[key]
                     continue
                 value, tree, seen = before[place]
+                if place in uncopied:
+                    lost += [child_path(*place)] if place not in now or now[place][1] != seen else []
+                    continue
                 if place in now and now[place][0] is value and now[place][1] == seen:
                     continue
                 made = value if tree is None else maker.make(tree, value, child_path(*place))
                 owner.attributes[key] = made
+        if lost:
+            _log.warning(messages.text("state_attributes_trained", paths=", ".join(lost[:8])))
 
     def _say_overruled(self, saved: Mapping[str, Any]) -> None:
         for path, trees in saved["values"].items():
@@ -282,6 +300,18 @@ def covered(owner: object, state: object) -> frozenset[str]:
     trusted = isinstance(owner, (LRScheduler, ReduceLROnPlateau))
     kept = [key for key, value in vars(owner).items() if key in state and state[key] is value]
     return frozenset(key for key in kept if trusted or not _is_small({"value": vars(owner)[key]}, empty=True))
+
+
+def _small_copy(tree: Tree) -> Tree | None:
+    """None for one that takes much room, or of which there can be none."""
+    tensors = [node for node in nodes(tree) if isinstance(node, (torch.Tensor, np.ndarray))]
+    if tensors and not _is_small(tree):
+        return None
+    try:
+        copy: Tree = own_copy(tree, "attributes")
+    except UnsavableStateError:
+        return None
+    return copy
 
 
 def _is_small(tree: Tree, *, empty: bool = False) -> bool:

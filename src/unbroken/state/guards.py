@@ -5,6 +5,7 @@ import importlib.metadata
 import os
 import platform
 import re
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -116,6 +117,21 @@ def differences(old: Mapping[str, Any], new: Mapping[str, Any]) -> list[Change]:
         elif equal_bits(_listed(a), _listed(b)) is not None:
             changes.append(Change(str(key), a, b))
     return changes
+
+
+def that_matter(changes: Sequence[Change]) -> list[Change]:
+    """Those that can change what is computed: all but packages that this program has not imported."""
+    packages = {change.key.removeprefix("package ") for change in changes if change.key.startswith("package ")}
+    if not packages:
+        return list(changes)
+    imported = {name.partition(".")[0] for name in sys.modules}
+    used = {
+        distribution.lower()
+        for module, distributions in importlib.metadata.packages_distributions().items()
+        if module in imported
+        for distribution in distributions
+    }
+    return [one for one in changes if not one.key.startswith("package ") or one.key.removeprefix("package ") in used]
 
 
 def _described(path: Path) -> Iterable[dict[str, Any]]:

@@ -59,6 +59,7 @@ class Settings:
         self._changed: set[str] = set()
         self._then: As = {}
         self._guesses = False
+        self._again = False
         self.built: As = {}
 
     def keep(self, names: Sequence[str]) -> None:
@@ -67,8 +68,10 @@ class Settings:
 
     def begin(self) -> None:
         """Note how everything is built, before anything is restored. Raises UsageError for a name of nothing."""
-        self._now = self.built = self._as_it_is()
-        self._groups = {name: groups_of(self._tracked, name) for name in self._tracked.optimizers}
+        if not self._again:
+            self._now = self._as_it_is()
+            self._groups = {name: groups_of(self._tracked, name) for name in self._tracked.optimizers}
+        self.built = self._now
         for name in self._kept:
             owner, _, setting = name.partition(".")
             known = {setting_of(path) for path in self._now}
@@ -76,6 +79,15 @@ class Settings:
                 raise UsageError("keep_built_unknown", name=name, known=", ".join(sorted(known)) or "-")
             if setting and owner in self._schedulers():
                 raise UsageError("keep_built_whole", name=name, owner=owner)
+
+    def begin_again(self, asked: "Settings | None" = None) -> None:
+        """The run begins a second time in this process, by which training has changed what is as built no longer.
+
+        ``asked``: who says what to keep from now on.
+        """
+        self._again = True
+        if asked is not None:
+            self._kept = asked._kept
 
     def resume(self, then: object, before: object, positions: Mapping[str, Any], config: Mapping[str, Any]) -> None:
         """A state is about to be restored, of a run built like ``then``, or None, with the parameters ``before``.
@@ -94,6 +106,12 @@ class Settings:
                 key = setting_of(path).rpartition(".")[2]
                 if key in before and is_plain(before[key]) and key in config and config[key] == now:
                     self._then[path] = before[key]
+        if self._again:
+            # A state saved since has what was put in force before, and the one of then has it put in force as then.
+            if not self._differing():
+                self._changed, self._schedules = set(), {}
+            if self._changed or self._schedules:
+                return
         for path in self._differing():
             if setting_of(path) in self._kept or (owner_of(path) in self._kept and owner_of(path) in self._groups):
                 self._changed.add(path)

@@ -137,6 +137,15 @@ class Tracked:
             if isinstance(adapter, ContainerState):
                 adapter.epoch_prepared()
 
+    def begin_again(self) -> None:
+        """The run begins a second time in this process: the next restore finds trained objects, not as built."""
+        self._attributes.begin_again()
+
+    def holds_the_same(self, other: "Tracked") -> bool:
+        """Whether the very objects are tracked in both, under the same names."""
+        mine, others = self._objects, other._objects
+        return mine.keys() == others.keys() and all(mine[name] is others[name] for name in mine)
+
     def expected_bytes(self) -> int:
         """About how many bytes a checkpoint of all this will take, also before the optimizers have any state."""
         return expected_bytes(self._modules.values(), self.optimizers.values())

@@ -1,0 +1,61 @@
+"""Hands: whether a loop of a run is still in somebody's, or was broken off, as in a notebook whose process lives on."""
+
+import os
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING
+from weakref import WeakSet
+
+from unbroken.state.origins import users_frames
+
+if TYPE_CHECKING:
+    from unbroken.course.course import Course
+
+# Two runs over one folder know of each other by nothing but the process. None is kept alive by being in here.
+_begun: "WeakSet[Course]" = WeakSet()
+
+
+class Hands:
+    """The user's functions that were running when a loop last gave something."""
+
+    def __init__(self) -> None:
+        # Not the frames themselves: they would keep alive all that is in them, this run too. The number of one that
+        # is gone may come again, but hardly for the same code.
+        self._frames: dict[int, CodeType] = {}
+
+    def note(self) -> None:
+        """They are those that run now."""
+        self._frames = {id(frame): frame.f_code for frame in users_frames()}
+
+    @property
+    def are_there(self) -> bool:
+        """Whether any of them still runs, in any thread; also where none of them was the user's, so nobody knows."""
+        return not self._frames or any(self._frames.get(id(frame)) is frame.f_code for frame in _running())
+
+
+def _running() -> Iterator[FrameType]:
+    for innermost in sys._current_frames().values():  # a step may be made in another thread than its loop
+        frame: FrameType | None = innermost
+        while frame is not None:
+            yield frame
+            frame = frame.f_back
+
+
+def register(course: "Course") -> None:
+    """``course`` has begun."""
+    _begun.add(course)
+
+
+def make_room(place: Path) -> "list[Course]":
+    """Release the folder ``place`` where a run of this process has it that nobody will go on with.
+
+    Returns the runs over that folder that were left, the ones released just now included.
+    """
+    there = os.path.realpath(place)
+    here = [course for course in list(_begun) if os.path.realpath(course.place) == there]
+    for course in here:
+        if course.was_left or (not course.under_loop and not course.hands.are_there):
+            course.give_up()
+    return [course for course in here if course.keeper is None]

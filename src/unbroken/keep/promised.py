@@ -1,0 +1,17 @@
+"""Promised: the lines of a log that are Chinese in every language, on a logger of their own, ``unbroken.contract``.
+
+A program that promised them to its user gives that logger handlers. Elsewhere they are part of the log where its
+language is Chinese, and left out where it is not: what they say is then said in that language.
+"""
+
+import logging
+
+from unbroken import messages
+
+_log = logging.getLogger("unbroken.contract")
+
+
+def say(line: str, level: int = logging.INFO) -> None:
+    """Say a line of ``contract``, where it is to be seen."""
+    _log.propagate = not _log.handlers and messages.language() == "zh"
+    _log.log(level, line)
