@@ -30,6 +30,7 @@ def tables(quick: bool, folder: Path) -> dict[str, list[Callable[[], Table]]]:
         "loading": [lambda: loading.table(100 if quick else 1000, rounds, folder)],
         "loops": [
             lambda: loops.per_batch(2_000, rounds if quick else rounds + 4, folder),
+            lambda: loops.per_step(rounds, folder),
             lambda: loops.journal(rounds, folder),
             lambda: loops.position(1 if quick else rounds),
         ],

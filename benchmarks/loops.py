@@ -55,6 +55,27 @@ def per_batch(batches: int, rounds: int, folder: Path) -> Table:
     return shown
 
 
+def per_step(rounds: int, folder: Path) -> Table:
+    """``run.steps`` beside ``range``: a loop that does nothing else."""
+    shown = Table("The cost of `run.steps`", [STEP], note="Of 20,000 empty steps, a small model tracked.", digits=2)
+    for number in range(rounds):
+        start = time.thread_time()
+        for _ in range(20_000):
+            pass
+        shown.add("plain Python", **{STEP: (time.thread_time() - start) / 20_000 * 1e6})
+        with unbroken.Run(folder / f"steps-{number}") as run:
+            model = torch.nn.Linear(4, 1)
+            run.track(model=model, optimizer=torch.optim.Adam(model.parameters()))
+            steps = iter(run.steps(20_200))
+            for _ in range(200):
+                next(steps)
+            start = time.thread_time()
+            for _ in steps:
+                pass
+            shown.add("run.steps", **{STEP: (time.thread_time() - start) / 20_000 * 1e6})
+    return shown
+
+
 def _asked_in_turn(*iterators: Iterator[object]) -> list[np.ndarray]:
     """Each iterator's costs, seconds of processor time and of waiting, per batch."""
     costs: list[list[tuple[float, float]]] = [[] for _ in iterators]
@@ -79,6 +100,7 @@ def journal(rounds: int, folder: Path) -> Table:
     from unbroken.keep.state import Parts
     from unbroken.state.gradients import Gradients
     from unbroken.state.history import History
+    from unbroken.state.local import Locals
     from unbroken.state.origins import Mentions
     from unbroken.state.settings import Settings
     from unbroken.state.tracked import Tracked
@@ -98,7 +120,8 @@ def journal(rounds: int, folder: Path) -> Table:
     tracked.add("model", model)
     tracked.add("optimizer", optimizer)
     history, cursor = History(), Cursor()
-    parts = Parts(tracked, history, UserState(), Gradients(tracked, Mentions("grad")), cursor, Settings(tracked))
+    gradients, variables = Gradients(tracked, Mentions("grad")), Locals(tracked.objects_by_name)
+    parts = Parts(tracked, history, UserState(), gradients, cursor, Settings(tracked), variables)
     checkpoints = CheckpointFolder(folder / "journal")
     checkpoints.prepare()
     keeper: Any = SimpleNamespace(identity=Identity("benchmark", 0, None, 1), folder=checkpoints, saved_step=-1000)

@@ -30,6 +30,7 @@ from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.numbers import StepNumbers
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
+from unbroken.state.local import Local, Locals
 from unbroken.state.origins import Mentions
 from unbroken.state.settings import Settings
 from unbroken.state.tracked import Tracked, try_state
@@ -58,6 +59,20 @@ class Run:
 
     Raises:
         UsageError: an argument is out of range.
+
+    Example:
+        >>> import torch, unbroken
+        >>> from torch.utils.data import DataLoader, TensorDataset
+        >>> model = torch.nn.Linear(1, 1)
+        >>> loader = DataLoader(TensorDataset(torch.ones(8, 1)), batch_size=2)
+        >>> with unbroken.Run("checkpoints", best="aucs", seed=7) as run:
+        ...     run.track(model=model)
+        ...     for epoch in run.epochs(2):
+        ...         for (inputs,) in run.batches(loader):
+        ...             run.average(train_losses=model(inputs).mean())
+        ...         run.record(aucs=epoch / 10)
+        >>> run.best.value, run.best.epoch, len(run.history["train_losses"])
+        (0.2, 2, 2)
     """
 
     def __init__(
@@ -91,6 +106,7 @@ class Run:
             Gradients(tracked, Mentions("grad")),
             Cursor(),
             Settings(tracked),
+            Locals(tracked.objects_by_name),
         )
         self._loaders = Loaders()
         first_seed = torch.initial_seed() if given is None else given
@@ -103,12 +119,26 @@ class Run:
     def track(self, *unnamed: Any, **objects: Any) -> None:
         """Make objects part of the saved state, under the names given.
 
-        Anything with ``state_dict`` and ``load_state_dict``, and torch, numpy and python generators.
+        Anything with ``state_dict`` and ``load_state_dict``; torch, numpy and python generators; and dicts, lists,
+        sets, deques, SimpleNamespaces and instances of dataclasses, which are filled in place.
+
+        >>> import torch, unbroken
+        >>> run, meta = unbroken.Run("checkpoints"), {"best": 0.0, "losses": []}
+        >>> run.track(model=torch.nn.Linear(1, 1), meta=meta)
+        >>> for epoch in run.epochs(1):
+        ...     meta["losses"].append(0.5)
+        >>> run.close()
 
         Raises:
             UnsavableStateError: an object's state has a value that no safe checkpoint can hold, or the object does
                 not take its own state.
             UsageError: a name is reserved, used twice, or the run has begun.
+
+        Example:
+            >>> import torch, unbroken
+            >>> with unbroken.Run("checkpoints") as run:
+            ...     model = torch.nn.Linear(1, 1)
+            ...     run.track(model=model, optimizer=torch.optim.Adam(model.parameters()), noise=torch.Generator())
         """
         if unnamed:
             raise UsageError("track_unnamed")
@@ -117,6 +147,61 @@ class Run:
         for name, tracked in objects.items():
             self._parts.tracked.add(name, tracked)
             try_state(name, tracked)
+
+    def local(self, /, **values: Any) -> Local:
+        """Variables of the loop that come back: an object with these attributes, saved and restored with the run.
+
+        Numbers, text, None, tensors, arrays, and lists, tuples, dicts, sets, deques, named tuples, dataclasses and
+        SimpleNamespaces of these. What is given is where a fresh run starts from. Names that are one object stay one;
+        views of a tensor's memory, and the order of a set, are not kept. A second call adds names.
+
+        >>> import unbroken
+        >>> run = unbroken.Run("checkpoints")
+        >>> local = run.local(best=None, patience=0)
+        >>> for epoch in run.epochs(2):
+        ...     local.patience += 1
+        >>> local
+        local(best=None, patience=2)
+        >>> run.close()
+
+        Raises:
+            UnsavableStateError: a value that no safe checkpoint can hold, here or where it is set.
+            UsageError: a name is used twice, or the run has begun.
+            AttributeError: (where it is used) a name that was not declared.
+        """
+        if self._course.keeper is not None:
+            raise UsageError("local_too_late", names=", ".join(values))
+        self._parts.locals.declare(values)
+        return self._parts.locals.local
+
+    def start_from(self, path: str | os.PathLike[str], /, *, strict: bool = True, **names: str) -> None:
+        """Let a new run begin with the weights of another checkpoint, or of any file that ``unbroken.load`` reads.
+
+        Each keyword is a tracked name and its name in the file, as ``ema="model"``; without any, all tracked names that
+        the file has. Names of wrappers (``module.``, ``_orig_mod.``) make no difference. Of the file's history and
+        position nothing is taken. A run that is resumed has its own newest state, and this does nothing but say so.
+
+        >>> import torch, unbroken
+        >>> torch.save(torch.nn.Linear(2, 1).state_dict(), "body.pth")
+        >>> model = torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Linear(1, 3))
+        >>> run = unbroken.Run("checkpoints")
+        >>> run.track(body=model[0], head=model[1])
+        >>> run.start_from("body.pth", body="")  # the file itself is the state_dict
+        >>> for epoch in run.epochs(1):
+        ...     pass
+        >>> run.close()
+
+        Args:
+            strict: refuse a file that has more, or less, than what is to be taken; else take what fits by name and
+                shape. The log says what was taken, left and missing.
+
+        Raises:
+            UsageError: a name is of nothing tracked (so far), or the run has begun.
+            GuardError: (at the beginning) with ``strict``, something is left or missing; a name is not in the file.
+        """
+        if self._course.keeper is not None:
+            raise UsageError("start_too_late", path=path)
+        self._course.starting.add(path, names, strict, self._parts.tracked)
 
     def keep_built(self, *names: str) -> None:
         """From here on have these settings as the script builds them now, where a resume would restore the saved ones.
@@ -128,6 +213,20 @@ class Run:
 
         Raises:
             UsageError: the run has begun. (At its beginning: a name of nothing.)
+
+        Example:
+            >>> import torch, unbroken
+            >>> def train(epochs, lr):
+            ...     model = torch.nn.Linear(1, 1)
+            ...     optimizer = torch.optim.SGD(model.parameters(), lr=lr)
+            ...     with unbroken.Run("checkpoints") as run:
+            ...         run.track(model=model, optimizer=optimizer)
+            ...         run.keep_built("optimizer.lr")
+            ...         for epoch in run.epochs(epochs):
+            ...             pass
+            ...     return optimizer.param_groups[0]["lr"]
+            >>> train(1, lr=0.1), train(2, lr=0.01)
+            (0.1, 0.01)
         """
         if self._course.keeper is not None:
             raise UsageError("keep_built_too_late", names=", ".join(names))
@@ -236,6 +335,19 @@ class Run:
         Raises:
             LoaderRefusedError: a loader whose position can't be restored exactly.
             And what ``epochs`` raises, with ``steps``.
+
+        Example:
+            >>> import torch, unbroken
+            >>> from torch.utils.data import DataLoader, TensorDataset
+            >>> loader = DataLoader(TensorDataset(torch.arange(6.0)), batch_size=2)
+            >>> with unbroken.Run("checkpoints") as run:
+            ...     run.track(model=torch.nn.Linear(1, 1))
+            ...     for (numbers,) in run.batches(loader, steps=4):
+            ...         print(run.step, numbers.tolist())
+            1 [0.0, 1.0]
+            2 [2.0, 3.0]
+            3 [4.0, 5.0]
+            4 [0.0, 1.0]
         """
         group = whole_number(group, "group")
         if steps is None:
@@ -258,7 +370,18 @@ class Run:
         self._parts.history.record(values)
 
     def stop(self, reason: str) -> None:
-        """End the run on purpose when the epoch in hand is done; the reason is stored and logged."""
+        """End the run on purpose when the epoch in hand is done; the reason is stored and logged.
+
+        Example:
+            >>> import torch, unbroken
+            >>> with unbroken.Run("checkpoints") as run:
+            ...     run.track(model=torch.nn.Linear(1, 1))
+            ...     for epoch in run.epochs(100):
+            ...         if epoch == 3:
+            ...             run.stop("good enough")
+            >>> run.epoch
+            3
+        """
         self._course.asking.stop_reason = str(reason)
 
     @property
@@ -278,7 +401,19 @@ class Run:
 
     @property
     def state(self) -> MutableMapping[str, Any]:
-        """A small mapping for the user's own counters, saved and restored with the rest."""
+        """A small mapping for the user's own counters, saved and restored with the rest.
+
+        Example:
+            >>> import torch, unbroken
+            >>> def train(epochs):
+            ...     with unbroken.Run("checkpoints") as run:
+            ...         run.track(model=torch.nn.Linear(1, 1))
+            ...         for epoch in run.epochs(epochs):
+            ...             run.state["waited"] = run.state.get("waited", 0) + 1
+            ...     return run.state["waited"]
+            >>> train(2), train(5)
+            (2, 5)
+        """
         return self._parts.user_state
 
     @property

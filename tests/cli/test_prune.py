@@ -15,13 +15,13 @@ from tests.cli.damage import cut, rot
 from tests.store.states import folder_in_memory, put_with_manifest, state
 from unbroken.cli import prune
 from unbroken.store import lineage
-from unbroken.store.folder import CheckpointFolder, epoch_number
+from unbroken.store.folder import CheckpointFolder, is_numbered
 from unbroken.store.payload import ForkPoint
 from unbroken.store.retention import Policy
 
 
 def numbered(folder: CheckpointFolder) -> list[int]:
-    return sorted(n for path in folder.checkpoints() if (n := epoch_number(path.name)) is not None)
+    return sorted(int(path.stem.rpartition("_")[2]) for path in folder.checkpoints() if is_numbered(path.name))
 
 
 def test_a_dry_run_only_shows(run: CheckpointFolder, unbroken: Command) -> None:

@@ -23,6 +23,7 @@ from tests.docs.pages import codes_in, page
 from tests.run.loop import BrokenOffError, Trial, break_off_at
 from unbroken.contract import KEYS
 from unbroken.state.encoding import MARK, encode
+from unbroken.state.revalued import KINDS
 from unbroken.state.snapshot import copy_to_host, equal_bits
 from unbroken.store import pickles, stubs
 from unbroken.store.payload import OWN
@@ -54,7 +55,9 @@ def broken_off(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder whose newest state lies inside an epoch."""
     folder = tmp_path_factory.mktemp("run") / "checkpoints"
     with pytest.raises(BrokenOffError):
-        Trial(folder, every_steps=1, every_epochs=1).train(EPOCHS, break_off_at("batch 2 4"))
+        trial = Trial(folder, every_steps=1, every_epochs=1)
+        trial.run.local(best=None)
+        trial.train(EPOCHS, break_off_at("batch 2 4"))
     return folder
 
 
@@ -151,9 +154,14 @@ def test_the_table_of_our_own_part_is_complete(payload: dict[str, Any]) -> None:
     streams = payload[OWN]["streams"]
     assert set(streams) == {"now", "epoch_start"}
     assert set(streams["now"]) == {"python", "numpy", "torch"}
-    assert set(streams["epoch_start"]) == {"python", "numpy", "torch", "generators", "state"}
+    assert set(streams["epoch_start"]) == {"python", "numpy", "torch", "generators", "state", "locals"}
     assert set(streams["now"]["python"]) == {"version", "words", "cached_normal"}
     assert set(streams["now"]["numpy"]) == {"bit_generator", "state", "has_gauss", "gauss"}
+
+
+def test_the_kinds_of_trees_are_all_named() -> None:
+    described = PAGE.text.partition("### 4.4")[2].partition("## 5.")[0]
+    assert {kind for kind in KINDS if kind is not None} <= set(re.findall(r"[A-Za-z]+", described))
 
 
 def test_every_reason_to_save_is_named() -> None:

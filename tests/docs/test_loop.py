@@ -13,7 +13,11 @@ SAVED = r"rename checkpoints/checkpoint_latest\.pth"
 # The loops seed torch only, and draw from nothing else: these streams begin anew in a process that found nothing saved.
 # And whether gradients nobody misses are in a file depends on how long this process has watched them.
 MAY_DIFFER = re.compile(r".*/unbroken\.(streams\.now\.(python|numpy)|grads)\b")
-LOOPS = {"diff": sides(page(README).block("diff").text)[1], "loop": page(README).block("loop").text}
+LOOPS = {
+    "diff": sides(page(README).block("diff").text)[1],
+    "loop": page(README).block("loop").text,
+    "steps": page(README).block("steps").text,
+}
 
 
 def parted(outcome: Outcome, left_alone: Outcome) -> list[Difference]:
@@ -48,8 +52,8 @@ def test_a_loop_of_the_page_survives_kills(nursery: Nursery, tmp_path: Path, nam
 
     kills = [
         Interruption(Moment("at its start", "launched", delay=0.05)),
-        Interruption(Moment("in epoch 3", SAVED, nth=3, delay=0.004)),
-        Interruption(Moment("in a save", r"create checkpoints/\.checkpoint_latest\.pth\.", nth=9), target="main"),
+        Interruption(Moment("behind a save", SAVED, nth=2, delay=0.004)),
+        Interruption(Moment("in a save", r"create checkpoints/\.checkpoint_latest\.pth\.", nth=1), target="main"),
     ]
     outcome = run_to_its_end(nursery, Program(script), tmp_path / "killed", kills)
     assert outcome.problems == []

@@ -14,7 +14,7 @@ CHECKS = (ROOT / ".ci" / "run").read_text(encoding="utf-8").splitlines()
 def test_every_python_that_is_claimed_is_tried() -> None:
     claimed = [line.rpartition(" ")[2] for line in PROJECT["classifiers"] if re.search(r":: Python :: \d+\.\d+$", line)]
     (matrix,) = re.findall(r"^        python: \[(.*)\]$", WORKFLOW, re.MULTILINE)
-    assert claimed == re.findall(r'"([\d.]+)"', matrix)
+    assert claimed and set(claimed) <= set(re.findall(r'"([\d.]+)"', matrix))
     assert claimed[0] == spelled(supported()[0])
 
 

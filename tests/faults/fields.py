@@ -37,6 +37,7 @@ from unbroken.state import guards
 from unbroken.state.encoding import decode
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import History
+from unbroken.state.local import Locals
 from unbroken.state.origins import Mentions
 from unbroken.state.settings import Settings
 from unbroken.state.tracked import Tracked
@@ -79,6 +80,7 @@ class Objects:
     def __post_init__(self) -> None:
         torch.manual_seed(1)
         data = self.folder.with_name("data.csv")
+        data.parent.mkdir(parents=True, exist_ok=True)
         data.write_text("1\n")
         self.model = nn.Sequential(nn.Linear(3, 4), nn.BatchNorm1d(4), nn.Dropout(0.2), nn.Linear(4, 1))
         self.model[0].bias.requires_grad_(False)
@@ -98,7 +100,8 @@ class Objects:
         for name in ("model", "optimizer", "scheduler", "dice", "coins"):
             tracked.add(name, getattr(self, name))
         gradients = Gradients(tracked, Mentions("grad"))
-        return Parts(tracked, History("aucs"), UserState(), gradients, Cursor(), Settings(tracked))
+        settings, variables = Settings(tracked), Locals(tracked.objects_by_name)
+        return Parts(tracked, History("aucs"), UserState(), gradients, Cursor(), settings, variables)
 
     def train(self, epochs: int, until: tuple[int, int] = (-1, -1)) -> None:
         loader = DataLoader(TensorDataset(torch.randn(20, 3)), batch_size=4, shuffle=True)

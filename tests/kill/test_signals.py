@@ -13,6 +13,7 @@ from tests.kill.matrix import IN_PROCESS, PERSISTENT, SCRIPT, WORKERS
 from tests.kill.test_kills import must_be_equal, steps_trained
 from tests.kill.toolkit import STOPPED, Attempt, Interruption, Moment, Nursery, Program, run_to_its_end
 
+TRAINS_ON = 1.0  # seconds at most, while the state of a stop is written
 SLOW_DISK = ("--delay", "0.003")
 FRESH = Program(SCRIPT, ("--workers", "2"), fresh=True)
 
@@ -43,8 +44,18 @@ def goes_on_where_the_state_is_of(*attempts: Attempt) -> None:
     assert first.startswith(f"batch {epoch} {batch + 1} {step + 1} ")
     before = max(_last_step(attempt) for attempt in stopped)
     last = min(before, _last_step(resumed))
+    if last == step and _took(stopped[-1]) >= TRAINS_ON:
+        # On a machine this busy no batch came in the time that training goes on for: that is said.
+        assert "本次恢复没有可比较的内容" in resumed.log
+        return
     assert last > step
     assert f"已重放 {last - step} 步，与中断前逐位一致" in resumed.log
+
+
+def _took(stopped: Attempt) -> float:
+    """Seconds from the signal to the end of the process."""
+    assert stopped.signalled_at is not None
+    return stopped.ended_at - stopped.signalled_at
 
 
 def _last_step(attempt: Attempt) -> int:

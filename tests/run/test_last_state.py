@@ -24,6 +24,7 @@ for epoch in run.epochs(2):
                 pass  # the writer is at it
             free = os.statvfs("disk")
             filler.write_bytes(bytes(free.f_bavail * free.f_frsize))
+    run.save()
 """
 
 AFTERWARDS = """
@@ -107,6 +108,7 @@ for epoch in run.epochs(2):
     for a, b in run.batches(loader):
         if run.step == 9:
             notes.append(object())
+    run.save()
 print("evaluated")
 """
     ended = run_script(tmp_path, body)

@@ -188,6 +188,7 @@ def test_without_averages_what_was_computed_shows_in_the_weights(tmp_path: Path,
                     optimizer.step()
                     if run.step == stop_at:
                         raise BrokenOffError
+                run.save()
 
     with pytest.raises(BrokenOffError):
         train(9)

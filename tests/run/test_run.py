@@ -397,6 +397,20 @@ def test_a_progress_bar_around_the_epochs_may_be_left_by_break(tmp_path: Path) -
         assert Trial(tmp_path / str(number)).train(EPOCHS).trained == []
 
 
+@pytest.mark.parametrize("where", ["prologue", "validation"])
+def test_a_stop_among_short_epochs_loses_none_of_them(tmp_path: Path, where: str) -> None:
+    def visit(place: str) -> None:
+        if place == f"{where} 7":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    trial = Trial(tmp_path)
+    trial.run.save = lambda: None  # type: ignore[method-assign]  # as a script that never asks
+    with pytest.raises(unbroken.Stopped) as stopped:
+        trial.train(20, visit)
+    assert stopped.value.code == 75
+    assert Trial(tmp_path).train(20).trained[0][0] >= 7
+
+
 def test_short_epochs_are_saved_once_a_second_and_the_last_and_the_best_in_any_case(tmp_path: Path, log: Lines) -> None:
     trial = Trial(tmp_path)
     with trial.run:

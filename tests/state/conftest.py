@@ -5,6 +5,8 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from tests.run.conftest import log as log
+
 
 @pytest.fixture(autouse=True)
 def one_thread() -> Iterator[None]:

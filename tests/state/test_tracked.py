@@ -51,7 +51,7 @@ class OnlyHalf:
 
 @pytest.mark.parametrize(
     "obj",
-    [3, [1], {"a": 1}, None, OnlyHalf(), nn.Linear, random.SystemRandom(), random, "model", np.ones(2)],
+    [3, (1,), frozenset(), None, OnlyHalf(), nn.Linear, random.SystemRandom(), random, "model", np.ones(2)],
     ids=lambda o: type(o).__name__,
 )
 def test_what_cannot_be_restored_is_refused_when_tracked(obj: Any) -> None:
@@ -553,3 +553,35 @@ def test_what_changes_under_a_name_that_trees_have_is_kept(make: Any) -> None:
     attributes = trackeds[0].attributes()
     trackeds[1].restore(trackeds[0].state(), {}, trackeds[0].extras(), attributes=attributes)
     assert content[1] == content[0]
+
+
+class Scaled:
+    """Its ``load_state_dict`` makes another dictionary, as most do."""
+
+    def __init__(self) -> None:
+        self.scale = {"mean": 0.0}
+
+    def state_dict(self) -> dict[str, Any]:
+        return {"scale": self.scale}
+
+    def load_state_dict(self, state: dict[str, Any]) -> None:
+        self.scale = dict(state["scale"])
+
+
+@pytest.mark.parametrize("mean", [0.0, 0.5])
+def test_what_others_hold_is_the_object_that_comes_back_changed_or_not(mean: float) -> None:
+    saved = Scaled()
+    tracked = tracking(scaled=saved)
+    tracked.remember_built()
+    saved.scale["mean"] = mean
+    payload = tracked.state(), {}, tracked.extras()
+    attributes = tracked.attributes()
+
+    fresh = Scaled()
+    held = fresh.scale
+    again = tracking(scaled=fresh)
+    again.restore(*payload, attributes=attributes, prologue_follows=True)
+    assert fresh.scale is held
+    again.restore(*payload, attributes=attributes)
+    assert fresh.scale is held and held == {"mean": mean}
+    assert again.attributes() == attributes

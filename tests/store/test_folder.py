@@ -8,7 +8,7 @@ import pytest
 from tests.store.states import plain_state, put, put_with_manifest, state
 from unbroken.errors import UsageError
 from unbroken.store import lineage
-from unbroken.store.folder import CheckpointFolder, epoch_number, is_own_name, name_rank
+from unbroken.store.folder import CheckpointFolder, is_numbered, is_own_name, name_rank
 
 
 def test_the_names_are_the_contract_s() -> None:
@@ -22,7 +22,7 @@ def test_the_names_are_the_contract_s() -> None:
 
 
 def test_only_our_names_are_ours() -> None:
-    assert epoch_number("checkpoint_epoch_12.pth") == 12
+    assert is_numbered("checkpoint_epoch_12.pth")
     names = ["checkpoint_latest.pth", "checkpoint_previous.pth", "checkpoint_epoch_0.pth", "checkpoint_best.pth"]
     assert sorted(names, key=name_rank) == names
     assert all(map(is_own_name, names))
@@ -33,7 +33,7 @@ def test_only_our_names_are_ours() -> None:
         "x.pth",
         "checkpoint_epoch_١.pth",
     ):
-        assert epoch_number(name) is None
+        assert not is_numbered(name)
         assert not is_own_name(name)
         assert name_rank(name) > 3
 

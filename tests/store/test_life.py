@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from tests.store.crash import killed_before
 from tests.store.states import folder_in_memory, state
 from unbroken.store import lineage, torchfile
-from unbroken.store.folder import CheckpointFolder, epoch_number
+from unbroken.store.folder import CheckpointFolder, is_numbered
 from unbroken.store.lineage import RunRecord
 from unbroken.store.payload import ForkPoint, Payload, Progress, progress_of
 from unbroken.store.save import SaveJob, save
@@ -130,7 +130,7 @@ class Life:
                 inodes.append(path.stat().st_ino)
             progress = progress_of(torchfile.read_metadata(path))
             here.add(order(progress))
-            if epoch_number(path.name) is not None:
+            if is_numbered(path.name):
                 self.kept.add(order(progress))
         assert len(inodes) == len(set(inodes))
         assert self.kept <= here

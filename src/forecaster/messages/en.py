@@ -161,7 +161,7 @@ SENTENCES: dict[str, str] = {
     "help_resume": "resume from this checkpoint; the same command again goes on with what came of it",
     "help_allow_changed_data": "resume although the data file's content has changed",
     "help_list": "list the checkpoints and exit",
-    "help_lang": "language: zh or en (default: by the locale)",
+    "help_lang": "language (default: by the locale)",
     "bad_integer": "{value!r} is not a whole number from {low} to {high}",
     "bad_number": "{value!r} is not a number {range}",
     "bad_duration": "{value!r} is not a duration above zero like 90s, 10min or 2h",

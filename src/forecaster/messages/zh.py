@@ -134,7 +134,7 @@ SENTENCES: dict[str, str] = {
     "help_resume": "从该检查点恢复训练；再次运行同一命令则从其后的进度继续",
     "help_allow_changed_data": "即使数据文件的内容已改变也继续恢复",
     "help_list": "列出所有检查点并退出",
-    "help_lang": "语言：zh 或 en（默认：按系统区域设置）",
+    "help_lang": "语言（默认：按系统区域设置）",
     "bad_integer": "{value!r} 不是 {low} 到 {high} 的整数",
     "bad_number": "{value!r} 不是 {range} 的数",
     "bad_duration": "{value!r} 不是大于零的时长（如 90s、10min、2h）",

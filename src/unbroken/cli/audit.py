@@ -16,7 +16,6 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from unbroken.audit.moments import Interruption
 from unbroken.audit.report import Done, Outcome, Report, Request, Watcher
 from unbroken.audit.runner import audit
 from unbroken.audit.suspects import said_path, shown
@@ -260,16 +259,15 @@ def _as_json(report: Report) -> dict[str, object]:
 
 
 def _run_as_json(run: Done) -> dict[str, object]:
-    def kill(interruption: Interruption, moment: Moment | None) -> dict[str, object]:
-        return {"kind": interruption.kill.value, "step": None if moment is None else moment.step}
-
     return {
         "outcome": run.outcome.value,
         "hash_seeds": list(run.hash_seeds),
         "seconds": round(run.seconds, 1),
         "starts": run.starts,
         "steps": run.steps,
-        "kills": [kill(*pair) for pair in run.kills],
+        "kills": [
+            {"kind": kill.kill.value, "step": None if moment is None else moment.step} for kill, moment in run.kills
+        ],
     }
 
 
@@ -277,11 +275,8 @@ def _finding_as_json(finding: Finding) -> dict[str, object]:
     moment, resumed = finding.moment, finding.resumed
     return {
         "begins_at_resume": finding.at_resume,
-        "run": None if moment is None else moment.run,
         "moment": None if moment is None else moment.kind.value,
-        "step": None if moment is None else moment.step,
-        "epoch": None if moment is None else moment.epoch,
-        "batch": None if moment is None else moment.batch,
+        **{name: getattr(moment, name, None) for name in ("run", "step", "epoch", "batch")},
         "resumed_from_step": None if resumed is None else resumed.step,
         "steps_after_resume": finding.steps_after,
         "group": finding.group.value,

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
 
-from unbroken.disk.space import human
 from unbroken.errors import CheckpointDamagedError, DiskError, GuardError, NothingToResumeError, UnbrokenError
 from unbroken.messages import text
 from unbroken.store import lineage, torchfile
@@ -71,12 +70,7 @@ class Entry:
         if self.manifest is not None:
             info, progress = self.manifest, self.manifest.progress
             known = {
-                "run_id": progress.run_id,
-                "branch": progress.branch,
-                "epoch": progress.epoch,
-                "batch": progress.batch,
-                "batches": progress.batches,
-                "step": progress.step,
+                **{key: getattr(progress, key) for key in ("run_id", "branch", "epoch", "batch", "batches", "step")},
                 "saved_on": progress.reason,
                 "finished": progress.finished,
                 "timestamp": info.timestamp,
@@ -120,7 +114,7 @@ def examine(folder: CheckpointFolder, path: Path) -> Entry:
         torchfile.verify(path, known.digest if known else "")
         payload = torchfile.read_metadata(path)
         keys.check_contract(payload, path)
-        info = manifests.rebuilt(payload, path)
+        info = manifests.of_payload(payload, path)
     except (CheckpointDamagedError, DiskError) as error:
         return _unusable(folder, path, size, error)
     return Entry(path, size, State.GOOD, info)
@@ -176,10 +170,6 @@ def progress_cells(progress: Progress | None) -> list[str]:
     if progress is None:
         return ["-", "-", "-"]
     return [str(progress.epoch), batch_text(progress), str(progress.step)]
-
-
-def size_text(entry: Entry) -> str:
-    return human(entry.size)
 
 
 def _unusable(folder: CheckpointFolder, path: Path, size: int, error: UnbrokenError) -> Entry:

@@ -1,4 +1,4 @@
-"""Contents: what a checkpoint holds beside its progress, read without torch, tensors as stubs."""
+"""Contents: what a checkpoint holds, without torch; which fields of our own key count as training state."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

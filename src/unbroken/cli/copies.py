@@ -255,7 +255,7 @@ def _seal(pair: Pair, digest: str) -> None:
     payload = torchfile.read_metadata(pair.copy)
     with contextlib.suppress(CheckpointDamagedError):  # other weights have no manifest
         keys.check_contract(payload, pair.copy)
-        info = manifests.of_payload(payload, pair.copy, pair.copy.stat(), digest=digest, tensors={})
+        info = manifests.of_payload(payload, pair.copy, digest=digest)
         manifests.write(pair.destination, info)
 
 

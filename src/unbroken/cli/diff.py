@@ -21,7 +21,7 @@ _SHOWN = 20
 
 
 @dataclass(frozen=True)
-class History:
+class MetricSides:
     """One metric of both sides; ``first_difference`` is the first epoch whose values differ, of those both have."""
 
     a: Sequence[float]
@@ -56,7 +56,7 @@ class Tensors:
 class Difference:
     """All that differs between two checkpoints."""
 
-    histories: dict[str, History]
+    histories: dict[str, MetricSides]
     config: "list[Change]"
     environment: "list[Change]"
     data: "list[Change]"
@@ -90,7 +90,7 @@ def compare(a: Contents, b: Contents) -> Difference:
     from unbroken.state.guards import differences
 
     names = [*a.histories, *(name for name in b.histories if name not in a.histories)]
-    histories = {name: History(a.histories.get(name, []), b.histories.get(name, [])) for name in names}
+    histories = {name: MetricSides(a.histories.get(name, []), b.histories.get(name, [])) for name in names}
     return Difference(
         histories={name: both for name, both in histories.items() if both.a or both.b},
         config=differences(a.config, b.config),
@@ -210,7 +210,7 @@ def _sides(a: Contents, b: Contents) -> list[tuple[str, str, str]]:
     return [(text(title), x, y) for title, x, y in zip(titles, cells(a), cells(b), strict=True)]
 
 
-def _metric_rows(histories: Mapping[str, History]) -> list[Row]:
+def _metric_rows(histories: Mapping[str, MetricSides]) -> list[Row]:
     rows = []
     for name, both in histories.items():
         last = [f"{values[-1]:.6g} ({len(values)})" if values else "-" for values in (both.a, both.b)]

@@ -2,18 +2,11 @@
 
 import argparse
 
-from unbroken.cli.checkpoints import (
-    Entry,
-    State,
-    archived_runs,
-    best_text,
-    look_into,
-    progress_cells,
-    size_text,
-)
+from unbroken.cli.checkpoints import Entry, State, archived_runs, best_text, look_into, progress_cells
 from unbroken.cli.nothing import command, nothing_found
 from unbroken.cli.output import Row, columns, print_json, print_table, say
 from unbroken.cli.parsing import add_folder
+from unbroken.disk.space import human
 from unbroken.messages import text
 from unbroken.store.folder import CheckpointFolder
 
@@ -68,7 +61,7 @@ def _print_entries(entries: list[Entry]) -> None:
             entry.name,
             *progress_cells(entry.progress),
             best_text(info) if info else "-",
-            size_text(entry),
+            human(entry.size),
             info.timestamp if info else "-",
             entry.state.label,
         ]

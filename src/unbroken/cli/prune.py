@@ -10,11 +10,11 @@ from unbroken.cli.output import Row, can_ask, columns, confirm, print_json, prin
 from unbroken.cli.parsing import add_folder, positive
 from unbroken.disk import durable
 from unbroken.disk.space import human, parse_size
-from unbroken.errors import CheckpointDamagedError, NothingToResumeError, UsageError
+from unbroken.errors import NothingToResumeError, UsageError
 from unbroken.messages import text
 from unbroken.store import lineage, retention
 from unbroken.store import manifest as manifests
-from unbroken.store.folder import CheckpointFolder, epoch_number
+from unbroken.store.folder import CheckpointFolder, is_numbered
 from unbroken.store.manifest import Manifest
 from unbroken.store.retention import Policy
 
@@ -95,11 +95,7 @@ def make_plan(folder: CheckpointFolder, policy: Policy) -> Pruning:
     with working_on(folder.path):
         found = lineage.explain(folder)
     if found.chosen is None:
-        if found.rejected:
-            first = found.rejected[0].reason
-            values = {"folder": folder.path, "count": len(found.rejected), "first": first}
-            raise CheckpointDamagedError("store_all_damaged", **values)
-        raise nothing_found(folder)
+        raise lineage.all_damaged(folder, found.rejected) if found.rejected else nothing_found(folder)
     infos = {info.name: info for info in found.survey.candidates}
     protected = {found.chosen.name, *folder.kept(), *_forked_from(found.survey.candidates)}
     damaged: dict[str, Entry] = {}
@@ -109,7 +105,7 @@ def make_plan(folder: CheckpointFolder, policy: Policy) -> Pruning:
         doomed = retention.plan(counted, policy, protected, found.survey.run_id)
         names = {info.name for info in doomed}
         kept = [info for info in counted if info.name not in names]
-        unread = [info for info in kept if epoch_number(info.name) is not None and info.name not in good]
+        unread = [info for info in kept if is_numbered(info.name) and info.name not in good]
         if not unread:
             break
         for info in unread:

@@ -9,7 +9,6 @@ from unbroken.cli.checkpoints import Entry, State, batch_text, progress_cells
 from unbroken.cli.nothing import nothing_found
 from unbroken.cli.output import Row, columns, fail, print_json, print_table, say, working_on
 from unbroken.cli.parsing import add_folder
-from unbroken.errors import CheckpointDamagedError
 from unbroken.messages import text
 from unbroken.store import lineage
 from unbroken.store.ancestry import is_ancestor
@@ -47,11 +46,9 @@ def run(arguments: argparse.Namespace) -> int:
         "not_taken": [{"file": other.name, "why": other.why, "reason": other.reason} for other in passed_over],
     }
     if found.chosen is None:
-        first = found.rejected[0].reason
-        error = CheckpointDamagedError("store_all_damaged", folder=folder.path, count=len(found.rejected), first=first)
         if not arguments.json:
             _print_not_taken(passed_over)
-        return fail(error, as_json=arguments.json, document=document)
+        return fail(lineage.all_damaged(folder, found.rejected), as_json=arguments.json, document=document)
     if arguments.json:
         print_json(document)
         return 0

@@ -4,25 +4,28 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from unbroken.cli.checkpoints import Entry, batch_text, best_text, glance, size_text
+from unbroken.cli.checkpoints import Entry, batch_text, best_text, glance
 from unbroken.cli.contents import Contents, Replayed, numbers_in, open_contents
 from unbroken.cli.nothing import existing_file, no_such_file
 from unbroken.cli.output import Row, columns, print_json, print_pairs, print_table, say, shortened
+from unbroken.disk.space import human
 from unbroken.messages import text
 from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
+from unbroken.store.runstate import Reason
 
 _PACKAGE = "package "
-_REASONS = {
-    "start": "cli_saved_start",
-    "epoch": "cli_saved_epoch",
-    "steps": "cli_saved_steps",
-    "time": "cli_saved_time",
-    "signal": "cli_saved_signal",
-    "branch": "cli_saved_branch",
-    "loader_error": "cli_saved_loader_error",
-    "budget": "cli_saved_budget",
-    "end": "cli_saved_end",
+_REASONS: dict[str, str] = {
+    Reason.START: "cli_saved_start",
+    Reason.EPOCH: "cli_saved_epoch",
+    Reason.STEPS: "cli_saved_steps",
+    Reason.TIME: "cli_saved_time",
+    Reason.ASKED: "cli_saved_asked",
+    Reason.SIGNAL: "cli_saved_signal",
+    Reason.BUDGET: "cli_saved_budget",
+    Reason.LOADER_ERROR: "cli_saved_loader_error",
+    Reason.END: "cli_saved_end",
+    Reason.BRANCH: "cli_saved_branch",
 }
 
 
@@ -70,7 +73,7 @@ def _print(entry: Entry, contents: Contents) -> None:
     pairs = [
         (text("cli_column_file"), str(entry.path)),
         (text("cli_column_state"), entry.state.label),
-        (text("cli_column_size"), size_text(entry)),
+        (text("cli_column_size"), human(entry.size)),
         (text("cli_column_saved"), info.timestamp),
         (text("cli_saved_on"), _reason_text(progress.reason)),
         (text("cli_column_epoch"), str(progress.epoch)),

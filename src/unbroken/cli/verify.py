@@ -5,11 +5,12 @@ import os
 from pathlib import Path
 
 from unbroken.cli import deep
-from unbroken.cli.checkpoints import Entry, State, examine, progress_cells, size_text, sort_newest_first
+from unbroken.cli.checkpoints import Entry, State, examine, progress_cells, sort_newest_first
 from unbroken.cli.nothing import no_such_file, nothing_found
 from unbroken.cli.output import Row, columns, print_json, print_table, say, working_on
 from unbroken.cli.parsing import add_folder
 from unbroken.disk.mount import mount_of
+from unbroken.disk.space import human
 from unbroken.errors import CheckpointDamagedError, NothingToResumeError
 from unbroken.messages import text
 from unbroken.store.folder import CheckpointFolder
@@ -85,7 +86,7 @@ def _print_entries(entries: list[Entry], counts: dict[str, tuple[int, int]]) -> 
     titles += ["cli_column_state", "cli_column_as_saved"] if counts else ["cli_column_state"]
     rows = [
         Row(
-            [entry.name, *progress_cells(entry.progress), size_text(entry), entry.state.label]
+            [entry.name, *progress_cells(entry.progress), human(entry.size), entry.state.label]
             + ([deep.counts_text(counts.get(entry.name))] if counts else []),
             entry.state.style,
         )

@@ -28,9 +28,10 @@ class Asking:
         cause = self.stop_cause()
         if cause is not None:
             return cause
-        if self.save_wanted:
-            return Reason.ASKED
-        return self.triggers.due(step - keeper.saved_step, time.monotonic() - keeper.saved_at)
+        due: Reason | None = Reason.ASKED
+        if not self.save_wanted:
+            due = self.triggers.due(step - keeper.saved_step, time.monotonic() - keeper.saved_at)
+        return None if due is None or keeper.writer.busy else due
 
     def epoch_is_due(self, keeper: Keeper, step: int) -> bool:
         """Whether the end of an epoch is to be saved, that nobody has asked for: at most once a second."""

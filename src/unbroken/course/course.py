@@ -1,4 +1,4 @@
-"""Course: one run from its beginning to its end, as calls that any kind of loop can make at its boundaries.
+"""Course: one run from beginning to end, as calls for any kind of loop; does what asking answers, tells who listens.
 
 ``begin``, then for each epoch ``open_epoch``, for each batch ``before_batch`` and ``after_batch``, and ``close_epoch``;
 ``end`` when all is done, ``close`` in any case.
@@ -27,8 +27,10 @@ from unbroken.disk.space import parse_size
 from unbroken.errors import DiskError, UsageError
 from unbroken.keep.beginning import Beginning, begin_run
 from unbroken.keep.cursor import Cursor
-from unbroken.keep.keeper import Keeper, Occasion
+from unbroken.keep.keeper import Keeper
+from unbroken.keep.occasions import Occasion
 from unbroken.keep.origin import Origin
+from unbroken.keep.starting import Starting
 from unbroken.keep.state import Parts, restore
 from unbroken.loop.local_variables import LocalVariables
 from unbroken.loop.randomness import capture_streams, restore_streams
@@ -78,6 +80,7 @@ class Course:
         """Finishes a loop by ``next`` that has taken all its batches."""
         self.asking = Asking(triggers, budget, self.stopping.signals)
         self.listeners: tuple[Listener, ...] = ()
+        self.starting = Starting()
         self._origin = origin
         self._triggers = triggers
         self._budget = budget
@@ -100,7 +103,12 @@ class Course:
         trace = self._open_trace()
         self._make_room()
         beginning = begin_run(
-            self._origin, self.parts, seed=self.seed, planned_epochs=planned_epochs, built=self._built
+            self._origin,
+            self.parts,
+            seed=self.seed,
+            planned_epochs=planned_epochs,
+            starting=self.starting,
+            built=self._built,
         )
         keeper = self.keeper = self.stopping.keeper = beginning.keeper
         self.run_id, self._built = keeper.identity.run_id, beginning.built
@@ -310,11 +318,13 @@ class Course:
             restore_streams(self._epoch_start)
             tracked.restore_generators(self._epoch_start["generators"])
             user_state.restore(self._epoch_start["state"])
+            self.parts.locals.restore(self._epoch_start.get("locals", {}))
         else:
             self._epoch_start = {
                 **capture_streams(),
                 "generators": tracked.generators(),
                 "state": user_state.copied(),
+                **({"locals": self.parts.locals.copied()} if self.parts.locals.names else {}),
             }
         self.in_epoch = True
         self.lengths.open(resumed=self.mid_epoch is not None)
@@ -330,6 +340,8 @@ class Course:
         """The first batch of the epoch, or the first since it was taken up, is about to be fetched."""
         self.stopping.phase = LIBRARY
         self.stopping.leading = True
+        self.parts.locals.epoch_prepared()
+        self.parts.tracked.epoch_prepared()
         self.take_up()
         self.mid_epoch = None
         self.cursor.batches = length
@@ -368,9 +380,10 @@ class Course:
         if keeper.writer.reports:
             keeper.report()
         if reason in (Reason.SIGNAL, Reason.BUDGET):
+            self.stopping.behind = False
             self.stopping.begin(self.snapshot(reason, batch=batch, order=order))
-        elif reason is not None and not keeper.writer.busy:
-            self.asking.save_wanted = False
+        elif reason is not None:
+            self.asking.save_wanted = self.stopping.behind = False
             keeper.save(self.snapshot(reason, batch=batch, order=order))
 
     def after_batch(self, order: int, seconds: float, *, stepped: bool) -> None:
@@ -419,7 +432,10 @@ class Course:
         if last or stops or Occasion.EPOCH in occasions or self.asking.epoch_is_due(keeper, self.cursor.step):
             keeper.wait()
             keeper.save(self.snapshot(Reason.EPOCH, passes), occasions, last=last)
-        elif Occasion.BEST in occasions:
+            self.stopping.behind = False
+            return
+        self.stopping.behind = True
+        if Occasion.BEST in occasions:
             keeper.save_later(self.snapshot(Reason.EPOCH, passes), occasions)
 
     def end_in_epoch(self) -> None:
@@ -441,6 +457,7 @@ class Course:
         self.stopping.leading = False
         self.mid_epoch = None
         self.passes = EpochPasses()
+        self.parts.locals.epoch_left()
 
     def save_after_error(self) -> None:
         """Loading the next batch has failed: the state is whole, and is saved before the error is told."""
@@ -505,7 +522,7 @@ class Course:
     def _observe(self, trace: TraceFile, beginning: Beginning) -> None:
         parts, keeper = self.parts, beginning.keeper
         name = name_of(keeper.folder.path)
-        observer = Observer(trace, name, parts.tracked, parts.history, parts.user_state, self.cursor)
+        observer = Observer(trace, name, parts.tracked, parts.history, parts.user_state, parts.locals, self.cursor)
         self.listeners = (observer, *self.listeners)
         keeper.told = observer.saved
         observer.begun(keeper.folder.path, beginning.resumed_from, self.seed)

@@ -1,4 +1,4 @@
-"""Listener: what is told of the course of a run. The replay proof listens, and so does the audit."""
+"""Listener: what ``course`` tells of a run, moment by moment: to the replay proof, to the audit, to a progress bar."""
 
 from unbroken.store.runstate import Reason
 

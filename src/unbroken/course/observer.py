@@ -18,9 +18,12 @@ from unbroken.loop.randomness import capture_streams
 from unbroken.loop.trace import COMPILED, Group, Kind, Mark, Name, TraceFile
 from unbroken.loop.variables import Variables
 from unbroken.state.adapters import GENERATORS
+from unbroken.state.containers import is_container
 from unbroken.state.history import History
+from unbroken.state.local import Locals
 from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState
+from unbroken.state.values import without_places
 from unbroken.store.runstate import Reason
 
 Values = dict[Name, str]
@@ -30,13 +33,21 @@ class Observer(Listener):
     """Tells the trace of one run. What it looks at it leaves as it is, the random streams included."""
 
     def __init__(
-        self, file: TraceFile, run: str, tracked: Tracked, history: History, user_state: UserState, cursor: Cursor
+        self,
+        file: TraceFile,
+        run: str,
+        tracked: Tracked,
+        history: History,
+        user_state: UserState,
+        variables: Locals,
+        cursor: Cursor,
     ) -> None:
         self._file = file
         self._run = run
         self._tracked = tracked
         self._history = history
         self._user_state = user_state
+        self._locals = variables
         self._cursor = cursor
         self._given: dict[int, xxhash.xxh3_64] = {}
         self._before: Values | None = None
@@ -112,6 +123,7 @@ class Observer(Listener):
         for key, value in self._user_state.values_to_save().items():
             text = bits.of_leaf(value) if isinstance(value, bits.Scalar) else bits.of_all(value)
             values[Name(Group.STATE, f"run.state[{key!r}]")] = text
+        values |= {Name(Group.STATE, f"local.{name}"): text for name, text in self._locals.looks().items()}
         values |= dict(tracked_values(self._tracked))
         if self._tracked.compiled:
             values[COMPILED] = str(_graphs_compiled())
@@ -129,7 +141,8 @@ def tracked_values(tracked: Tracked) -> Iterator[tuple[Name, str]]:
         if group is Group.OPTIMIZER:
             yield from _optimizer_values(name, state, parameters[name])
         else:
-            for path, text in bits.leaves(state, name):
+            shown = without_places(state) if is_container(tracked.objects[name]) else state
+            for path, text in bits.leaves(shown, name):
                 yield Name(group, path), text
     for name, extras in tracked.extras()["modules"].items():
         for path, text in bits.leaves(extras["buffers"], name):

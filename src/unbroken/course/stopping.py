@@ -9,8 +9,9 @@ from typing import NoReturn
 from weakref import WeakSet
 
 from unbroken import messages
+from unbroken.course.knock import Knock
 from unbroken.course.signals import StopSignals
-from unbroken.course.train_on import LONGEST_STEP, TrainOn
+from unbroken.course.train_on import LONGEST, LONGEST_STEP, TrainOn
 from unbroken.errors import EXIT_STOPPED, DiskError, Stopped
 from unbroken.keep.cursor import Cursor
 from unbroken.keep.keeper import Keeper
@@ -42,7 +43,8 @@ class Stopping:
 
     ``phase`` is kept up to date by who drives the loop, and so are ``leading`` (a loop over a loader has given batches
     of the epoch in hand), ``kept`` (the state for a stop behind the last batch), ``awaited`` (while the phase is
-    WAITING), ``group`` (how many batches make up a step of the optimizer) and ``step_seconds``. ``snapshot`` copies
+    WAITING), ``group`` (how many batches make up a step of the optimizer), ``behind`` (the
+    end of the last epoch was not saved) and ``step_seconds``. ``snapshot`` copies
     the state as it is; ``tell`` is called when training goes on.
     """
 
@@ -62,10 +64,12 @@ class Stopping:
         self.awaited: Pass
         self.step_seconds = 0.0
         self.group = 1
+        self.behind = False
         self.under_way: WeakSet[Pass] = WeakSet()
         self.train_on: TrainOn | None = None
         self.stopped = False
         self._unsaid = False
+        self._knock: Knock | None = None
         self._cursor = cursor
         self._snapshot = snapshot
         self._tell = tell
@@ -108,6 +112,8 @@ class Stopping:
         keeper = self._kept_by()
         if at_once or self.steps_are_long:
             self.stop_now(state)
+        if self._knock is not None:
+            self._knock.cancel()
         if state is not None:
             keeper.save(state)
         self.train_on = TrainOn(self._cursor.step, keeper.writer, group=self.group, knock=self.signals.reaching)
@@ -139,8 +145,7 @@ class Stopping:
 
     def leave_loop(self) -> None:
         """The loop is left, and its handlers go."""
-        if self.train_on is not None:
-            self.train_on.end()  # its signal would meet no handler
+        self._end_knocks()  # their signal would meet no handler
         self.signals.remove()
         self.phase = OUTSIDE
 
@@ -162,6 +167,8 @@ class Stopping:
         elif self.phase is WAITING:
             if self.awaited.is_drawing:
                 return  # the wait is over: a boundary comes next
+            if not self.awaited.leaves_streams and self._boundary_may_come():
+                return  # no state can be copied here; behind the batch it can
             self.phase = LIBRARY
             if not self.awaited.leaves_streams or self.steps_are_long:
                 raise WaitBrokenOffError
@@ -170,25 +177,39 @@ class Stopping:
         # Before its batches an epoch starts from the state saved last; after them, from the copy kept then.
         # A loop left by a break has no such copy: its end of epoch is near, and saves.
         elif self.phase is OUTSIDE and not self.leading:
+            if self.behind and self._boundary_may_come():
+                return  # the epoch before was short, and is not saved yet
             if self.steps_are_long:
                 self.stop_at_once()
             self.begin(None)
         elif self.phase is OUTSIDE and self.kept is not None:
             self.stop_at_once(self.kept)
 
+    def _boundary_may_come(self) -> bool:
+        """Whether the next boundary is awaited, which saves the state; not for longer than training on may take."""
+        if self.steps_are_long:
+            return False
+        self._knock = self._knock or Knock(self.signals.reaching, LONGEST)
+        return not self._knock.is_over
+
     def _kept_by(self) -> Keeper:
         assert self.keeper is not None
         return self.keeper
 
     def _save_last(self, state: Payload | None) -> None:
-        if self.train_on is not None:
-            self.train_on.end()
+        self._end_knocks()
         if state is not None:
             self._kept_by().save(state)
         self._kept_by().settle()
         for batches in self.under_way:
             batches.end_workers()
         self.stopped = True
+
+    def _end_knocks(self) -> None:
+        if self._knock is not None:
+            self._knock.cancel()
+        if self.train_on is not None:
+            self.train_on.end()
 
     def _say_stopped(self) -> None:
         keeper = self._kept_by()

@@ -4,11 +4,10 @@ The writer needs a moment to make that state durable, in which the process has n
 trains these steps again and compares them, so that a stop is proven as a kill is.
 """
 
-import os
 import signal
-import threading
 import time
 
+from unbroken.course.knock import Knock
 from unbroken.store.writer import Writer
 
 LONGEST = 1.0  # seconds that training goes on; a scheduler's grace period is for the state, not for this
@@ -27,13 +26,7 @@ class TrainOn:
         self._group = group
         self._writer = writer
         self._until = time.monotonic() + LONGEST
-        self._knock = knock
-        self._handler = None if knock is None else signal.getsignal(knock)
-        self._lock = threading.RLock()  # the handler may run, and end it, where the main thread holds it
-        self._timer = threading.Timer(LONGEST, self._break_off, (os.getpid(),))
-        self._timer.daemon = True
-        if knock is not None:
-            self._timer.start()
+        self._knock = Knock(knock, LONGEST)
 
     @property
     def expired(self) -> bool:
@@ -50,14 +43,4 @@ class TrainOn:
 
     def end(self) -> None:
         """No signal is sent any more: its handler is about to go."""
-        self._timer.cancel()
-        with self._lock:
-            self._knock = None
-
-    def _break_off(self, process: int) -> None:
-        main = threading.main_thread().ident
-        with self._lock:
-            # Where the user's code has taken the handler away, the signal would end the process.
-            still_ours = self._knock is not None and signal.getsignal(self._knock) == self._handler
-            if self._knock is not None and still_ours and main is not None and os.getpid() == process:
-                signal.pthread_kill(main, self._knock)
+        self._knock.cancel()

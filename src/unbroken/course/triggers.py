@@ -1,4 +1,4 @@
-"""When to save: after so many epochs, so many steps, so much time; pure decisions over numbers handed in."""
+"""When to save, and when under a name of its own: after so many epochs, steps, so much time; pure decisions."""
 
 from dataclasses import dataclass
 

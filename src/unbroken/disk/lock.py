@@ -31,7 +31,7 @@ _log = logging.getLogger("unbroken")
 
 @dataclass
 class _Held:
-    """A lock file that this process has open, and which file that is; a descriptor of -1 once it is given back."""
+    """A lock file that this process has open, and which file that is; a descriptor of -1 once it is released."""
 
     descriptor: int
     identity: tuple[int, int]
@@ -66,7 +66,7 @@ class FolderLock:
     The lock belongs to the open file (an *open file description lock*): reading or copying the lock file in this
     process, as a backup of the folder does, does not end it. A forked child would hold it as well, and workers
     outlive a killed trainer, so they close the file at once; programs that are started close it by themselves. (A
-    library that forks in C and starts no program keeps the folder closed as long as its child lives.) Where the system
+    library that forks in C and starts no program keeps the folder locked as long as its child lives.) Where the system
     knows only POSIX locks (``fcntl.lockf``), it is one of these; the two exclude each other. What the file says (pid,
     host, start, command) is for people only, and means nothing while nobody holds the lock.
     """
@@ -102,7 +102,7 @@ class FolderLock:
     def renew(self) -> None:
         """Make sure the lock is still held; cheap enough for every save.
 
-        Who deleted the file while it was held has left the folder open to other trainers, so it is made again; and a
+        Who deleted the file while it was held has released the lock to other trainers, so it is made again; and a
         POSIX lock has ended with the first descriptor of its file that was closed in this process. Raises
         FolderLockedError if another trainer has taken it since, or if this is a forked child of the one that holds it.
         """
@@ -131,7 +131,7 @@ class FolderLock:
         self._say_who()
 
     def release(self) -> None:
-        """Give the lock back; again, or in a forked child, it does nothing to anybody."""
+        """Release the lock. Idempotent; in a forked child it does nothing to anybody."""
         with _guard:
             if self._held.descriptor < 0:
                 return

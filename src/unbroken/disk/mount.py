@@ -10,21 +10,8 @@ from pathlib import Path
 
 from unbroken.disk import durable, temporaries
 
-_NETWORK = {
-    "nfs",
-    "nfs4",
-    "cifs",
-    "smb3",
-    "smbfs",
-    "9p",
-    "afs",
-    "ceph",
-    "lustre",
-    "gpfs",
-    "beegfs",
-    "glusterfs",
-    "pvfs2",
-}
+_NETWORK = {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs"}
+_NETWORK |= {"ceph", "lustre", "gpfs", "beegfs", "glusterfs", "pvfs2"}
 _MEMORY = {"tmpfs", "ramfs", "devtmpfs"}
 
 

@@ -1,4 +1,4 @@
-"""How a run begins: afresh, or from the newest good state, with the guards between that state and the objects."""
+"""How a run begins: afresh or from the newest good state, behind the guards; notes surroundings, makes the keeper."""
 
 import logging
 import shlex
@@ -19,6 +19,7 @@ from unbroken.keep.finding import Found
 from unbroken.keep.keeper import Keeper
 from unbroken.keep.origin import Origin
 from unbroken.keep.ranks import require_one_rank
+from unbroken.keep.starting import Starting
 from unbroken.keep.state import Parts, restore
 from unbroken.loop.batches import VERSION
 from unbroken.loop.randomness import capture_streams
@@ -65,9 +66,17 @@ class Beginning:
 
 
 def begin_run(
-    origin: Origin, parts: Parts, *, seed: int, planned_epochs: int | None, built: Built | None = None
+    origin: Origin,
+    parts: Parts,
+    *,
+    seed: int,
+    planned_epochs: int | None,
+    starting: Starting,
+    built: Built | None = None,
 ) -> Beginning:
     """Take the folder, find the state to go on from, check it against what is tracked, restore it.
+
+    A fresh run takes first what it is ``starting`` from.
 
     On return a state of this run is durable in the folder: the one it goes on from, or its very first. ``built`` is
     what a restart will build, where what is tracked has been trained in this process and no longer shows it.
@@ -79,7 +88,7 @@ def begin_run(
         lock = FolderLock.acquire(folder.lock_path, folder.path)
         try:
             lineage.clean(folder)
-            return _Beginner(origin, folder, lock, parts, seed, planned_epochs, built).begin()
+            return _Beginner(origin, folder, lock, parts, seed, planned_epochs, starting, built).begin()
         except BaseException:
             lock.release()
             raise
@@ -99,6 +108,7 @@ class _Beginner:
         parts: Parts,
         seed: int,
         planned_epochs: int | None,
+        starting: Starting,
         built: Built | None,
     ) -> None:
         self._origin = origin
@@ -106,6 +116,7 @@ class _Beginner:
         self._lock = lock
         self._parts = parts
         self._seed = seed
+        self._starting = starting
         self._built = built or Built.of(parts.tracked)
         parts.settings.begin()
         self._surroundings = Surroundings(
@@ -120,6 +131,7 @@ class _Beginner:
 
     def begin(self) -> Beginning:
         self._parts.tracked.remember_built()
+        self._parts.locals.remember_built()
         found = finding.find(self._origin, self._folder)
         require_space(self._folder.path, self._parts.tracked.expected_bytes())
         beginning = self._start() if found.point is None else self._go_on(found.point, found)
@@ -129,6 +141,7 @@ class _Beginner:
         return beginning
 
     def _start(self) -> Beginning:
+        self._starting.take(self._parts.tracked)  # before the file may move aside, and before anything is written
         self._move_former_run_aside()
         identity = Identity(uuid.uuid4().hex, 0, None, self._seed, VERSION)
         self._write_record(identity)
@@ -179,6 +192,7 @@ class _Beginner:
             keeper = self._keeper(identity, state.replays, protected=point.path.name)
         stop_requested = None if moment is None or found.asked_for else moment.stop_requested
         self._say_where(point, ends=stop_requested is not None)
+        self._starting.passed_over()
         if then is not None:
             self._show_changes(then)
         self._show_settings(changes, state)

@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
-from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +18,7 @@ from unbroken.errors import (
     UnsavableStateError,
     is_refusal,
 )
+from unbroken.keep.occasions import Occasion
 from unbroken.keep.state import Parts, capture
 from unbroken.keep.status import end_with
 from unbroken.state.drift import Built, differences
@@ -37,13 +37,6 @@ _log = logging.getLogger("unbroken")
 
 _REPLAYS_KEPT = 20
 _FAR = 10_000  # epochs: a forecast beyond them says nothing
-
-
-class Occasion(Enum):
-    """What a state is kept as, beside being the newest one: the end of an epoch to be numbered, the best so far."""
-
-    EPOCH = "epoch"
-    BEST = "best"
 
 
 class Keeper:
@@ -149,7 +142,7 @@ class Keeper:
             self.told(self.saved_step, Reason(keys.progress_of(payload).reason))
 
     def _submit(self, payload: Payload, also: Iterable[Occasion], *, last: bool) -> None:
-        names = (self.folder.latest, *sorted(self._path(occasion, payload) for occasion in also))
+        names = (self.folder.latest, *sorted(occasion.path(self.folder, payload) for occasion in also))
         self.writer.submit(SaveJob(payload, names, self._policy, self._protected, last))
 
     def save_later(self, payload: Payload | None, occasions: Iterable[Occasion]) -> None:
@@ -162,13 +155,10 @@ class Keeper:
         progress = keys.progress_of(payload)
         ours = (progress.run_id, progress.branch) == (self.identity.run_id, self.identity.branch)
         if progress.reason == "epoch" and ours:
-            missing = [occasion for occasion in also if not self._holds(self._path(occasion, payload), payload)]
+            missing = [occasion for occasion in also if not self._holds(occasion.path(self.folder, payload), payload)]
             if missing:
                 self.save(payload, missing)
                 self.wait()
-
-    def _path(self, occasion: Occasion, payload: Payload) -> Path:
-        return self.folder.best if occasion is Occasion.BEST else self.folder.epoch(payload[keys.EPOCH])
 
     def _holds(self, path: Path, payload: Payload) -> bool:
         """Whether the file ``path`` has the state of ``payload``."""

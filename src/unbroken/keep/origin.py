@@ -1,4 +1,4 @@
-"""Origin: what the user said about where a run comes from, and where that is, wherever the program goes later."""
+"""Origin: the arguments of ``Run`` about its folder and what is kept there, on their way to beginning and keeper."""
 
 import os
 from collections.abc import Mapping, Sequence

@@ -7,10 +7,11 @@ from typing import Any
 from unbroken.errors import CheckpointDamagedError
 from unbroken.loop.randomness import check_generator, check_streams
 from unbroken.state.encoding import decode
+from unbroken.state.revalued import wrong_together
 from unbroken.state.trees import wrong_attributes
 from unbroken.store import payload as keys
 
-_ENCODED = ("partial", "state", "grads", "extras")
+_ENCODED = ("partial", "state", "grads", "extras", "locals")
 
 
 def check(payload: Mapping[str, Any], path: Path) -> None:
@@ -29,12 +30,20 @@ def check(payload: Mapping[str, Any], path: Path) -> None:
             wrong = wrong_attributes(decode(own["attributes"], "attributes"))
             if wrong is not None:
                 raise CheckpointDamagedError("state_bad_encoding", path=wrong, detail="attributes")
+        for place, trees in (("locals", own.get("locals")), ("streams.epoch_start.locals", _of_start(own))):
+            if wrong_together((decode(dict(trees or {}), place)).values()):
+                raise CheckpointDamagedError("state_bad_encoding", path=place, detail="local")
         for name, streams in decode(own.get("streams", {}), "streams").items():
             if streams is not None:
                 check_streams(streams)
                 _check_generators(streams.get("generators", {}), payload, name)
     except CheckpointDamagedError as error:
         raise CheckpointDamagedError("not_restorable", path=path, reason=error) from error
+
+
+def _of_start(own: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    found: Mapping[str, Any] | None = (own.get("streams", {}).get("epoch_start") or {}).get("locals")
+    return found
 
 
 def _check_generators(generators: Mapping[str, Any], payload: Mapping[str, Any], path: str) -> None:

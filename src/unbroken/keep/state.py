@@ -9,6 +9,7 @@ from unbroken.keep.cursor import Cursor
 from unbroken.state.encoding import decode
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import History
+from unbroken.state.local import Locals
 from unbroken.state.settings import Settings
 from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState
@@ -25,6 +26,7 @@ class Parts:
     gradients: Gradients
     cursor: Cursor
     settings: Settings
+    locals: Locals
 
 
 def capture(parts: Parts, generators: Mapping[str, Any]) -> Training:
@@ -50,6 +52,7 @@ def capture(parts: Parts, generators: Mapping[str, Any]) -> Training:
         extras=tracked.extras(),
         attributes=tracked.attributes(),
         optimizer_parameters=tracked.optimizer_parameters(),
+        locals=parts.locals.capture() if parts.locals.names else None,
     )
 
 
@@ -88,6 +91,7 @@ def _restore(parts: Parts, training: Training, *, prologue_follows: bool) -> Non
         judged_by=training.judged_by,
     )
     parts.user_state.restore(training.state)
+    parts.locals.restore(decode(dict(training.locals or {}), "locals"))
     parts.gradients.restore(training.grads)
     cursor = parts.cursor
     cursor.epoch, cursor.batch, cursor.batches = training.epoch, training.batch, training.batches

@@ -1,6 +1,7 @@
 """Content: 64 bits over what a batch holds, whole or by pieces; whatever a loader may give, by public calls only."""
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -17,6 +18,8 @@ _PIECE = 1 << 10
 _DEEPEST = 8
 
 _digest = xxhash.xxh3_64_intdigest
+_NUMBERS = frozenset("biufc")
+_PADDED = {np.dtype(np.longdouble).char: np.float64, np.dtype(np.clongdouble).char: np.complex128}
 _SCALARS = (bool, int, float, complex, str, bytes, type(None))
 
 
@@ -57,10 +60,13 @@ class _Content:
         return seed
 
     def _tensor(self, value: torch.Tensor, seed: int) -> int:
-        seed = _digest(f"{value.dtype}{tuple(value.shape)}".encode(), seed)
-        if value.layout != torch.strided or value.is_nested:
+        if value.is_nested:
+            # One has no shape, or one whose numbers are others in every process.
+            return self._parts(value, _digest(f"{value.dtype}nested".encode(), seed))
+        seed = _digest(_described(value.dtype, value.shape), seed)
+        if value.layout is not torch.strided:
             return self._parts(value, seed)
-        if value.device.type != "cpu" or value.numel() == 0:
+        if not value.is_cpu or value.numel() == 0:
             return seed
         return self._bytes(_array_of(value.detach()), seed)
 
@@ -80,6 +86,16 @@ class _Content:
 
     def _array(self, value: "np.ndarray[Any, Any]", seed: int) -> int:
         seed = _digest(f"{value.dtype}{value.shape}".encode(), seed)
+        # Not the bytes between fields, nor those behind a number of 80 bits: they are whatever was there before.
+        if value.dtype.names:
+            for name in value.dtype.names:
+                seed = self._array(value[name], seed)
+            return seed
+        if value.dtype.char in _PADDED:
+            near: np.ndarray[Any, Any] = value.astype(_PADDED[value.dtype.char])
+            with np.errstate(invalid="ignore"):
+                rest = (value - near).astype(near.dtype)
+            return self._array(rest, self._array(near, seed))
         if value.dtype.hasobject:
             for item in value.flat:
                 seed = self.add(item, seed, _DEEPEST)
@@ -87,9 +103,12 @@ class _Content:
         return self._bytes(value, seed) if value.size else seed
 
     def _bytes(self, array: "np.ndarray[Any, Any]", seed: int) -> int:
-        if array.nbytes <= self._most:
-            return _digest(np.ascontiguousarray(array).data, seed)
         # In the order of the indices: the same values laid out otherwise are the same content.
+        if array.nbytes <= self._most:
+            whole = array if array.flags.c_contiguous else np.ascontiguousarray(array)
+            # A time is none of the numbers that a buffer can have.
+            plain = whole if whole.dtype.kind in _NUMBERS else whole.reshape(-1).view(np.uint8)
+            return _digest(plain.data, seed)
         if not array.flags.c_contiguous:
             return self._rows(array, seed)
         flat = array.reshape(-1).view(np.uint8)
@@ -110,16 +129,27 @@ class _Content:
         return seed
 
 
+@lru_cache(256)
+def _described(dtype: torch.dtype, shape: tuple[int, ...]) -> bytes:
+    """What is said of a tensor besides its values; made once for each kind, for it takes as long as a small one's."""
+    return f"{dtype}{tuple(shape)}".encode()
+
+
 def _array_of(value: torch.Tensor) -> "np.ndarray[Any, Any]":
     """Its memory as NumPy sees it. Not ``numpy()``, after which a tensor's storage can't be resized any more."""
     if value.is_complex() or value.is_neg():
         value = value.resolve_conj().resolve_neg()
-    if not value.dtype.is_complex and value.dtype not in _KNOWN_TO_NUMPY:
-        value = value.contiguous().reshape(-1).view(torch.uint8)
+    if value.dtype not in _KNOWN_TO_NUMPY:
+        value = value.contiguous().reshape(-1)
+        value = torch.view_as_real(value) if value.dtype is torch.complex32 else value.view(torch.uint8)
     array: np.ndarray[Any, Any] = np.from_dlpack(value)
     return array
 
 
 _KNOWN_TO_NUMPY = frozenset(
-    {torch.float64, torch.float32, torch.float16, torch.int64, torch.int32, torch.int16, torch.int8, torch.uint8}
+    getattr(torch, name)
+    for name in (
+        *("float64", "float32", "float16", "complex128", "complex64"),
+        *("int64", "int32", "int16", "int8", "uint8"),
+    )
 )

@@ -1,4 +1,4 @@
-"""Which promise can be kept for a loader, decided once, by what it is."""
+"""Which kind of loader it is, what can be promised for that, and the sentence that says so."""
 
 import logging
 from collections import OrderedDict

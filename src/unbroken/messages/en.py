@@ -277,8 +277,12 @@ SENTENCES: dict[str, str] = {
     "state_name_taken": "'{name}' is tracked already; give the second object a name of its own.",
     "state_tracked_twice": "'{name}' is the same object as '{other}', which is tracked already; track it once.",
     "state_not_trackable": (
-        "'{name}' is a {type}, which has no state_dict() and load_state_dict(); give it both, or keep the values in "
-        "run.state."
+        "'{name}' is a {type}, which has no state_dict() and load_state_dict() and cannot be filled in place; give it "
+        "both, or keep the values in run.local({name}=...)."
+    ),
+    "state_frozen": (
+        "'{name}' is a {type}, a frozen dataclass, which training cannot change; give settings to Run(config=...), and "
+        "keep a value that is replaced by another in run.local({name}=...)."
     ),
     "state_not_taken_back": (
         "'{name}' refuses the state that it gives itself: {detail}. A resume would fail: repair its state_dict() and "
@@ -310,7 +314,8 @@ SENTENCES: dict[str, str] = {
     ),
     "state_names_changed": (
         "Other objects are tracked than were saved: not in the checkpoint: {absent}; in the checkpoint only: "
-        '{dropped}. Track the same objects under the same names, or start a new run with resume="never".'
+        '{dropped}. Track the same objects under the same names, or start a new run with resume="never" '
+        "(with the weights of this one: run.start_from(path, strict=False))."
     ),
     "state_kind_changed": (
         "What was saved as '{name}' is not the state of a {new}; track the same object under that name as then."
@@ -515,8 +520,9 @@ SENTENCES: dict[str, str] = {
     # Loop: variables
     "variables_lost": (
         "These variables of the loop are not what they were at the save: {names} ({where}). They began anew with the "
-        "program, so what depends on them is not exact in this resume. Keep them in run.state, as "
-        'run.state["{first}"]: resumes of what is saved then have them.'
+        "program, so what depends on them is not exact in this resume. Keep them in the run, as "
+        "local = run.local({first}=...) before the loop and local.{first} in it: resumes of what is saved then have "
+        "them."
     ),
     "objects_lost": (
         "These objects of the loop have a state, are not tracked, and are not what they were at the save: {names} "
@@ -733,6 +739,68 @@ SENTENCES: dict[str, str] = {
     "signals_unavailable": (
         "Not in the main thread: stop signals cannot be caught, so a SIGTERM ends this process without a last save."
     ),
+    "local_too_late": (
+        "run.local({names}) came after the run had begun; call it before the loop over run.epochs, so that a resume "
+        "can restore it."
+    ),
+    "local_declared_twice": "run.local already has '{name}'; give each name once, with the value of a fresh start.",
+    "local_bad_name": (
+        "'{name}' cannot be a name in run.local; it must be an identifier that does not begin with two underscores."
+    ),
+    "local_undeclared": (
+        "run.local has no '{name}'; it has: {names}. Declare it before the run begins: run.local({name}=...)."
+    ),
+    "local_not_deleted": "local.{name} cannot be deleted, or a resume would have it again; set it to None.",
+    "local_is_for_track": (
+        "{path} is a {type}, which has a state of its own; track it, as run.track({name}=...), and keep only plain "
+        "values here."
+    ),
+    "local_shares_memory": (
+        "{path} shares its memory with the tracked {owner}, and would change with it; keep a copy: .clone() of a "
+        "tensor, copy.deepcopy(...) of a state_dict."
+    ),
+    "local_fields_changed": (
+        "{path} was saved as a {name} with the fields {fields}, and the class has others now; give it the same fields, "
+        'or start a new run with resume="never".'
+    ),
+    "local_new": (
+        "These names of run.local are not in the checkpoint: {names}. They begin with the values given, so what "
+        "depends on them may differ from a run that had them from its start."
+    ),
+    "local_gone": "These names are in the checkpoint and in no run.local any more, and were left out: {names}.",
+    "local_homeless": (
+        "These values were part of something tracked that is not there any more, and were left as they are: {names}."
+    ),
+    "local_graphs": (
+        "These tensors had a graph behind them at the save, which no checkpoint holds: {names}. Their values are back; "
+        "the resume is exact if they are detached before they are used. Keep them detached: "
+        "{first} = tensor.detach()."
+    ),
+    "local_elsewhere": "These tensors were on a device that is not there, and are on the CPU now: {names}.",
+    "start_too_late": (
+        "run.start_from({path!r}) came after the run had begun; call it after run.track and before the loop over "
+        "run.epochs."
+    ),
+    "start_untracked": (
+        "run.start_from names what is not tracked: {names}; tracked so far: {tracked}. Call run.track first, and write "
+        "tracked_name='name in the file'."
+    ),
+    "start_twice": (
+        "run.start_from was called before for the same objects ({names}); of several calls each has to name other ones."
+    ),
+    "start_not_in_file": "{path} has no {names}; it has: {there}. Give one of these names.",
+    "start_nothing_there": "{path} has no state_dict in it that a run could start from.",
+    "start_refused": (
+        "{path} does not fit what is tracked, and nothing was taken. In the file only: {left}. Tracked, and not in the "
+        "file or of another shape: {missing}. To take what fits, give strict=False; to take some objects only, name "
+        "them, as run.start_from(path, model='model')."
+    ),
+    "start_passed_over": "The run goes on from a state of its own, so nothing was taken from {path}.",
+    "started_from": "A new run that starts from {path}:",
+    "start_taken": "  taken    {name} ({count}) from {source}",
+    "start_cast": "  cast     {path}",
+    "start_left": "  left     {path}",
+    "start_missing": "  missing  {path}",
     "state_key_not_text": "A key of run.state must be text, not {key}.",
     "bad_path": "{option}={value!r} is not a path; write text or a pathlib.Path, such as 'checkpoints'.",
     "bad_config": (

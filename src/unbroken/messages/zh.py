@@ -167,8 +167,12 @@ SENTENCES: dict[str, str] = {
     "state_name_taken": "“{name}”已经在跟踪中；请给第二个对象另取名字。",
     "state_tracked_twice": "“{name}”与已跟踪的“{other}”是同一个对象；只需跟踪一次。",
     "state_not_trackable": (
-        "“{name}”的类型是 {type}，没有 state_dict() 和 load_state_dict()；请为它实现这两个方法，或把数值放进 "
-        "run.state。"
+        "“{name}”的类型是 {type}，没有 state_dict() 和 load_state_dict()，也无法原地填充；请为它实现这两个方法，或把"
+        "数值放进 run.local({name}=...)。"
+    ),
+    "state_frozen": (
+        "“{name}”的类型是 {type}，即冻结的 dataclass，训练无法改变它；设置请交给 Run(config=...)，会被整体替换的值请放"
+        "进 run.local({name}=...)。"
     ),
     "state_not_taken_back": (
         "“{name}”不接受它自己给出的状态：{detail}。这样恢复时会失败：请修正它的 state_dict() 和 load_state_dict()，或"
@@ -367,7 +371,8 @@ SENTENCES: dict[str, str] = {
     # Loop: variables
     "variables_lost": (
         "循环中的这些变量与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的内容在本次恢复中并不精"
-        '确。请把它们放进 run.state，例如 run.state["{first}"]：此后保存的状态恢复时就会有它们。'
+        "确。请把它们交给 run，例如在循环前写 local = run.local({first}=...)，循环中用 local.{first}：此后保存的状态恢"
+        "复时就会有它们。"
     ),
     "objects_lost": (
         "循环中的这些对象带有状态、没有被跟踪，且与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的"
@@ -538,6 +543,54 @@ SENTENCES: dict[str, str] = {
         "次运行本命令会从头开始。"
     ),
     "signals_unavailable": "不在主线程中：无法捕获停止信号，SIGTERM 会直接结束进程而不做最后一次保存。",
+    "local_too_late": ("run.local({names}) 调用过晚：训练已经开始；请在遍历 run.epochs 之前调用，这样恢复时才能还原。"),
+    "local_declared_twice": "run.local 中已有“{name}”；每个名称只给一次，并给出全新开始时的值。",
+    "local_bad_name": "“{name}”不能用作 run.local 的名称；必须是标识符，且不以两个下划线开头。",
+    "local_undeclared": "run.local 中没有“{name}”；现有：{names}。请在训练开始前声明：run.local({name}=...)。",
+    "local_not_deleted": "local.{name} 不能删除，否则恢复后它又会出现；请设为 None。",
+    "local_is_for_track": (
+        "{path} 的类型是 {type}，它有自己的状态；请跟踪它，例如 run.track({name}=...)，这里只放普通的值。"
+    ),
+    "local_shares_memory": (
+        "{path} 与被跟踪的 {owner} 共用内存，会随之改变；请保存副本：张量用 .clone()，state_dict 用 "
+        "copy.deepcopy(...)。"
+    ),
+    "local_fields_changed": (
+        "{path} 保存时是 {name}，字段为 {fields}，而该类现在的字段不同；请恢复相同的字段，或用 "
+        'resume="never" 开始新的训练。'
+    ),
+    "local_new": (
+        "run.local 的这些名称不在检查点中：{names}。它们从给定的值开始，因此依赖它们的内容可能与从头就有它们的训"
+        "练不同。"
+    ),
+    "local_gone": "这些名称在检查点中，但已不在任何 run.local 中，未被采用：{names}。",
+    "local_homeless": "这些值曾是某个被跟踪对象的一部分，而该部分已不存在，因此保持原样：{names}。",
+    "local_graphs": (
+        "这些张量在保存时带有计算图，而检查点无法保存计算图：{names}。它们的数值已恢复；若使用前会 detach，则恢复是精确"
+        "的。请保存 detach 之后的张量：{first} = tensor.detach()。"
+    ),
+    "local_elsewhere": "这些张量原先所在的设备不存在，现已放在 CPU 上：{names}。",
+    "start_too_late": (
+        "run.start_from({path!r}) 调用过晚：训练已经开始；请在 run.track 之后、遍历 run.epochs 之前调用。"
+    ),
+    "start_untracked": (
+        "run.start_from 指名了没有跟踪的对象：{names}；目前跟踪的有：{tracked}。请先调用 run.track，并写成"
+        "“跟踪名='文件中的名称'”。"
+    ),
+    "start_twice": "之前已对相同的对象（{names}）调用过 run.start_from；多次调用时，每次须指名不同的对象。",
+    "start_not_in_file": "{path} 中没有 {names}；其中有：{there}。请给出其中的名称。",
+    "start_nothing_there": "{path} 中没有可供训练开始的 state_dict。",
+    "start_refused": (
+        "{path} 与所跟踪的内容不符，未采用任何内容。仅在文件中：{left}。已跟踪但文件中没有或形状不同：{missing}。若要采"
+        "用能匹配的部分，请给出 strict=False；若只要其中一些对象，请指名，例如 run.start_from(path, "
+        "model='model')。"
+    ),
+    "start_passed_over": "本次训练从它自己的状态继续，因此没有从 {path} 采用任何内容。",
+    "started_from": "新的训练从 {path} 开始：",
+    "start_taken": "  采用    {name}（{count} 项），来自 {source}",
+    "start_cast": "  转换    {path}",
+    "start_left": "  未采用  {path}",
+    "start_missing": "  缺少    {path}",
     "state_key_not_text": "run.state 的键必须是文本，而不是 {key}。",
     "bad_path": "{option}={value!r} 不是路径；请写成文本或 pathlib.Path，例如 'checkpoints'。",
     "bad_config": "config= 需要由参数组成的字典，而不是 {kind}；若为 argparse.Namespace，请传入 vars(args)。",

@@ -129,6 +129,8 @@ class Attributes:
             describer.describe(value, child_path(owner.path, key))
         maker = Maker({**describer.objects, **self._known()})
         wanted: dict[str, dict[str, Tree]] = own_copy(saved["values"], "attributes")
+        if before is None:
+            self._put_built_back(wanted)
         self._put_back(before or {}, wanted, {tuple(place) for place in saved["gone"]}, maker)
         for owner in self._owners():
             for key, tree in wanted.pop(owner.path, {}).items():
@@ -186,8 +188,7 @@ class Attributes:
             return found
         if place not in self._built:
             return ""
-        value = self._built[place]
-        return look(self._describer().describe(value, child_path(*place)))
+        return self._look_of(self._built[place], place)
 
     def _new_objects(self, tree: Any, path: str, there: Any) -> list[str]:
         """The paths of objects that training has made: nothing would be there for their values to go to."""
@@ -214,6 +215,23 @@ class Attributes:
                 yield (owner.path, key), (value, own_copy(tree, "attributes"), seen)
             except UnsavableStateError:
                 yield (owner.path, key), (value, None, seen)
+
+    def _put_built_back(self, wanted: Mapping[str, Mapping[str, Tree]]) -> None:
+        """What is as it was built is the very object that was built, which others may hold, too.
+
+        A ``load_state_dict`` has often put an equal one in its place.
+        """
+        assert self._built is not None
+        for owner, key, value in self._walk():
+            place = (owner.path, key)
+            built = self._built.get(place)
+            if built is None or built is value or is_fixed(built) or key in wanted.get(owner.path, {}):
+                continue
+            if self._look_of(value, place) == self._look_of(built, place):
+                owner.attributes[key] = built
+
+    def _look_of(self, value: Any, place: _Place) -> str:
+        return look(self._describer().describe(value, child_path(*place)))
 
     def _put_back(
         self,

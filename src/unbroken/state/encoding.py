@@ -32,7 +32,7 @@ _PLAIN = (str, bool, type(None), float, complex, torch.Size, torch.dtype, torch.
 _PLAIN_KEYS = (str, bool, type(None), float)
 _LAYOUTS = frozenset(getattr(torch, name) for name in ("strided", "sparse_coo", *_COMPRESSED))
 _DTYPES = frozenset(getattr(torch, name) for name in _DTYPE_NAMES if hasattr(torch, name))
-_FACTORIES: dict[str, type] = {t.__name__: t for t in (dict, list, set, int, float, str, tuple)}
+FACTORIES: dict[str, type] = {t.__name__: t for t in (dict, list, set, int, float, str, tuple)}
 _PURE_PATHS: dict[str, type[pathlib.PurePath]] = {
     "path": pathlib.Path,
     "posix": pathlib.PurePosixPath,
@@ -118,7 +118,7 @@ class _Encoder:
         encoded: dict[str, object] = {MARK: kind.__name__}
         if kind is collections.defaultdict and value.default_factory is not None:
             factory = getattr(value.default_factory, "__name__", "")
-            if _FACTORIES.get(factory) is not value.default_factory:
+            if FACTORIES.get(factory) is not value.default_factory:
                 raise _unsavable(value.default_factory, (path, "default_factory"))
             encoded["factory"] = factory
         encoded["items"] = [
@@ -201,7 +201,7 @@ def _decode_marked(value: dict[Any, Any], path: str) -> object:
     if kind in ("dict", "OrderedDict", "Counter", "defaultdict"):
         items = [(decode(k, f"{path} key"), decode(v, child_path(path, k))) for k, v in value["items"]]
         if kind == "defaultdict":
-            factory = _FACTORIES[value["factory"]] if "factory" in value else None
+            factory = FACTORIES[value["factory"]] if "factory" in value else None
             return collections.defaultdict(factory, items)
         mapping: dict[Any, Any] = dict(items)
         if kind == "Counter":

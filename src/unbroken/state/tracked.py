@@ -9,17 +9,19 @@ from torch import nn
 from torch.optim import Optimizer
 
 from unbroken import messages
-from unbroken.errors import CheckpointDamagedError, UsageError
+from unbroken.errors import ArchitectureChangedError, CheckpointDamagedError, UsageError
 from unbroken.state import matching
 from unbroken.state.adapters import GENERATORS, ObjectState, adapt, check_same_shape, one_line
 from unbroken.state.architecture import architecture_of, compare_architectures
 from unbroken.state.attributes import Attributes, Owner, covered
+from unbroken.state.containers import ContainerState, is_container
 from unbroken.state.encoding import decode, encode
 from unbroken.state.modules import ModuleState
 from unbroken.state.optimizers import Names, OptimizerState, Plan
 from unbroken.state.origins import is_users
 from unbroken.state.plain import OF_OPTIMIZERS, is_fixed, is_looked_into
 from unbroken.state.sizes import expected_bytes
+from unbroken.state.snapshot import own_copy
 from unbroken.state.stepping import Stepping
 from unbroken.state.trial import says_nothing, try_round_trip
 from unbroken.state.wrappers import unwrapped
@@ -36,7 +38,7 @@ class Tracked:
         self._modules: dict[str, ModuleState] = {}
         self._optimizers: dict[str, OptimizerState] = {}
         self._others: dict[str, ObjectState] = {}
-        self._attributes = Attributes(self._owners, self._objects_by_name)
+        self._attributes = Attributes(self._owners, self.objects_by_name)
         self._stepping = Stepping()
 
     @property
@@ -68,7 +70,7 @@ class Tracked:
         for other, known in self._objects.items():
             if known is obj:
                 raise UsageError("state_tracked_twice", name=name, other=other)
-        adapter = _adapter_for(name, obj)
+        adapter = ContainerState(name, obj, self.objects_by_name) if is_container(obj) else _adapter_for(name, obj)
         state = encode(adapter.state(), name)
         if isinstance(adapter, ModuleState):
             encode(adapter.extras(), name)
@@ -128,6 +130,12 @@ class Tracked:
         for adapter in self._modules.values():
             adapter.remember()
         self._attributes.remember()
+
+    def epoch_prepared(self) -> None:
+        """The code before an epoch's batches has run."""
+        for adapter in self._others.values():
+            if isinstance(adapter, ContainerState):
+                adapter.epoch_prepared()
 
     def begin_again(self) -> None:
         """The run begins a second time in this process: the next restore finds trained objects, not as built."""
@@ -234,6 +242,41 @@ class Tracked:
         for name, state in others.items():
             self._others[name].check(state)
 
+    def try_state(self, name: str, state: Any, kind: str | None, parameters: Names | None) -> None:
+        """Raise ``ArchitectureChangedError`` or ``CheckpointDamagedError`` unless one object could take a state alone.
+
+        For all but modules. ``kind``: of which class it is said to be; ``parameters``: the names of an optimizer's.
+        """
+        obj, known = self._objects[name], {path: parameter for parameter, path in self._known_tensors()}
+        if kind is not None:
+            matching.compare_classes({name: obj}, {name: kind})
+        if name in self._optimizers:
+            if not isinstance(state, Mapping):
+                raise ArchitectureChangedError("state_kind_changed", name=name, new=type(obj).__name__)
+            self._optimizers[name].plan(state, parameters, known)
+            return
+        adapter = self._others[name]
+        before = own_copy(adapter.state(), name)
+        alike = not isinstance(before, Mapping) or (isinstance(state, Mapping) and state.keys() == before.keys())
+        if not alike and not isinstance(adapter, ContainerState):  # what it took of another kind it would keep
+            raise ArchitectureChangedError("state_kind_changed", name=name, new=type(obj).__name__)
+        try:
+            adapter.restore(state)
+        finally:
+            adapter.take(before)
+
+    def take(self, name: str, state: Any, parameters: Names | None = None) -> None:
+        """Have one object take a state that ``try_state`` found to fit; of a module all of it, in its own names."""
+        if name in self._modules:
+            module = self._modules[name]
+            module.restore(state, getattr(module.state(), "_metadata", None))
+        elif name in self._optimizers:
+            optimizer = self._optimizers[name]
+            known = {path: parameter for parameter, path in self._known_tensors()}
+            optimizer.restore(state, optimizer.plan(state, parameters, known))
+        else:
+            self._others[name].restore(state)
+
     def _restore_attributes(self, saved: Mapping[str, Any], *, prologue_follows: bool) -> None:
         try:
             self._attributes.restore(decode(dict(saved), "attributes"), prologue_follows=prologue_follows)
@@ -258,11 +301,11 @@ class Tracked:
             yield Owner(name, vars(optimizer), OF_OPTIMIZERS, type(optimizer))
         for name, adapter in self._others.items():
             obj = self._objects[name]
-            if is_looked_into(obj) and is_users(type(obj)):
+            if is_looked_into(obj) and is_users(type(obj)) and not isinstance(adapter, ContainerState):
                 fixed = all(map(is_fixed, vars(obj).values()))
                 yield Owner(name, vars(obj), frozenset() if fixed else covered(obj, adapter.state()), type(obj))
 
-    def _objects_by_name(self) -> dict[str, object]:
+    def objects_by_name(self) -> dict[str, object]:
         """All that attributes may refer to: what is tracked, its parts, and the containers of optimizers."""
         found: dict[str, object] = {name: parameter for parameter, name in self._known_tensors()}
         for module in self._modules.values():
@@ -323,6 +366,8 @@ class Tracked:
 def try_state(name: str, obj: object) -> None:
     """Raise ``UnsavableStateError`` if an object does not take its own state: before anything can be lost by that."""
     obj = unwrapped(obj)
+    if is_container(obj):
+        return
     adapter = _adapter_for(name, obj)
     try_round_trip(name, obj, adapter.state, adapter.take)
 

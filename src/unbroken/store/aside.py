@@ -5,6 +5,7 @@ from pathlib import Path
 from unbroken.disk import durable
 from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError
 from unbroken.store import manifest as manifests
+from unbroken.store import torchfile
 from unbroken.store.ancestry import is_ancestor, newest_first
 from unbroken.store.folder import CheckpointFolder, is_own_name
 from unbroken.store.manifest import Manifest
@@ -38,23 +39,17 @@ def clean(folder: CheckpointFolder) -> None:
     temporary name: it gets the name ``previous`` now, as it would have.
     """
     for path in folder.interrupted():
-        try:
-            left = manifests.describe(folder, path)
-        except (CheckpointDamagedError, DiskError, NothingToResumeError):
-            continue
+        left = manifests.known(folder, path)
         # With two links latest was not replaced yet.
-        if path.stat().st_nlink == 1 and _is_newer(left, folder):
+        if left is not None and path.stat().st_nlink == 1 and _is_newer(left, folder):
             durable.remove_durably(folder.previous)
             durable.move_durably(path, folder.previous)
     folder.remove_litter()
 
 
 def _is_newer(left: Manifest, folder: CheckpointFolder) -> bool:
-    try:
-        there = manifests.describe(folder, folder.previous)
-    except (CheckpointDamagedError, DiskError, NothingToResumeError):
-        return True
-    return there.progress.run_id != left.progress.run_id or there.progress.order < left.progress.order
+    there = manifests.known(folder, folder.previous)
+    return there is None or there.progress.run_id != left.progress.run_id or there.progress.order < left.progress.order
 
 
 def archive_run(folder: CheckpointFolder, label: str) -> Path:
@@ -65,14 +60,11 @@ def archive_run(folder: CheckpointFolder, label: str) -> Path:
     infos: list[Manifest] = []
     unreadable: list[Path] = []
     for path in folder.checkpoints():
-        try:
-            info = manifests.describe(folder, path)
-        except (CheckpointDamagedError, DiskError, NothingToResumeError):
-            if is_own_name(path.name):
-                unreadable.append(path)
-        else:
-            if is_own_name(path.name) or info.progress.run_id is not None:
-                infos.append(info)
+        info = manifests.known(folder, path)
+        if info is not None and (is_own_name(path.name) or info.progress.run_id is not None):
+            infos.append(info)
+        elif info is None and is_own_name(path.name):
+            unreadable.append(path)
     record = read_run_record(folder)
     current = record.run_id if record else None
     oldest_first = reversed(newest_first(infos))
@@ -84,7 +76,7 @@ def archive_run(folder: CheckpointFolder, label: str) -> Path:
 
 def _is_good(folder: CheckpointFolder, info: Manifest) -> bool:
     try:
-        manifests.verify_against(info, folder.path / info.name)
+        torchfile.verify(folder.path / info.name, info.digest)
     except (CheckpointDamagedError, DiskError, NothingToResumeError):
         return False
     return True

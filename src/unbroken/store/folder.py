@@ -8,6 +8,7 @@ from pathlib import Path
 from unbroken.disk import durable
 from unbroken.errors import DiskError, UnbrokenError, UsageError
 
+_LATEST, _PREVIOUS, _BEST = (f"checkpoint_{which}.pth" for which in ("latest", "previous", "best"))
 _EPOCH_NAME = re.compile(r"checkpoint_epoch_(0|[1-9][0-9]*)\.pth")
 _SET_ASIDE_NAME = re.compile(r"checkpoint_(latest|previous|best|epoch_[0-9]+)\.pth\..+")
 
@@ -21,9 +22,9 @@ class CheckpointFolder:
     def __init__(self, path: str | os.PathLike[str], written: str | os.PathLike[str] | None = None) -> None:
         self.path = Path(path)
         self._written = self.path if written is None else Path(written)
-        self.latest = self.path / "checkpoint_latest.pth"
-        self.previous = self.path / "checkpoint_previous.pth"
-        self.best = self.path / "checkpoint_best.pth"
+        self.latest = self.path / _LATEST
+        self.previous = self.path / _PREVIOUS
+        self.best = self.path / _BEST
         self.archive = self.path / "archive"
         self.internal = self.path / ".unbroken"
         self.manifests = self.internal / "manifests"
@@ -191,21 +192,20 @@ class CheckpointFolder:
 
 def is_own_name(name: str) -> bool:
     """Whether ``name`` is one this library gives to checkpoints."""
-    return name in _RANK or epoch_number(name) is not None
+    return name in _RANK or is_numbered(name)
 
 
-def epoch_number(name: str) -> int | None:
-    """The N of ``checkpoint_epoch_N.pth``; None for every other name."""
-    match = _EPOCH_NAME.fullmatch(name)
-    return int(match[1]) if match else None
+def is_numbered(name: str) -> bool:
+    """Whether ``name`` is that of the state after some epoch, which no later save replaces."""
+    return _EPOCH_NAME.fullmatch(name) is not None
 
 
 def name_rank(name: str) -> int:
     """Which of several names of equal states is named first: latest, previous, numbered, best, others."""
-    return 2 if epoch_number(name) is not None else _RANK.get(name, 4)
+    return 2 if is_numbered(name) else _RANK.get(name, 4)
 
 
-_RANK = {"checkpoint_latest.pth": 0, "checkpoint_previous.pth": 1, "checkpoint_best.pth": 3}
+_RANK = {_LATEST: 0, _PREVIOUS: 1, _BEST: 3}
 
 
 def _free(path: Path) -> Path:

@@ -12,7 +12,7 @@ class Plan:
     keep_space: int | None
 
     def most(self, size: int) -> int | None:
-        """How many checkpoints of their own, of ``size`` bytes each, there will be at most; None without a bound."""
+        """How many numbered checkpoints, of ``size`` bytes each, there will be at most; None without a bound."""
         if self.every_epochs is None:
             return 0
         bounds = [self.keep, None if self.keep_space is None else self.keep_space // max(size, 1)]

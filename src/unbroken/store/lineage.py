@@ -187,7 +187,8 @@ def find_resume_point(folder: CheckpointFolder, check: Check = lambda payload, p
         _refuse_undecided(found, true.progress)
         return ResumePoint(path, true, payload, _relevant(found, rejected, true), found.others)
     _refuse_undecided(found, None)
-    _refuse_if_damaged(folder, [*rejected, *found.damaged])
+    if damaged := [*rejected, *found.damaged]:
+        raise all_damaged(folder, damaged)
     return None
 
 
@@ -198,7 +199,7 @@ def explain(folder: CheckpointFolder) -> Explanation:
     for info in found.candidates:
         path = folder.path / info.name
         try:
-            manifests.verify_against(info, path)
+            torchfile.verify(path, info.digest)
             keys.check_contract(torchfile.read_metadata(path), path)
         except (CheckpointDamagedError, DiskError) as error:
             rejected.append(Rejected(path, str(error), info.progress))
@@ -221,14 +222,14 @@ def open_checkpoint(path: Path, check: Check = lambda payload, path: None) -> Re
     check(payload, path)
     if known and manifests.is_current(known, path):
         return ResumePoint(path, _as_loaded(known, payload, path), payload)
-    return ResumePoint(path, manifests.rebuilt(payload, path), payload)
+    return ResumePoint(path, manifests.of_payload(payload, path), payload)
 
 
 def _as_loaded(info: Manifest, payload: dict[str, Any], path: Path) -> Manifest:
     """``info``, or, if the file itself says otherwise, what the file says."""
     if keys.progress_of(payload) == info.progress:
         return info
-    return manifests.rebuilt(payload, path)
+    return manifests.of_payload(payload, path)
 
 
 def _relevant(found: Survey, rejected: list[Rejected], chosen: Manifest) -> list[Rejected]:
@@ -266,8 +267,7 @@ def _refuse_undecided(found: Survey, chosen: Progress | None) -> None:
             raise GuardError("store_link_undecided", path=link.path, target=os.path.realpath(link.path))
 
 
-def _refuse_if_damaged(folder: CheckpointFolder, damaged: list[Rejected]) -> None:
-    if damaged:
-        raise CheckpointDamagedError(
-            "store_all_damaged", folder=folder.path, count=len(damaged), first=damaged[0].reason
-        )
+def all_damaged(folder: CheckpointFolder, damaged: Sequence[Rejected]) -> CheckpointDamagedError:
+    """The error for a folder in which every checkpoint is ``damaged``."""
+    said = {"count": len(damaged), "first": damaged[0].reason}
+    return CheckpointDamagedError("store_all_damaged", folder=folder.path, **said)

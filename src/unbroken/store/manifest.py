@@ -4,7 +4,6 @@ A manifest is a cache and a seal. It is written after the file it describes is d
 file has the size and time it names; a lost one is rebuilt from its file, and one that contradicts its file loses.
 """
 
-import contextlib
 import json
 import math
 import os
@@ -23,6 +22,7 @@ from unbroken.store.payload import Progress
 
 _TENSORS = ',\n"tensors": '
 _LARGEST = 64 << 20
+_PROGRESS = ("run_id", "branch", "epoch", "batch", "batches", "step", "reason", "finished")
 
 
 class TensorDigests(Mapping[str, str]):
@@ -85,31 +85,41 @@ def describe(folder: CheckpointFolder, path: Path) -> Manifest:
         return manifest
     payload = torchfile.read_metadata(path)
     keys.check_contract(payload, path)
-    return of_payload(payload, path, status, digest="", tensors={})
+    return of_payload(payload, path, status)
 
 
-def rebuilt(payload: Mapping[str, Any], path: Path) -> Manifest:
-    """The manifest of a payload read from ``path``, as far as that tells. Raises NothingToResumeError if it is gone."""
-    return of_payload(payload, path, _status(path), digest="", tensors={})
+def known(folder: CheckpointFolder, path: Path) -> Manifest | None:
+    """As ``describe``; None for what is no readable checkpoint."""
+    try:
+        return describe(folder, path)
+    except (CheckpointDamagedError, DiskError, NothingToResumeError):
+        return None
 
 
 def describe_all(folder: CheckpointFolder) -> list[Manifest]:
     """The manifests of every file in the folder that is a readable checkpoint; the others are left out."""
-    described = []
-    for path in folder.checkpoints():
-        with contextlib.suppress(CheckpointDamagedError, DiskError, NothingToResumeError):
-            described.append(describe(folder, path))
-    return described
+    return [info for path in folder.checkpoints() if (info := known(folder, path)) is not None]
 
 
 def of_payload(
-    payload: Mapping[str, Any], path: Path, status: os.stat_result, *, digest: str, tensors: Mapping[str, str]
+    payload: Mapping[str, Any],
+    path: Path,
+    status: os.stat_result | None = None,
+    *,
+    digest: str = "",
+    tensors: Mapping[str, str] | None = None,
 ) -> Manifest:
-    """The manifest of a payload that stands in the file ``path``."""
+    """The manifest of a payload that stands in the file ``path``. Raises NothingToResumeError if that is gone."""
+    status = status or _status(path)
+    return _manifest(payload, path.name, (status.st_size, status.st_mtime_ns), digest, tensors or {})
+
+
+def _manifest(
+    payload: Mapping[str, Any], name: str, size_and_time: tuple[int, int], digest: str, tensors: Mapping[str, str]
+) -> Manifest:
     return Manifest(
-        name=path.name,
-        size=status.st_size,
-        mtime_ns=status.st_mtime_ns,
+        name,
+        *size_and_time,
         digest=digest,
         progress=keys.progress_of(payload),
         metrics={name: float(values[-1]) for name, values in keys.histories_of(payload).items() if values},
@@ -119,14 +129,6 @@ def of_payload(
         tensors=tensors,
         library_version=str(keys.own_of(payload).get("library_version", "")),
     )
-
-
-def verify_against(manifest: Manifest, path: Path) -> None:
-    """Raise CheckpointDamagedError unless ``path`` is whole: by its digest where known, else by its own checksums.
-
-    A manifest whose digest contradicts a file that is sound by itself loses.
-    """
-    torchfile.verify(path, manifest.digest)
 
 
 def is_current(manifest: Manifest, path: Path) -> bool:
@@ -165,27 +167,14 @@ def read(folder: CheckpointFolder, name: str) -> Manifest | None:
 
 def _to_json(manifest: Manifest) -> str:
     progress = manifest.progress
-    parent = progress.parent
     fields = {
         "format": keys.FORMAT_VERSION,
-        "name": manifest.name,
-        "size": manifest.size,
-        "mtime_ns": manifest.mtime_ns,
-        "digest": manifest.digest,
-        "run_id": progress.run_id,
-        "branch": progress.branch,
-        keys.EPOCH: progress.epoch,
-        "batch": progress.batch,
-        "batches": progress.batches,
-        "step": progress.step,
-        "reason": progress.reason,
-        "finished": progress.finished,
-        "parent": vars(parent) if parent else None,
+        **{name: getattr(manifest, name) for name in ("name", "size", "mtime_ns", "digest")},
+        **{name: getattr(progress, name) for name in _PROGRESS},
+        "parent": vars(progress.parent) if progress.parent else None,
         "metrics": {name: _number_out(value) for name, value in manifest.metrics.items()},
         keys.BEST_CORR: _number_out(manifest.best_corr),
-        keys.BEST_EPOCH: manifest.best_epoch,
-        keys.TIMESTAMP: manifest.timestamp,
-        "library_version": manifest.library_version,
+        **{name: getattr(manifest, name) for name in ("best_epoch", "timestamp", "library_version")},
     }
     head = json.dumps(fields, ensure_ascii=False, indent=1, allow_nan=False).removesuffix("\n}")
     tensors = json.dumps(dict(manifest.tensors), ensure_ascii=False, indent=1)
@@ -193,9 +182,6 @@ def _to_json(manifest: Manifest) -> str:
 
 
 def _from_json(fields: dict[str, Any], name: str, tensors: Mapping[str, str]) -> Manifest | None:
-    own = {key: fields[key] for key in ("format", "run_id", "branch", "batch", "batches", "step", "reason")}
-    own |= {key: fields[key] for key in ("finished", "parent")}
-    plain = fields["run_id"] is None
     payload = keys.build(
         epoch=fields[keys.EPOCH],
         states={},
@@ -203,32 +189,20 @@ def _from_json(fields: dict[str, Any], name: str, tensors: Mapping[str, str]) ->
         best_corr=_number_in(fields[keys.BEST_CORR]),
         best_epoch=fields[keys.BEST_EPOCH],
         timestamp=fields[keys.TIMESTAMP],
-        own=own,
+        own={key: fields[key] for key in ("format", *_PROGRESS, "parent") if key != "epoch"},
     )
-    if plain:
+    if fields["run_id"] is None:
         del payload[keys.OWN]
     try:
         keys.check_contract(payload, Path(name))
     except CheckpointDamagedError:
         return None
-    integers, texts = (fields["size"], fields["mtime_ns"]), (fields["digest"], fields["library_version"])
-    if fields["name"] != name or any(type(value) is not int for value in integers):
+    kinds = [type(fields[key]) for key in ("size", "mtime_ns", "digest", "library_version")]
+    if fields["name"] != name or kinds != [int, int, str, str]:
         return None
-    if any(type(value) is not str for value in texts):
-        return None
-    return Manifest(
-        name=name,
-        size=fields["size"],
-        mtime_ns=fields["mtime_ns"],
-        digest=fields["digest"],
-        progress=keys.progress_of(payload),
-        metrics={str(key): _number_in(value) for key, value in fields["metrics"].items()},
-        best_corr=payload[keys.BEST_CORR],
-        best_epoch=fields[keys.BEST_EPOCH],
-        timestamp=fields[keys.TIMESTAMP],
-        tensors=tensors,
-        library_version=fields["library_version"],
-    )
+    info = _manifest(payload, name, (fields["size"], fields["mtime_ns"]), fields["digest"], tensors)
+    metrics = {metric: _number_in(value) for metric, value in fields["metrics"].items()}
+    return replace(info, metrics=metrics, library_version=fields["library_version"])
 
 
 def _number_out(value: float) -> float | str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
-from unbroken.store.folder import epoch_number
+from unbroken.store.folder import is_numbered
 from unbroken.store.manifest import Manifest
 
 
@@ -29,7 +29,7 @@ def plan(
     """
     own = [info for info in manifests if info.progress.run_id == run_id]
     numbered = sorted(
-        (info for info in own if epoch_number(info.name) is not None),
+        (info for info in own if is_numbered(info.name)),
         key=lambda info: info.progress.order,
         reverse=True,
     )

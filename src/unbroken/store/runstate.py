@@ -1,4 +1,4 @@
-"""The state of a run as a checkpoint has it: typed on this side, our own key of a payload on the other.
+"""The state of a run as a checkpoint has it, and why it was saved: typed here, our own key of a payload there.
 
 The one place that spells the fields of that key; what each must look like is in ``schema``.
 """
@@ -102,6 +102,8 @@ class Training:
     extras: Mapping[str, Any] | None = None
     attributes: Mapping[str, Any] | None = None
     optimizer_parameters: Mapping[str, Any] | None = None
+    locals: Mapping[str, Any] | None = None
+    """Of ``run.local``; None where the program declares none."""
 
 
 @dataclass(frozen=True)
@@ -125,7 +127,7 @@ def to_payload(state: RunState, library_version: str) -> Payload:
     training, moment = state.training, state.moment
     assert state.identity is not None and state.surroundings is not None and moment is not None
     metric, mode = training.judged_by or (None, "max")
-    own = {
+    own: dict[str, Any] = {
         **_fields_of(state.identity),
         **_fields_of(state.surroundings),
         **{**_fields_of(moment), "reason": moment.reason.value},
@@ -137,6 +139,8 @@ def to_payload(state: RunState, library_version: str) -> Payload:
         "tracked": list(training.states),
         **{name: getattr(training, name) for name in _OF_TRAINING},
     }
+    if training.locals is not None:
+        own["locals"] = training.locals
     return keys.build(
         epoch=training.epoch,
         states=training.states,
@@ -160,7 +164,7 @@ def from_payload(payload: Payload) -> RunState:
         best_value=payload[keys.BEST_CORR],
         best_epoch=payload[keys.BEST_EPOCH],
         judged_by=None if best is None else (best["metric"], best["mode"]),
-        **{name: own[name] for name in _OF_TRAINING if name in own},
+        **{name: own[name] for name in (*_OF_TRAINING, "locals") if name in own},
     )
     if keys.OWN not in payload:
         return RunState(training, payload[keys.TIMESTAMP], source=payload)

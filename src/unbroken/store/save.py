@@ -28,7 +28,7 @@ from unbroken.store import aside, retention, torchfile
 from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
 from unbroken.store.ancestry import is_ancestor
-from unbroken.store.folder import CheckpointFolder, epoch_number
+from unbroken.store.folder import CheckpointFolder, is_numbered
 from unbroken.store.manifest import Manifest
 from unbroken.store.payload import Payload, Progress
 from unbroken.store.retention import Policy
@@ -159,9 +159,7 @@ class _Save:
         self.written.append(latest)
         if before is not None and manifests.is_current(before, previous):
             self._try(lambda: manifests.write(self._folder, manifests.renamed(before, previous)))
-        manifest = manifests.of_payload(
-            self._job.payload, latest, latest.stat(), digest=written.digest, tensors=tensors
-        )
+        manifest = manifests.of_payload(self._job.payload, latest, digest=written.digest, tensors=tensors)
         self._try(lambda: manifests.write(self._folder, manifest))
         return manifest
 
@@ -196,9 +194,7 @@ class _Save:
         if there is not None and there.progress.run_id == successor.run_id:
             forks = {successor.branch: successor.parent} if successor.parent else {}
             same_branch = there.progress.branch == successor.branch
-            if same_branch or (
-                epoch_number(path.name) is None and is_ancestor(there.progress, successor.branch, forks)
-            ):
+            if same_branch or (not is_numbered(path.name) and is_ancestor(there.progress, successor.branch, forks)):
                 return
         archive = self._folder.new_archive(f"replaced-by-{self._progress.run_id}")
         self.archived.append(self._folder.move_into(archive, path))

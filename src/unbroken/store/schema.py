@@ -256,10 +256,13 @@ _FIELDS: dict[str, Shape] = {
     "best": _record({"metric": _or_none(_TEXT), "mode": _leaf(lambda value: value in ("max", "min"), "max or min")}),
     "partial": _record({"sums": _dict_of(_pair_of(_NUMBER, _NUMBER)), "recorded": _dict_of(_NUMBER)}),
     "state": _MAPPING,
+    "locals": _MAPPING,
     "streams": _record(
         {
             "now": _record(_STREAMS, _MORE_STREAMS),
-            "epoch_start": _or_none(_record({**_STREAMS, "generators": _MAPPING, "state": _MAPPING}, _MORE_STREAMS)),
+            "epoch_start": _or_none(
+                _record({**_STREAMS, "generators": _MAPPING, "state": _MAPPING}, {**_MORE_STREAMS, "locals": _MAPPING})
+            ),
         }
     ),
     "grads": _or_none(_dict_of(_TENSOR)),
