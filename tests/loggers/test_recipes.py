@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections import Counter
+from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -68,18 +69,31 @@ def points_of_mlflow(folder: Path) -> Any:
     return [(int(line.split()[2]), float(line.split()[1])) for line in path.read_text().splitlines()]
 
 
+def records(log: bytes) -> Iterator[bytes]:
+    """The records of a log of LevelDB's format, with a header of 7 bytes: blocks of 32 KiB, in them pieces."""
+    place, whole = 7, b""
+    while place + 7 <= len(log):
+        left = 32768 - place % 32768
+        if left < 7:
+            place += left
+            continue
+        length, kind = int.from_bytes(log[place + 4 : place + 6], "little"), log[place + 6]
+        whole += log[place + 7 : place + 7 + length]
+        place += 7 + length
+        if kind in (1, 4):  # whole, or the last piece
+            yield whole
+            whole = b""
+
+
 def points_of_wandb(folder: Path) -> Any:
     """As the server joins what several processes of one run have sent: of a step the first counts."""
     from wandb.proto import wandb_internal_pb2
-    from wandb.sdk.internal.datastore import DataStore
 
     found: dict[int, float] = {}
     for path in sorted(folder.rglob("run-*.wandb"), key=lambda path: path.stat().st_mtime):
-        store = DataStore()
-        store.open_for_scan(str(path))
-        while (data := store.scan_data()) is not None:
+        for content in records(path.read_bytes()):
             record = wandb_internal_pb2.Record()
-            record.ParseFromString(data)
+            record.ParseFromString(content)
             values = {".".join(item.nested_key) or item.key: item.value_json for item in record.history.item}
             if "loss" in values:
                 step, loss = record.history.step.num, float(values["loss"])

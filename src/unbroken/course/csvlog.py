@@ -5,7 +5,7 @@ import io
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from unbroken.course.course import Course
 from unbroken.course.stopping import STEP as IN_STEP
@@ -109,7 +109,11 @@ class CsvLog:
 
     def _rewrite(self, rows: list[Row]) -> None:
         content = _lines(self._columns, [dict(zip(self._columns, self._columns, strict=True)), *rows])
-        durable.write_durably(self._path, lambda file: file.write(content) and None)
+
+        def write(file: BinaryIO) -> None:
+            file.write(content)
+
+        durable.write_durably(self._path, write)
 
 
 def _lines(columns: list[str], rows: list[Row]) -> bytes:
