@@ -17,6 +17,7 @@ from unbroken.console import show_log
 from unbroken.course import loops
 from unbroken.course.batches import BatchLoops
 from unbroken.course.course import Course
+from unbroken.course.csvlog import CsvLog
 from unbroken.course.iterables import Counted
 from unbroken.course.stopping import STEP
 from unbroken.course.triggers import Triggers
@@ -465,6 +466,34 @@ class Run:
             DiskError: the newest state is not.
         """
         self._course.flush()
+
+    def log_csv(self, path: str | os.PathLike[str]) -> CsvLog:
+        """A function that appends a row to a CSV file, for each step once, however often the run is gone on with.
+
+        Begins the run, and cuts the rows off that were written behind the step it goes on from. Where it starts anew, a
+        file of a former run is renamed.
+
+        Example:
+            >>> import tempfile, torch, unbroken
+            >>> folder = tempfile.mkdtemp()
+            >>> run = unbroken.Run(folder)
+            >>> run.track(weight=torch.zeros(1))
+            >>> log = run.log_csv(f"{folder}/losses.csv")
+            >>> for step in run.steps(2):
+            ...     log(loss=1 / step)
+            >>> print(open(f"{folder}/losses.csv").read(), end="")
+            step,loss
+            1,1.0
+            2,0.5
+            >>> run.close()
+
+        Raises:
+            DiskError: the file can't be written.
+            UsageError: it is there, and no such CSV.
+            And what ``begin`` raises.
+        """
+        self.begin()
+        return CsvLog(Path(path).absolute(), lambda: self._course)
 
     def close(self) -> None:
         """Finish writing, release the folder's lock, and say so if the loop was left before its end."""

@@ -63,6 +63,9 @@ class Course:
         self.resumed_from: Path | None = None
         self.keeper: Keeper | None = None
         self.run_id: str | None = None
+        self.begun_at = 0
+        """The step of the state that this course began with, and how many batches of its epoch were done."""
+        self.begun_in_batch = 0
         self.hands = Hands()
         self.passes = EpochPasses()
         self.lengths = EpochLengths()
@@ -109,6 +112,7 @@ class Course:
         )
         keeper = self.keeper = self.stopping.keeper = beginning.keeper
         self.run_id, self._built = keeper.identity.run_id, beginning.built
+        self.begun_at, self.begun_in_batch = self.cursor.step, self.cursor.batch
         self.hands.note()
         register(self)
         self.seed, self.resumed_from = keeper.identity.seed, beginning.resumed_from

@@ -83,6 +83,25 @@ def copy_durably(source: Path, path: Path) -> Written:
     return written
 
 
+def append(path: Path, content: bytes) -> None:
+    """Append ``content`` to the file ``path``, made if missing: all of it or nothing. With the system, not yet on disk.
+
+    Raises DiskError.
+    """
+    with _saying("disk_write_failed", path):
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        try:
+            size = os.fstat(descriptor).st_size
+            try:
+                if os.write(descriptor, content) != len(content):
+                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+            except OSError:
+                os.ftruncate(descriptor, size)
+                raise
+        finally:
+            os.close(descriptor)
+
+
 def move_durably(source: Path, destination: Path) -> None:
     """Rename ``source`` (a file or a folder) to ``destination``, making its folder; never overwrites.
 

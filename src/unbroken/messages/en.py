@@ -666,6 +666,10 @@ SENTENCES: dict[str, str] = {
         "loop count from 0 again (islice, zip with a plain loader, a counter by hand)? Then this is not what an "
         "uninterrupted run does; count by run.batch, or give the length to the loader itself."
     ),
+    "csv_step": "run.log_csv writes the column step itself; give the value another name.",
+    "csv_not_ours": (
+        "{path} is no CSV of run.log_csv (its first column is not step), and is left as it is; choose another name."
+    ),
     "nothing_tracked": (
         "Nothing is tracked, so no weights are saved, and a resume begins with new ones; call run.track(model=model, "
         "optimizer=optimizer) before the loop."

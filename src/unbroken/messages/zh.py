@@ -490,6 +490,8 @@ SENTENCES: dict[str, str] = {
         "（islice、与普通 loader 一起 zip、自行计数）？若是，则与未中断的训练不同；请用 run.batch 计数，或直接在 "
         "loader 上限定长度。"
     ),
+    "csv_step": "run.log_csv 会自行写入 step 列；请为该值另取名称。",
+    "csv_not_ours": "{path} 不是 run.log_csv 的 CSV（首列不是 step），保持原样；请换一个文件名。",
     "nothing_tracked": (
         "没有跟踪任何对象：权重不会被保存，恢复时将从新的权重开始；请在循环之前调用 run.track(model=model, "
         "optimizer=optimizer)。"
