@@ -742,3 +742,12 @@ def test_what_an_error_s_way_on_says_is_true_of_the_command(tmp_path: Path, log:
         for _ in run.epochs(2):
             raise KeyboardInterrupt
     assert said in log.text
+
+
+def test_a_spent_budget_is_told_as_that_also_where_no_step_comes(tmp_path: Path, log: Lines) -> None:
+    run = unbroken.Run(tmp_path, stop_after=1e-6)
+    run.track(model=nn.Linear(3, 1))
+    with pytest.raises(unbroken.Stopped), run:
+        for epoch in run.epochs(100):
+            assert epoch < 5
+    assert "budget" in log.text and "SIGTERM" not in log.text

@@ -69,6 +69,7 @@ class Stopping:
         self.train_on: TrainOn | None = None
         self.stopped = False
         self._unsaid = False
+        self._cause = ""
         self._knock: Knock | None = None
         self._cursor = cursor
         self._snapshot = snapshot
@@ -110,6 +111,7 @@ class Stopping:
     def begin(self, state: Payload | None, *, at_once: bool = False) -> None:
         """Save ``state``, if there is one not saved yet; then stop, after some more steps where they are short."""
         keeper = self._kept_by()
+        self._note_cause()
         if at_once or self.steps_are_long:
             self.stop_now(state)
         if self._knock is not None:
@@ -196,7 +198,13 @@ class Stopping:
         assert self.keeper is not None
         return self.keeper
 
+    def _note_cause(self) -> None:
+        """What a knock sends later is not the cause."""
+        received = self.signals.received
+        self._cause = self._cause or ("budget" if received is None else received.name)
+
     def _save_last(self, state: Payload | None) -> None:
+        self._note_cause()
         self._end_knocks()
         if state is not None:
             self._kept_by().save(state)
@@ -214,7 +222,7 @@ class Stopping:
     def _say_stopped(self) -> None:
         keeper = self._kept_by()
         keeper.wait()
-        cause = "budget" if self.signals.received is None else self.signals.received.name
+        cause = self._cause
         if keeper.failure is not None:
             _log.error(messages.text("stopped_unsaved", cause=cause, error=keeper.failure))
             return

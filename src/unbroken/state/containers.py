@@ -56,7 +56,7 @@ class ContainerState(ObjectState):
     def _fill(self, tree: Any) -> None:
         if wrong(tree) or _kind_of(tree) != type(self._root).__qualname__:
             raise ArchitectureChangedError("state_kind_changed", name=self.name, new=type(self._root).__name__)
-        itself = {**tree, "built": f"{self.name}#0"}
+        itself = {**tree, "built": f"{self.name}[0]"}
         Maker(self._others(), self._at_tracking, self._in_epoch).make(itself, self._root, self.name)
 
     def _describer(self) -> Describer:

@@ -43,7 +43,7 @@ class Built:
     def add(self, mark: str, objects: list[object]) -> None:
         for number, value in enumerate(objects):
             if self.key(value) is None:
-                key = f"{mark}#{number}"
+                key = f"{mark}[{number}]"
                 self._holders[key] = _holder(value)
                 self._keys[id(value)] = key
 
