@@ -9,6 +9,7 @@ import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from unbroken.keep.state import Parts, restore
 from unbroken.loop.local_variables import LocalVariables
 from unbroken.loop.randomness import capture_streams, restore_streams
 from unbroken.loop.trace import Kind, TraceFile, name_of, trace_file
+from unbroken.state import schedules
 from unbroken.state.drift import Built
 from unbroken.state.encoding import decode
 from unbroken.store.forecast import Plan
@@ -89,6 +91,7 @@ class Course:
         self._closed = False
         self._under_loop = False
         self._given_up = False
+        self._outlook: Callable[[int | None], None] | None = None
         self._ended_with: DiskError | None = None
         self._changed: Sequence[str] = ()
         self._epoch_start: Mapping[str, Any] = {}
@@ -123,7 +126,9 @@ class Course:
             self._go_on(keeper, beginning.state)
         space = self._origin.keep_space
         keeping = Plan(self._triggers.every_epochs, self._origin.keep, None if space is None else parse_size(space))
-        keeper.say_forecast(keeping, planned_epochs, resumed=beginning.resumed_from is not None)
+        self._outlook = partial(self._say_outlook, keeping, beginning.planned_before)
+        if planned_epochs is not None:
+            self.look_ahead(planned_epochs)
         proof = ReplayProof(keeper, self.parts, resumed=beginning.state is not None, changed=beginning.changed)
         self.listeners = (proof,)
         if trace is not None:
@@ -300,6 +305,20 @@ class Course:
     def plan(self, epochs: int) -> None:
         """So many epochs are to be trained in all."""
         self.kept_by.plan(epochs)
+        self.look_ahead(epochs)
+
+    def look_ahead(self, planned_epochs: int | None) -> None:
+        """Say, once it is known how long the run is to be, what will not last so long: the disk, or a schedule."""
+        outlook, self._outlook = self._outlook, None
+        if outlook is not None:
+            outlook(planned_epochs)
+
+    def _say_outlook(self, keeping: Plan, planned_before: int | None, planned: int | None) -> None:
+        self.kept_by.say_forecast(keeping, planned, resumed=self.resumed_from is not None)
+        cursor = self.cursor
+        done = cursor.epoch + (cursor.batch / cursor.batches if cursor.batches else 0.0)
+        for said in schedules.told(self.parts.tracked, done, planned_before, planned):
+            _log.warning(said)
 
     @property
     def has_more(self) -> bool:

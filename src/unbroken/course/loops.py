@@ -58,6 +58,7 @@ def begin_steps(course: Course, goal: int) -> None:
         raise UsageError("steps_inside_epochs")
     course.require_between_epochs()
     course.begin()
+    course.look_ahead(None)
     if course.cursor.step >= goal:
         # Killed behind its last save, or started again when all is done: what follows goes on from there.
         course.take_up()

@@ -23,7 +23,7 @@ from unbroken.keep.starting import Starting
 from unbroken.keep.state import Parts, restore
 from unbroken.loop.batches import VERSION
 from unbroken.loop.randomness import capture_streams
-from unbroken.state import guards, schedules
+from unbroken.state import guards
 from unbroken.state.drift import Built
 from unbroken.state.settings import Setting
 from unbroken.state.snapshot import reserve
@@ -63,6 +63,7 @@ class Beginning:
     stop_requested: str | None = None
     changed: tuple[str, ...] = ()
     built: Built | None = None
+    planned_before: int | None = None
 
 
 def begin_run(
@@ -201,6 +202,7 @@ class _Beginner:
             None if identity is None else state,
             resumed_from=point.path,
             stop_requested=stop_requested,
+            planned_before=None if then is None else then.planned_epochs,
             changed=tuple(self._changed),
         )
 
@@ -222,11 +224,6 @@ class _Beginner:
             _log.warning(messages.text("setting_overruled", **values))
         if self._origin.seed is not None and state.identity is not None and state.identity.seed != self._origin.seed:
             _log.warning(messages.text("seed_overruled", new=self._origin.seed, old=state.identity.seed))
-        cursor, planned = self._parts.cursor, self._surroundings.planned_epochs
-        before = None if state.surroundings is None else state.surroundings.planned_epochs
-        done = cursor.epoch + (cursor.batch / cursor.batches if cursor.batches else 0.0)
-        for said in schedules.told(self._parts.tracked, done, before, planned):
-            _log.warning(said)
 
     def _branch_off(self, point: ResumePoint, state: RunState, found: Found) -> Keeper:
         """Make the state resumed from the first file of a new branch; what it leaves behind moves aside after."""
