@@ -13,5 +13,5 @@ _log = logging.getLogger("unbroken.contract")
 
 def say(line: str, level: int = logging.INFO) -> None:
     """Say a line of ``contract``, where it is to be seen."""
-    _log.propagate = not _log.handlers and messages.language() == "zh"
+    _log.propagate = not _log.handlers and messages.language() == messages.CHINESE
     _log.log(level, line)
