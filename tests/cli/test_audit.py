@@ -130,16 +130,23 @@ def test_who_ends_the_audit_ends_the_script(project: Path, number: signal.Signal
     words = ["-m", "unbroken", "audit", "--final", "pid", "--", sys.executable, "endless.py"]
     environment = {**os.environ, "TMPDIR": tempfile.gettempdir()}
     audit = subprocess.Popen([sys.executable, *words], stderr=subprocess.PIPE, text=True, env=environment)
-    assert audit.stderr is not None
-    assert audit.stderr.readline().startswith("Whole run 1")
-    scratch = Path(tempfile.gettempdir())
-    while not [path for path in scratch.glob("*/run/pid") if path.read_text()]:
-        assert audit.poll() is None
-    script = int(next(scratch.glob("*/run/pid")).read_text())
-    audit.send_signal(number)
-    assert audit.wait(30) == 128 + number
-    assert not Path(f"/proc/{script}").exists()
-    assert list(scratch.iterdir()) == []
+    script = None
+    try:
+        assert audit.stderr is not None
+        assert audit.stderr.readline().startswith("Whole run 1")
+        scratch = Path(tempfile.gettempdir())
+        while not [path for path in scratch.glob("*/run/pid") if path.read_text()]:
+            assert audit.poll() is None
+        script = int(next(scratch.glob("*/run/pid")).read_text())
+        audit.send_signal(number)
+        assert audit.wait(90) == 128 + number
+        assert not Path(f"/proc/{script}").exists()
+        assert list(scratch.iterdir()) == []
+    finally:  # left over, the script would keep a core busy for ever
+        audit.kill()
+        with contextlib.suppress(ProcessLookupError):
+            if script is not None:
+                os.kill(script, signal.SIGKILL)
 
 
 def test_the_commands_own_options_are_not_ours(unbroken: Command) -> None:
