@@ -12,7 +12,7 @@ from tests.kill.toolkit import STOPPED, Difference, Interruption, Moment, Nurser
 SAVED = r"rename checkpoints/checkpoint_latest\.pth"
 # The loops seed torch only, and draw from nothing else: these streams begin anew in a process that found nothing saved.
 # And whether gradients nobody misses are in a file depends on how long this process has watched them.
-MAY_DIFFER = re.compile(r".*/unbroken\.(streams\.now\.(python|numpy)|grads)\b")
+MAY_DIFFER = re.compile(r".*/unbroken\.(streams\.(now|epoch_start)\.(python|numpy)|grads)\b")
 LOOPS = {
     "diff": sides(page(README).block("diff").text)[1],
     "loop": page(README).block("loop").text,

@@ -60,6 +60,15 @@ def test_what_cannot_be_restored_is_refused_when_tracked(obj: Any) -> None:
     assert "'thing'" in str(raised.value)
 
 
+def test_an_object_of_ones_own_is_tracked_by_its_attributes_as_its_refusal_says() -> None:
+    half = OnlyHalf()
+    with pytest.raises(UsageError, match=r"run\.track\(thing=vars\(thing\)\)"):
+        tracking(thing=half)
+    tracking(thing=vars(half))
+    with pytest.raises(UsageError, match=r"run\.local\(thing=\.\.\.\)"):
+        tracking(thing=3)
+
+
 @pytest.mark.parametrize("name", ["epoch", "unbroken", "model_state_dict", "best_corr", "not a name", "1st", ""])
 def test_names_a_checkpoint_needs_itself_are_refused(name: str) -> None:
     with pytest.raises(UsageError):

@@ -447,8 +447,8 @@ class Course:
 
     def _save_epoch(self, keeper: Keeper, passes: Mapping[str, Any], *, last: bool) -> None:
         occasions = self._occasions()
-        stops = self.asking.stop_cause() is not None
-        if last or stops or Occasion.EPOCH in occasions or self.asking.epoch_is_due(keeper, self.cursor.step):
+        stops, due = self.asking.stop_cause() is not None, self.asking.epoch_is_due(keeper, self.cursor.step)
+        if last or stops or due or Occasion.EPOCH in occasions:
             keeper.wait()
             keeper.save(self.snapshot(Reason.EPOCH, passes), occasions, last=last)
             self.stopping.behind = False

@@ -10,6 +10,7 @@ from typing import Any
 # A language is the name of the module beside this one that holds its sentences; it is spelled nowhere else.
 LANGUAGES = ("zh", "en")
 FALLBACK = "en"
+CHINESE = "zh"
 
 
 def language() -> str:

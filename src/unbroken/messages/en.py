@@ -280,6 +280,10 @@ SENTENCES: dict[str, str] = {
         "'{name}' is a {type}, which has no state_dict() and load_state_dict() and cannot be filled in place; give it "
         "both, or keep the values in run.local({name}=...)."
     ),
+    "state_attributes_trackable": (
+        "'{name}' is a {type}, which has no state_dict() and load_state_dict(); give it both, or track its attributes, "
+        "which are filled in place: run.track({name}=vars({name}))."
+    ),
     "state_frozen": (
         "'{name}' is a {type}, a frozen dataclass, which training cannot change; give settings to Run(config=...), and "
         "keep a value that is replaced by another in run.local({name}=...)."

@@ -170,6 +170,10 @@ SENTENCES: dict[str, str] = {
         "“{name}”的类型是 {type}，没有 state_dict() 和 load_state_dict()，也无法原地填充；请为它实现这两个方法，或把"
         "数值放进 run.local({name}=...)。"
     ),
+    "state_attributes_trackable": (
+        "“{name}”的类型是 {type}，没有 state_dict() 和 load_state_dict()；请为它实现这两个方法，或跟踪它的属性（会原"
+        "地填充）：run.track({name}=vars({name}))。"
+    ),
     "state_frozen": (
         "“{name}”的类型是 {type}，即冻结的 dataclass，训练无法改变它；设置请交给 Run(config=...)，会被整体替换的值请放"
         "进 run.local({name}=...)。"

@@ -82,6 +82,8 @@ def adapt(name: str, obj: object) -> ObjectState:
         return ObjectState(name, obj, lambda: {"state": obj.getstate()}, lambda saved: obj.setstate(saved["state"]))
     if isinstance(obj, Stateful) and not isinstance(obj, type):
         return ObjectState(name, obj, obj.state_dict, obj.load_state_dict)
+    if hasattr(obj, "__dict__") and type(obj).__module__ not in ("builtins", "random"):
+        raise UsageError("state_attributes_trackable", name=name, type=type(obj).__name__)
     raise UsageError("state_not_trackable", name=name, type=type(obj).__name__)
 
 
