@@ -235,3 +235,23 @@ def test_what_training_changed_behind_the_save_and_no_copy_has_is_named(tmp_path
     broken_off(lambda: cell(3))
     cell(None)
     assert "no checkpoint has them: model.table" in log.text
+
+
+def test_variables_of_the_loop_come_back_too(tmp_path: Path, log: Lines) -> None:
+    built = Built()
+    run = built.run(tmp_path, every_steps=2)
+    local = run.local(seen=[], patience=0)
+
+    def cell(at: int | None) -> None:
+        for _ in run.epochs(2):
+            for x, y in run.batches(built.loader):
+                built.step(run, x, y)
+                local.seen.append(run.step)
+                local.patience += 1
+                if run.step == at:
+                    run.flush()
+                    raise BrokenOffError
+
+    broken_off(lambda: cell(4))
+    cell(None)
+    assert (local.seen, local.patience) == (list(range(1, 11)), 10)

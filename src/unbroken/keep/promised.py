@@ -13,5 +13,10 @@ _log = logging.getLogger("unbroken.contract")
 
 def say(line: str, level: int = logging.INFO) -> None:
     """Say a line of ``contract``, where it is to be seen."""
-    _log.propagate = not _log.handlers and messages.language() == messages.CHINESE
-    _log.log(level, line)
+    before = _log.propagate
+    # For this line only: who looks at the logger meanwhile finds it as its program has set it up.
+    _log.propagate = before and not _log.handlers and messages.language() == messages.CHINESE
+    try:
+        _log.log(level, line)
+    finally:
+        _log.propagate = before

@@ -1,0 +1,71 @@
+"""What the log says at a resume: one line, in the user's language, and the promised ones where they were promised."""
+
+import logging
+from pathlib import Path
+
+import pytest
+
+from tests.run.loop import BrokenOffError, Lines, Trial, break_off_at
+from unbroken.state.guards import Change, that_matter
+
+
+@pytest.fixture
+def shown() -> "Shown":
+    return Shown()
+
+
+class Shown:
+    """What a script has on its console: the log ``unbroken``, with whatever goes up to it."""
+
+    def lines(self, folder: Path, epochs: int) -> list[str]:
+        log, lines = logging.getLogger("unbroken"), Lines()
+        level = log.level
+        log.addHandler(lines)
+        log.setLevel(logging.INFO)
+        try:
+            Trial(folder, every_steps=2).train(epochs)
+        finally:
+            log.removeHandler(lines)
+            log.setLevel(level)
+        return lines.lines
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_the_promised_lines_are_shown_where_the_language_is_chinese(
+    tmp_path: Path, shown: Shown, monkeypatch: pytest.MonkeyPatch, lang: str
+) -> None:
+    monkeypatch.setenv("UNBROKEN_LANG", lang)
+    with pytest.raises(BrokenOffError):
+        Trial(tmp_path, every_steps=2).train(3, break_off_at("batch 2 4"))
+    lines = shown.lines(tmp_path, 3)
+    promised = [
+        line for line in lines if line.startswith(("恢复训练，从 epoch 2 开始", "当前最佳", "第 2 轮", "已重放"))
+    ]
+    assert len(promised) == (4 if lang == "zh" else 0)
+    if lang == "en":
+        said = [line.partition(" ")[0] for line in lines if "self.trained" not in line]  # a list that is not kept
+        assert said == ["Resumed", "Replayed", "Done:"]
+
+
+def test_a_finished_run_says_that_it_is_complete_and_nothing_of_a_next_epoch(
+    tmp_path: Path, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNBROKEN_LANG", "en")
+    Trial(tmp_path).train(2)
+    text = "\n".join(shown.lines(tmp_path, 2))
+    assert "Complete: nothing to train. 2 of 2 epochs were done before" in text
+    assert "epoch 3" not in text and "Done" not in text
+
+
+def test_the_forecast_says_nothing_of_epochs_beyond_all_that_are_planned(tmp_path: Path, log: Lines) -> None:
+    trial = Trial(tmp_path, every_epochs=1)
+    for _ in trial.run.steps(2):
+        pass
+    trial.run.close()
+    (said,) = [line for line in log.lines if "A checkpoint takes" in line]
+    assert said.endswith("enough for more than 10000 epochs.")
+
+
+def test_a_package_that_the_script_has_not_imported_is_no_reason_to_warn() -> None:
+    changes = [Change(key, "1", "2") for key in ("python", "package pytest", "package nobody-has-this")]
+    assert [change.key for change in that_matter(changes)] == ["python", "package pytest"]
