@@ -38,7 +38,7 @@ LINES = {
     "lr_by_hand": 9,
     "makemore": 5,
     "nanogpt": 6,
-    "ppo": 12,
+    "ppo": 9,
     "time_series": 3,
     "transformer": 6,
     "vae": 8,
