@@ -55,6 +55,7 @@ def test_a_pair_that_is_left_out_is_said_and_is_no_failure() -> None:
 def test_what_fails_is_told(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr(versions, "ROOT", tmp_path)
     monkeypatch.setattr(versions, "_IMPORTS", "import sys")
+    monkeypatch.delenv("PYTEST_ADDOPTS", raising=False)  # its options are of this suite's own
     (tmp_path / "test_bad.py").write_text("def test_bad():\n    assert False\n")
     (tmp_path / "test_good.py").write_text("def test_good():\n    pass\n")
     said, failed = versions.tried(Path(sys.executable), ["test_bad.py"])

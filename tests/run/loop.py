@@ -102,13 +102,13 @@ class Lines(logging.Handler):
 def listening(level: int) -> Iterator[Lines]:
     """What the library logs within the block."""
     logger, promised, lines = logging.getLogger("unbroken"), logging.getLogger("unbroken.contract"), Lines()
-    before = logger.level
+    before = (logger.level, promised.level)
     for one in (logger, promised):
         one.addHandler(lines)
-    logger.setLevel(level)
+        one.setLevel(level)
     try:
         yield lines
     finally:
-        for one in (logger, promised):
+        for one, its_level in zip((logger, promised), before, strict=True):
             one.removeHandler(lines)
-        logger.setLevel(before)
+            one.setLevel(its_level)
