@@ -10,7 +10,10 @@ from unbroken.state.guards import Change, that_matter
 
 
 @pytest.fixture
-def shown() -> "Shown":
+def shown(monkeypatch: pytest.MonkeyPatch) -> "Shown":
+    promised = logging.getLogger("unbroken.contract")  # as in a program that has not set it up
+    monkeypatch.setattr(promised, "handlers", [])
+    monkeypatch.setattr(promised, "propagate", True)
     return Shown()
 
 
