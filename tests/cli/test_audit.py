@@ -139,7 +139,7 @@ def test_who_ends_the_audit_ends_the_script(project: Path, number: signal.Signal
             assert audit.poll() is None
         script = int(next(scratch.glob("*/run/pid")).read_text())
         audit.send_signal(number)
-        assert audit.wait(90) == 128 + number
+        assert audit.wait(30) == 128 + number
         assert not Path(f"/proc/{script}").exists()
         assert list(scratch.iterdir()) == []
     finally:  # left over, the script would keep a core busy for ever

@@ -52,8 +52,6 @@ SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1)
 KILL_KINDS = (moments.ANYWHERE, moments.ANYWHERE, moments.SAVE_BEGUN, moments.SAVE_NAMED, moments.MANIFEST)
 # Said of what was not exact, or is not proven; a resume of a loop of these has nothing of it.
 BAD_NEWS = re.compile(r"unbroken: .*(与中断前不一致|变量与保存时不同|重新开始计数)")
-# A rollout's storage is filled anew before it is read, item by item: nobody can see that from outside, and it is named.
-STORAGE = re.compile(r".*变量与保存时不同：(?:(?:obs|actions|logprobs|rewards|dones|values)(?:, )?)+（")
 
 # A stream that a loop neither seeds nor draws from is another in every process.
 SEEDED = {"python": re.compile(r"^random\.seed", re.M), "numpy": re.compile(r"^np\.random\.seed", re.M)}
@@ -96,15 +94,11 @@ def trained(
     return outcome
 
 
-def _is_bad(line: str) -> bool:
-    return BAD_NEWS.match(line) is not None and STORAGE.match(line) is None
-
-
 def must_be_equal(outcome: Outcome, whole: Outcome) -> None:
     assert "final.pt/kind" in whole.digest, whole.problems
     parted = outcome.differences(whole)
     lines = [*outcome.problems, *map(str, parted[:5])]
-    lines += [line for attempt in outcome.attempts for line in attempt.log.splitlines() if _is_bad(line)]
+    lines += [line for attempt in outcome.attempts for line in attempt.log.splitlines() if BAD_NEWS.match(line)]
     assert not lines, f"{len(parted)} names differ\n{outcome.story()}\n" + "\n".join(lines)
 
 
@@ -125,7 +119,7 @@ def test_one_kill_and_one_stop(nursery: Nursery, whole: Whole, tmp_path: Path, n
     stop = Interruption(Moment(saved.label, saved.pattern, 1, random.uniform(0, 0.05)), random.choice(SIGNALS))
     outcome = trained(nursery, name, tmp_path, [kill, stop])
     must_be_equal(outcome, whole(name))
-    assert outcome.delivered, outcome.story()  # the stop may come when all is done
+    assert len(outcome.delivered) == 2, outcome.story()
 
 
 @pytest.mark.parametrize("name", sorted(LINES.keys() - BY_A_LOADER))

@@ -403,10 +403,8 @@ def test_a_stop_among_short_epochs_loses_none_of_them(tmp_path: Path, where: str
         if place == f"{where} 7":
             os.kill(os.getpid(), signal.SIGTERM)
 
-    trial = Trial(tmp_path)
-    trial.run.save = lambda: None  # type: ignore[method-assign]  # as a script that never asks
     with pytest.raises(unbroken.Stopped) as stopped:
-        trial.train(20, visit)
+        Trial(tmp_path, asks=False).train(20, visit)
     assert stopped.value.code == 75
     assert Trial(tmp_path).train(20).trained[0][0] >= 7
 

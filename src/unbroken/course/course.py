@@ -439,6 +439,7 @@ class Course:
         for listener in self.listeners:
             listener.epoch_recorded()
         if not boundary:
+            self.stopping.behind = True
             return
         last = not more or self.asking.stop_reason is not None
         self._save_epoch(keeper, passes, last=last)

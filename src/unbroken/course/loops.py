@@ -54,9 +54,7 @@ def begin_epochs(course: Course, count: int) -> None:
 
 def begin_steps(course: Course, goal: int) -> None:
     """Begin, so that the number of steps still to be done is known. Raises UsageError inside a loop over epochs."""
-    if course.under_loop:
-        raise UsageError("steps_inside_epochs")
-    course.require_between_epochs()
+    _require_no_epochs(course)
     course.begin()
     course.look_ahead(None)
     if course.cursor.step >= goal:
@@ -64,12 +62,18 @@ def begin_steps(course: Course, goal: int) -> None:
         course.take_up()
 
 
+def _require_no_epochs(course: Course) -> None:
+    if course.under_loop:
+        raise UsageError("steps_inside_epochs")
+    course.require_between_epochs()
+
+
 def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: int, group: int) -> Iterator[Any]:
     """The batches of pass after pass over ``loader``, each an epoch, until ``goal`` steps are done in all.
 
-    Steps without a loader are all of one epoch.
+    ``begin_steps`` has been called. Steps without a loader are all of one epoch.
     """
-    begin_steps(course, goal)
+    _require_no_epochs(course)
     cursor, asking = course.cursor, course.asking
     counts = isinstance(loader, StepNumbers)
     done_before = False
@@ -91,7 +95,7 @@ def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: in
     course.enter_loop()
     try:
         done_before = is_done()
-        if done_before:
+        if done_before and cursor.step < goal:  # else ``begin_steps`` has done it
             course.take_up()
         course.at_close = finish_at_close
         while not is_done() and course.has_more:

@@ -1,6 +1,5 @@
 """Content digests: what a file holds, in one short string that names its own algorithm; and the checksum of zip."""
 
-import ctypes
 import io
 from pathlib import Path
 from typing import BinaryIO
@@ -12,7 +11,7 @@ try:  # several times as fast; there is not one for every machine
 except ImportError:
     from zlib import crc32 as crc32
 
-Buffer = bytes | bytearray | memoryview | ctypes.Array[ctypes.c_char]
+Buffer = bytes | bytearray | memoryview
 
 _CHUNK = 1 << 20
 
