@@ -36,6 +36,7 @@ from unbroken.errors import FolderLockedError as FolderLockedError
 from unbroken.errors import GuardError as GuardError
 from unbroken.errors import LoaderRefusedError as LoaderRefusedError
 from unbroken.errors import NothingToResumeError as NothingToResumeError
+from unbroken.errors import RanksError as RanksError
 from unbroken.errors import ResourcesError as ResourcesError
 from unbroken.errors import Stopped as Stopped
 from unbroken.errors import UnbrokenError as UnbrokenError

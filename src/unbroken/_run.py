@@ -28,6 +28,7 @@ from unbroken.keep.origin import Origin
 from unbroken.keep.state import Parts
 from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.numbers import StepNumbers
+from unbroken.loop.shares import Share
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
 from unbroken.state.local import Local, Locals
@@ -525,9 +526,12 @@ class Run:
             self._close = weakref.finalize(self, self._course.close)
 
     def _known(self, loader: DataLoader[Any]) -> ResumableLoader:
-        compiled = self._parts.tracked.compiled
-        loading = self._course.kept_by.identity.loading
-        return self._loaders.known(loader, self.seed, loading, compiled=compiled)
+        compiled, ranks = self._parts.tracked.compiled, self._course.ranks
+        identity = self._course.kept_by.identity
+        share = Share(ranks.rank, ranks.size, identity.processes)
+        return ranks.together(
+            lambda: self._loaders.known(loader, self.seed, identity.loading, share, compiled=compiled)
+        )
 
     def _done_in_epoch(self) -> int:
         return self._parts.cursor.batch if self._course.passes.lead is None else 0

@@ -1,6 +1,7 @@
 """Every error the library raises: what the caller can do about it is in the class and its exit code."""
 
 import errno
+from typing import Any
 
 from unbroken import messages
 
@@ -27,6 +28,13 @@ class UnbrokenError(Exception):
 
     def __str__(self) -> str:
         return messages.text(self.key, **self.values)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _made_again, (type(self), self.key, self.values)
+
+
+def _made_again(kind: type[UnbrokenError], key: str, values: dict[str, object]) -> UnbrokenError:
+    return kind(key, **values)
 
 
 class UsageError(UnbrokenError):
@@ -107,6 +115,10 @@ class LoaderRefusedError(GuardError):
 
 class FolderLockedError(GuardError):
     """Another trainer holds the checkpoint folder."""
+
+
+class RanksError(UnbrokenError):
+    """Of the processes that train together another one has failed, or is gone."""
 
 
 class CheckpointDamagedError(UnbrokenError):

@@ -1,7 +1,9 @@
-"""Asking: the one place that answers "stop? save?" at a boundary: there several processes would have to agree."""
+"""Asking: the one place that answers "stop? save?" at a boundary, and the one where several ranks agree on that."""
 
 import time
+from dataclasses import dataclass
 
+from unbroken.course.agreeing import Agreement, Wish
 from unbroken.course.signals import StopSignals
 from unbroken.course.triggers import Triggers
 from unbroken.keep.keeper import Keeper
@@ -10,11 +12,20 @@ from unbroken.store.runstate import Reason
 _EPOCHS_APART = 1.0  # seconds: a save takes some milliseconds, and so may an epoch
 
 
+@dataclass(frozen=True)
+class AtEpochEnd:
+    """What is to be done behind an epoch: ``stops`` tells why the process is to end, ``due`` whether it is saved."""
+
+    stops: Reason | None
+    due: bool
+
+
 class Asking:
     """Signals, the time budget, and what is due. ``stop_reason`` is the user's, for the end of the epoch in hand."""
 
     def __init__(self, triggers: Triggers, budget: float | None, signals: StopSignals) -> None:
         self.triggers = triggers
+        self.agreement = Agreement()
         self.stop_reason: str | None = None
         self.save_wanted = False
         self.every_epoch = False
@@ -23,26 +34,41 @@ class Asking:
         self._signals = signals
         self._started = time.monotonic()
 
-    def asked(self, keeper: Keeper, step: int) -> Reason | None:
-        """What is to be done at the boundary after ``step`` steps: a stop, a save, or nothing."""
-        cause = self.stop_cause()
-        if cause is not None:
-            return cause
-        due: Reason | None = Reason.ASKED
-        if not self.save_wanted:
-            due = self.triggers.due(step - keeper.saved_step, time.monotonic() - keeper.saved_at)
-        return None if due is None or keeper.writer.busy else due
+    def asked(self, keeper: Keeper, step: int, order: int, seconds: float) -> Reason | None:
+        """What is to be done at the boundary after ``step`` steps: a stop, a save, or nothing.
 
-    def epoch_is_due(self, keeper: Keeper, step: int) -> bool:
-        """Whether the end of an epoch is to be saved, that nobody has asked for: at most once a second."""
-        since = time.monotonic() - keeper.saved_at
-        due = (
-            self.save_wanted or since >= _EPOCHS_APART or self.triggers.due(step - keeper.saved_step, since) is not None
-        )
+        ``order``: the digest of the indices up to there; ``seconds``: how long a step takes.
+        """
+        reason, due = self._stop_cause(), False
+        if reason is None:
+            if self.save_wanted:
+                reason = Reason.ASKED
+            elif keeper.ranks.is_first or self.triggers.every_steps is not None:
+                since = time.monotonic() - keeper.saved_at if keeper.ranks.is_first else 0.0
+                reason = self.triggers.due(step - keeper.saved_step, since)
+                due = reason is Reason.STEPS
+        busy, ends = keeper.writer.busy, self.stop_reason is not None
+        agreed = self.agreement.at_boundary(Wish(reason, step, order, seconds, due, busy, ends))
+        return None if busy and agreed not in (Reason.SIGNAL, Reason.BUDGET) else agreed
+
+    @property
+    def ends(self) -> bool:
+        """Whether steps without epochs are to end here."""
+        return self.agreement.ends(wanted=self.stop_reason is not None)
+
+    def at_epoch_end(self, keeper: Keeper, step: int) -> AtEpochEnd:
+        """What is to be done behind an epoch; it is due where somebody has asked for it, else once a second."""
+        since = time.monotonic() - keeper.saved_at if keeper.ranks.is_first else 0.0
+        due = self.save_wanted or self.every_epoch or since >= _EPOCHS_APART
+        due = due or self.triggers.due(step - keeper.saved_step, since) is not None
         self.save_wanted = False
-        return due
+        of_all = self.agreement.at_epoch_end((self._stop_cause(), due, self.stop_reason))
+        causes = [cause for cause, _, _ in of_all if cause is not None]
+        self.stop_reason = next((reason for _, _, reason in of_all if reason is not None), None)
+        stops = Reason.SIGNAL if Reason.SIGNAL in causes else causes[0] if causes else None
+        return AtEpochEnd(stops, any(due for _, due, _ in of_all))
 
-    def stop_cause(self) -> Reason | None:
+    def _stop_cause(self) -> Reason | None:
         """Why the process is to end with its state saved, if it is."""
         if self._signals.received is not None:
             return Reason.SIGNAL

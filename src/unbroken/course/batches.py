@@ -11,10 +11,11 @@ from unbroken.course.counting import counted_anew
 from unbroken.course.course import Course
 from unbroken.course.passes import OpenPass
 from unbroken.course.stopping import LIBRARY, OUTSIDE, WaitBrokenOffError
-from unbroken.errors import UsageError
+from unbroken.errors import LoaderRefusedError, UsageError
 from unbroken.loop.batches import Pass
 from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.numbers import StepNumbers
+from unbroken.loop.positioned import PositionedLoader
 from unbroken.store.runstate import Reason
 
 _log = logging.getLogger("unbroken")
@@ -26,6 +27,7 @@ class BatchLoops:
     def __init__(self, course: Course, loaders: Loaders) -> None:
         self._course = course
         self._loaders = loaders
+        self._rescaled = False
         self._given_out: WeakSet[Generator[Any, None, None]] = WeakSet()
 
     def iterate(self, loader: ResumableLoader, goal: int | None = None, group: int = 1) -> Iterator[Any]:
@@ -60,12 +62,29 @@ class BatchLoops:
             given_out.close()
 
     def _open(self, loader: ResumableLoader) -> tuple[OpenPass, Pass]:
-        opened = self._course.passes.open(loader.facts)
+        if isinstance(loader, PositionedLoader):
+            self._rescaled = self._rescaled or loader.fits_rescaled(self._course.passes.before.get("batch", 0))
+            if self._rescaled:
+                loader.rescale()
+            if self._course.ranks.several:
+                self._require_alike(loader)
+        opened = self._course.ranks.together(lambda: self._course.passes.open(loader.facts))
         order = opened.order if opened.given else None
         epoch = self._course.cursor.epoch + 1
         batches = loader.iterate(epoch=epoch, loop=opened.index, start=opened.given, order=order, ahead=opened.ahead)
         opened.remaining = batches.remaining
         return opened, batches
+
+    def _require_alike(self, loader: PositionedLoader) -> None:
+        """Raise LoaderRefusedError unless the loader is that of the other ranks too."""
+        ranks = self._course.ranks
+        told = ranks.all((loader.facts, loader.trial))
+        for rank, (facts, _) in enumerate(told):
+            for fact, value in facts.items():
+                if value != told[0][0].get(fact):
+                    said = {"fact": fact, "rank": rank, "here": value, "first": told[0][0].get(fact)}
+                    raise LoaderRefusedError("loader_unlike", **said)
+        ranks.together(lambda: loader.divide(alike=len({trial for _, trial in told}) == 1))
 
     def _pass(
         self, opened: OpenPass, loader: ResumableLoader, batches: Pass, goal: int | None, group: int
@@ -107,7 +126,7 @@ class BatchLoops:
             stopping.phase = LIBRARY
             began = time.monotonic()
             stopping.at_boundary()
-            if goal is not None and counts and course.asking.stop_reason is not None:
+            if goal is not None and counts and course.asking.ends:
                 break  # there is no end of an epoch to wait for
             boundary = group == 1 or (cursor.batch if goal is None else cursor.step) % group == 0
             if most is not None and cursor.batch >= most:
@@ -126,7 +145,7 @@ class BatchLoops:
                 course.check_batch(batch, batches.order)
                 most = self._end_of_counting(resumed_after=cursor.batch, goal=goal)
             ends = goal is None and boundary and loader.length is not None and cursor.batch + group >= loader.length
-            if ends and stopping.train_on is None:
+            if ends and stopping.train_on is None and not course.ranks.several:
                 # For a stop after the batches. Not the state after the last one: a resume from there would give
                 # the loop no batch at all, and code behind a loop reads the variables that its body sets.
                 stopping.kept = course.snapshot(Reason.SIGNAL, batch=batch, order=batches.order)

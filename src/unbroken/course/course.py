@@ -15,6 +15,7 @@ from typing import Any
 
 from unbroken import messages
 from unbroken.course import next_batch
+from unbroken.course.agreeing import AgreementOfMany
 from unbroken.course.asking import Asking
 from unbroken.course.hands import Hands, make_room, register
 from unbroken.course.lengths import EpochLengths
@@ -35,6 +36,7 @@ from unbroken.keep.starting import Starting
 from unbroken.keep.state import Parts, restore
 from unbroken.loop.local_variables import LocalVariables
 from unbroken.loop.randomness import capture_streams, restore_streams
+from unbroken.loop.ranks import Ranks, ranks_here
 from unbroken.loop.trace import Kind, TraceFile, name_of, trace_file
 from unbroken.state import schedules
 from unbroken.state.drift import Built
@@ -82,6 +84,7 @@ class Course:
         """Finishes a loop by ``next`` that has taken all its batches."""
         self.asking = Asking(triggers, budget, self.stopping.signals)
         self.listeners: tuple[Listener, ...] = ()
+        self.ranks = Ranks()
         self.starting = Starting()
         self._origin = origin
         self._triggers = triggers
@@ -94,6 +97,8 @@ class Course:
         self._outlook: Callable[[int | None], None] | None = None
         self._ended_with: DiskError | None = None
         self._changed: Sequence[str] = ()
+        self._unlike: set[str] = set()
+        self._settled = False
         self._epoch_start: Mapping[str, Any] = {}
         self._variables = LocalVariables(lambda: parts.tracked.objects.values())
 
@@ -103,6 +108,11 @@ class Course:
         """Find the newest good state and restore it, or save the very first; once. Raises as ``Run.epochs``."""
         if self.keeper is not None:
             return self.keeper
+        ranks = self.ranks = self.stopping.ranks = ranks_here()
+        if ranks.several:
+            self.asking.agreement = AgreementOfMany(ranks)
+            if not ranks.is_first:
+                _log.setLevel(logging.ERROR)  # the first speaks for all
         trace = self._open_trace()
         self._make_room()
         beginning = begin_run(
@@ -112,6 +122,7 @@ class Course:
             planned_epochs=planned_epochs,
             starting=self.starting,
             built=self._built,
+            ranks=ranks,
         )
         keeper = self.keeper = self.stopping.keeper = beginning.keeper
         self.run_id, self._built = keeper.identity.run_id, beginning.built
@@ -245,8 +256,8 @@ class Course:
         return self.in_epoch or self.stopping.stopped
 
     def save(self) -> None:
-        """A save now; in an epoch at its next boundary."""
-        if self.in_epoch:
+        """A save now; in an epoch, and of several ranks, at the next boundary."""
+        if self.in_epoch or self.ranks.several:
             self.kept_by  # noqa: B018
             self.asking.save_wanted = True
         else:
@@ -330,6 +341,9 @@ class Course:
 
     def open_epoch(self) -> None:
         """An epoch begins; or one is gone on with, from the streams and the generators that it began with."""
+        if self.ranks.several and not self._settled:
+            self.ranks.together(self.kept_by.arrivals.require_settled)
+            self._settled = True
         self._variables.at_epoch()
         # The code before the batches runs again when the epoch is resumed inside, and what it draws must be the same.
         tracked, user_state = self.parts.tracked, self.parts.user_state
@@ -340,7 +354,7 @@ class Course:
             self.parts.locals.restore(self._epoch_start.get("locals", {}))
         else:
             self._epoch_start = {
-                **capture_streams(),
+                **capture_streams(one_device=self.ranks.several),
                 "generators": tracked.generators(),
                 "state": user_state.copied(),
                 **({"locals": self.parts.locals.copied()} if self.parts.locals.names else {}),
@@ -395,7 +409,8 @@ class Course:
 
     def _save_or_stop(self, batch: object, order: int) -> None:
         keeper = self.kept_by
-        reason = self.asking.asked(keeper, self.cursor.step)
+        seconds = self.stopping.step_seconds
+        reason = self.asking.asked(keeper, self.cursor.step, self.cursor.order, seconds)
         if keeper.writer.reports:
             keeper.report()
         if reason in (Reason.SIGNAL, Reason.BUDGET):
@@ -434,6 +449,8 @@ class Course:
         passes = self.passes.record(cursor.batch, cursor.order)
         self._leave_epoch()
         cursor.finish_epoch()
+        if self.ranks.several:
+            self._merge(self.ranks.all(self.parts.history.partial()))
         self.parts.history.finish_epoch()
         self._say_if_best_is_missing()
         for listener in self.listeners:
@@ -441,15 +458,21 @@ class Course:
         if not boundary:
             self.stopping.behind = True
             return
+        asked = self.asking.at_epoch_end(keeper, cursor.step)
         last = not more or self.asking.stop_reason is not None
-        self._save_epoch(keeper, passes, last=last)
-        if self.asking.stop_cause() is not None:
+        self._save_epoch(keeper, passes, due=asked.due or asked.stops is not None, last=last)
+        if asked.stops is not None:
             self.stopping.begin(None, at_once=last or self.stopping.train_on is not None)
 
-    def _save_epoch(self, keeper: Keeper, passes: Mapping[str, Any], *, last: bool) -> None:
+    def _merge(self, of_ranks: Sequence[Mapping[str, Any]]) -> None:
+        unlike = [name for name in self.parts.history.merge(of_ranks) if name not in self._unlike]
+        if unlike:
+            self._unlike.update(unlike)
+            _log.warning(messages.text("recorded_unlike", names=", ".join(unlike)))
+
+    def _save_epoch(self, keeper: Keeper, passes: Mapping[str, Any], *, due: bool, last: bool) -> None:
         occasions = self._occasions()
-        stops, due = self.asking.stop_cause() is not None, self.asking.epoch_is_due(keeper, self.cursor.step)
-        if last or stops or due or Occasion.EPOCH in occasions:
+        if last or due or Occasion.EPOCH in occasions:
             keeper.wait()
             keeper.save(self.snapshot(Reason.EPOCH, passes), occasions, last=last)
             self.stopping.behind = False
@@ -481,8 +504,10 @@ class Course:
 
     def save_after_error(self) -> None:
         """Loading the next batch has failed: the state is whole, and is saved before the error is told."""
-        if self.stopping.signals.received:  # it may be the signal that killed a worker
+        if self.stopping.signals.received and not self.ranks.several:  # it may be the signal that killed a worker
             self.stop_in_wait()
+        if self.ranks.several:
+            return  # the others are in their step, and no state is of one moment
         keeper = self.kept_by
         keeper.save(self.snapshot(Reason.LOADER_ERROR))
         keeper.wait()
@@ -498,7 +523,10 @@ class Course:
         moment = Moment(
             reason=reason,
             in_epoch=self.in_epoch,
-            streams={"now": capture_streams(), "epoch_start": self._epoch_start if self.in_epoch else None},
+            streams={
+                "now": capture_streams(one_device=self.ranks.several),
+                "epoch_start": self._epoch_start if self.in_epoch else None,
+            },
             passes=self.passes.record(self.cursor.batch, self.cursor.order) if passes is None else passes,
             stop_requested=self.asking.stop_reason,
             next_batch=None if order is None else next_batch.describe(batch, order),

@@ -79,7 +79,7 @@ def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: in
     done_before = False
 
     def is_done() -> bool:
-        return cursor.step >= goal or (counts and asking.stop_reason is not None)
+        return cursor.step >= goal or (counts and asking.ends)
 
     def finish() -> None:
         course.at_close = None

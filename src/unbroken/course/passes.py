@@ -52,6 +52,13 @@ class EpochPasses:
         self._waiting: list[int] = []
         self._next_index = 0
 
+    @property
+    def before(self) -> Mapping[str, Any]:
+        """The facts of the loader that was in the place of the next one to be opened, where one was saved."""
+        index = self._waiting[0] if self._waiting else self._next_index
+        there = index < len(self._saved) and (self._same_epoch or index == self._saved_lead)
+        return self._saved[index]["facts"] if there else {}
+
     def open(self, facts: Mapping[str, Any]) -> OpenPass:
         """A further loop. On a resume it is the saved one that was opened at this place, and starts where that was.
 
@@ -130,6 +137,8 @@ def _compare(before: Mapping[str, Any], now: Mapping[str, Any], *, same_epoch: b
         raise LoaderRefusedError("other_kind_of_loop")
     if before.get("workers") != now.get("workers"):
         raise LoaderRefusedError("workers_changed", old=before.get("workers"), new=now.get("workers"))
+    if before.get("processes") != now.get("processes"):
+        raise LoaderRefusedError("processes_changed", old=before.get("processes"), new=now.get("processes"))
     if same_epoch and before.get("length") != now.get("length"):
         raise LoaderRefusedError("epoch_length_changed", old=before.get("length"), new=now.get("length"))
     if same_epoch and "samples" in before and before["samples"] != now.get("samples"):

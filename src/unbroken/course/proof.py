@@ -210,7 +210,13 @@ def _told(replay: Replay) -> dict[str, Any]:
 def _opened(keeper: Keeper) -> Journal | None:
     of = keeper.identity
     try:
-        return Journal(keeper.folder.journal, json.dumps([of.run_id, of.branch, of.seed]))
+        ranks = keeper.ranks
+        path, key = keeper.folder.journal, [of.run_id, of.branch, of.seed]
+        if ranks.several:
+            key += [ranks.size]
+        if not ranks.is_first:
+            path = path.with_name(f"{path.name}-{ranks.rank}")
+        return Journal(path, json.dumps(key))
     except OSError as error:
         _log.warning(messages.text("no_journal", error=error))
         return None

@@ -16,6 +16,7 @@ from unbroken.errors import EXIT_STOPPED, DiskError, Stopped
 from unbroken.keep.cursor import Cursor
 from unbroken.keep.keeper import Keeper
 from unbroken.loop.batches import Pass
+from unbroken.loop.ranks import Ranks
 from unbroken.store.payload import Payload
 
 _log = logging.getLogger("unbroken")
@@ -58,6 +59,7 @@ class Stopping:
     ) -> None:
         self.signals = StopSignals(self._on_signal)
         self.keeper: Keeper | None = None
+        self.ranks = Ranks()
         self.phase = OUTSIDE
         self.leading = False
         self.kept: Payload | None = None
@@ -84,6 +86,8 @@ class Stopping:
     def enter_user_code(self) -> None:
         """From here on the user's code is at work, without a batch; acts on a signal that came before."""
         self.phase = OUTSIDE
+        if self.ranks.several:
+            return  # none of them stops alone
         if self.train_on is not None and self.train_on.expired:
             self.stop_at_once()
         if self.signals.received and self.train_on is None:
@@ -92,6 +96,8 @@ class Stopping:
     def enter_waiting(self, awaited: Pass) -> None:
         """A worker loads the next batch of ``awaited``."""
         self.awaited = awaited
+        if self.ranks.several:
+            return
         self.phase = WAITING
         if self.signals.received and self.train_on is None:
             self._on_signal()
@@ -100,7 +106,8 @@ class Stopping:
 
     def at_boundary(self) -> None:
         """Ends the process here if it trained on for long enough."""
-        if self.train_on is not None and self.train_on.is_over(self._cursor.step, self.step_seconds):
+        train_on, step = self.train_on, self._cursor.step
+        if train_on is not None and self.ranks.by_first(lambda: train_on.is_over(step, self.step_seconds)):
             self.stop_now()
 
     def after_steps(self) -> None:
@@ -112,13 +119,14 @@ class Stopping:
         """Save ``state``, if there is one not saved yet; then stop, after some more steps where they are short."""
         keeper = self._kept_by()
         self._note_cause()
-        if at_once or self.steps_are_long:
+        if at_once or self.ranks.by_first(lambda: self.steps_are_long):
             self.stop_now(state)
         if self._knock is not None:
             self._knock.cancel()
         if state is not None:
             keeper.save(state)
-        self.train_on = TrainOn(self._cursor.step, keeper.writer, group=self.group, knock=self.signals.reaching)
+        knock = None if self.ranks.several else self.signals.reaching
+        self.train_on = TrainOn(self._cursor.step, keeper.writer, group=self.group, knock=knock)
         self.signals.state_is_kept = True
         self._tell()
 
@@ -162,7 +170,7 @@ class Stopping:
         return otherwise if self._starts_over else sentence
 
     def _on_signal(self) -> None:
-        if self.keeper is None or self.phase is LIBRARY:
+        if self.keeper is None or self.phase is LIBRARY or self.ranks.several:
             return
         if self.train_on is not None:
             self.stop_at_once()
@@ -208,6 +216,8 @@ class Stopping:
         self._end_knocks()
         if state is not None:
             self._kept_by().save(state)
+        if self.ranks.several:
+            self._kept_by().conclude()
         self._kept_by().settle()
         for batches in self.under_way:
             batches.end_workers()

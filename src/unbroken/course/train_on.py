@@ -8,6 +8,7 @@ import signal
 import time
 
 from unbroken.course.knock import Knock
+from unbroken.keep.following import NoWriter
 from unbroken.store.writer import Writer
 
 LONGEST = 1.0  # seconds that training goes on; a scheduler's grace period is for the state, not for this
@@ -21,7 +22,7 @@ class TrainOn:
     ``expired`` tells that it is time.
     """
 
-    def __init__(self, step: int, writer: Writer, *, group: int, knock: signal.Signals | None) -> None:
+    def __init__(self, step: int, writer: Writer | NoWriter, *, group: int, knock: signal.Signals | None) -> None:
         self._step = step
         self._group = group
         self._writer = writer

@@ -16,15 +16,19 @@ from unbroken.disk.space import require_space
 from unbroken.errors import DataChangedError, UnbrokenError
 from unbroken.keep import finding, promised
 from unbroken.keep.finding import Found
+from unbroken.keep.following import NoLock
 from unbroken.keep.keeper import Keeper
 from unbroken.keep.origin import Origin
-from unbroken.keep.ranks import require_one_rank
+from unbroken.keep.sharing import of_rank
 from unbroken.keep.starting import Starting
 from unbroken.keep.state import Parts, restore
-from unbroken.loop.batches import VERSION
+from unbroken.keep.unlike import require_alike
+from unbroken.loop.batches import KEYED, VERSION
 from unbroken.loop.randomness import capture_streams
+from unbroken.loop.ranks import Ranks
 from unbroken.state import guards
 from unbroken.state.drift import Built
+from unbroken.state.rehearsal import Arrivals
 from unbroken.state.settings import Setting
 from unbroken.state.snapshot import reserve
 from unbroken.store import lineage, torchfile
@@ -34,6 +38,7 @@ from unbroken.store.ancestry import newest_first
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.lineage import ResumePoint, RunRecord
 from unbroken.store.payload import Payload
+from unbroken.store.record import next_generation, read_run_record
 from unbroken.store.runstate import (
     Identity,
     Moment,
@@ -42,6 +47,7 @@ from unbroken.store.runstate import (
     Surroundings,
     as_branch,
     from_payload,
+    ranks_of,
 )
 
 _log = logging.getLogger("unbroken")
@@ -73,23 +79,33 @@ def begin_run(
     seed: int,
     planned_epochs: int | None,
     starting: Starting,
-    built: Built | None = None,
+    built: Built | None,
+    ranks: Ranks,
 ) -> Beginning:
     """Take the folder, find the state to go on from, check it against what is tracked, restore it.
 
     A fresh run takes first what it is ``starting`` from.
 
     On return a state of this run is durable in the folder: the one it goes on from, or its very first. ``built`` is
-    what a restart will build, where what is tracked has been trained in this process and no longer shows it.
+    what a restart will build, where what is tracked has been trained in this process and no longer shows it. Of several
+    ``ranks`` all begin together: the first looks and writes, the others take from it what it has found.
     """
-    require_one_rank()
     folder = CheckpointFolder(origin.place, origin.folder)
-    try:
+    lock: FolderLock | NoLock = NoLock()
+
+    def take() -> None:
+        nonlocal lock
         folder.prepare()
         lock = FolderLock.acquire(folder.lock_path, folder.path)
+        lineage.clean(folder)
+
+    def look() -> _Beginner:
+        return _Beginner(origin, folder, lock, parts, seed, planned_epochs, starting, built, ranks)
+
+    try:
         try:
-            lineage.clean(folder)
-            return _Beginner(origin, folder, lock, parts, seed, planned_epochs, starting, built).begin()
+            ranks.by_first(take)
+            return ranks.together(look).begin()
         except BaseException:
             lock.release()
             raise
@@ -105,18 +121,22 @@ class _Beginner:
         self,
         origin: Origin,
         folder: CheckpointFolder,
-        lock: FolderLock,
+        lock: FolderLock | NoLock,
         parts: Parts,
         seed: int,
         planned_epochs: int | None,
         starting: Starting,
         built: Built | None,
+        ranks: Ranks,
     ) -> None:
+        self._ranks = ranks
+        self._arrivals = Arrivals(parts.tracked.parameters() if ranks.several else {})
         self._origin = origin
         self._folder = folder
         self._lock = lock
         self._parts = parts
         self._seed = seed
+        self._generation = next_generation(folder) if ranks.is_first else 0
         self._starting = starting
         self._built = built or Built.of(parts.tracked)
         parts.settings.begin()
@@ -131,21 +151,33 @@ class _Beginner:
         self._changed: list[str] = []
 
     def begin(self) -> Beginning:
+        ranks = self._ranks
         self._parts.tracked.remember_built()
         self._parts.locals.remember_built()
-        found = finding.find(self._origin, self._folder)
-        require_space(self._folder.path, self._parts.tracked.expected_bytes())
+        require_alike(ranks, self._origin, self._parts, self._surroundings)
+        self._seed = ranks.by_first(lambda: self._seed)
+        found = ranks.by_first(self._find)
         beginning = self._start() if found.point is None else self._go_on(found.point, found)
         beginning = replace(beginning, built=self._built)
-        if self._parts.tracked.size_is_known:
+        if self._parts.tracked.size_is_known and ranks.is_first:
             reserve(self._parts.tracked.expected_bytes())
         return beginning
 
+    def _find(self) -> Found:
+        found = finding.find(self._origin, self._folder)
+        require_space(self._folder.path, self._parts.tracked.expected_bytes())
+        return found
+
     def _start(self) -> Beginning:
-        self._starting.take(self._parts.tracked)  # before the file may move aside, and before anything is written
-        self._move_former_run_aside()
-        identity = Identity(uuid.uuid4().hex, 0, None, self._seed, VERSION)
-        self._write_record(identity)
+        ranks = self._ranks
+        # Before the file may move aside, and before anything is written.
+        ranks.together(lambda: self._starting.take(self._parts.tracked))
+        ranks.by_first(self._move_former_run_aside)
+        version = KEYED if ranks.grouped else VERSION
+        run_id = ranks.by_first(lambda: uuid.uuid4().hex)
+        identity = Identity(run_id, 0, None, self._seed, version, processes=ranks.size)
+        ranks.by_first(lambda: self._write_record(identity))
+        self._arrivals.watch()
         keeper = self._keeper(identity)
         self._save_first(keeper, self._state_as_built(keeper, Reason.START))
         _log.info(messages.text("started", folder=self._folder.shown(self._folder.path)))
@@ -173,24 +205,32 @@ class _Beginner:
             _log.warning(messages.text("former_run_unfinished", epoch=progress.epoch, planned=planned))
 
     def _go_on(self, point: ResumePoint, found: Found) -> Beginning:
-        state = from_payload(point.payload)
+        ranks = self._ranks
+        state = ranks.together(lambda: from_payload(self._own(point.payload)))
+        of_ranks = ranks_of(point.payload)
         then, moment, identity = state.surroundings, state.moment, state.identity
         if then is not None:
-            self._check_data(then.data)
+            ranks.together(lambda: self._check_data(then.data))
         else:
             _log.warning(messages.text("plain_checkpoint", path=self._shown(point.path)))
         config = None if then is None else then.config
         settings = self._parts.settings
         built = None if then is None else then.built
         settings.resume(built, config, state.training.states, self._surroundings.config)
-        restore(self._parts, state.training, prologue_follows=moment is not None and moment.in_epoch)
+        if of_ranks is not None:
+            ranks.together(lambda: self._arrivals.rehearse(of_ranks.arrivals))
+        self._arrivals.watch()
+        prologue_follows = moment is not None and moment.in_epoch
+        ranks.together(lambda: restore(self._parts, state.training, prologue_follows=prologue_follows))
         changes = self._changes([] if then is None else then.changes)
         self._changed += [f"{one.name}: {one.then} → {one.now}" for one in changes]
-        if identity is None or (found.asked_for and not finding.is_newest(self._folder, point)):
+        leaves = ranks.by_first(lambda: found.asked_for and not finding.is_newest(self._folder, point))
+        if identity is None or leaves:
             keeper = self._branch_off(point, state, found)
         else:
             identity = replace(identity, request=found.request)
             keeper = self._keeper(identity, state.replays, protected=point.path.name)
+            ranks.by_first(self._take_over_record)
         stop_requested = None if moment is None or found.asked_for else moment.stop_requested
         self._say_where(point, ends=stop_requested is not None)
         self._starting.passed_over()
@@ -205,6 +245,10 @@ class _Beginner:
             planned_before=None if then is None else then.planned_epochs,
             changed=tuple(self._changed),
         )
+
+    def _own(self, payload: Payload) -> Payload:
+        seed = keys.own_of(payload).get("seed", self._seed)
+        return of_rank(payload, self._ranks.rank, self._ranks.size, seed=seed)
 
     def _changes(self, earlier: list[dict[str, Any]]) -> list[Setting]:
         """The settings that this start has changed as it was asked to; the lineage keeps them."""
@@ -228,9 +272,9 @@ class _Beginner:
     def _branch_off(self, point: ResumePoint, state: RunState, found: Found) -> Keeper:
         """Make the state resumed from the first file of a new branch; what it leaves behind moves aside after."""
         progress = point.manifest.progress
-        run_id = progress.run_id or uuid.uuid4().hex
-        here = manifests.describe_all(self._folder)
-        taken = [info.progress.branch for info in here if info.progress.run_id == run_id]
+        ranks = self._ranks
+        run_id = progress.run_id or ranks.by_first(lambda: uuid.uuid4().hex)
+        taken = ranks.by_first(lambda: self._branches_of(run_id))
         parent = {
             "run_id": progress.run_id,
             "branch": progress.branch,
@@ -238,20 +282,25 @@ class _Beginner:
             "batch": progress.batch,
             "step": progress.step,
         }
-        left = state.identity or Identity(run_id, 0, None, self._seed, VERSION)
+        version = KEYED if ranks.grouped else VERSION
+        left = state.identity or Identity(run_id, 0, None, self._seed, version, processes=ranks.size)
         branch = 1 + max([progress.branch, *taken])
-        identity = Identity(run_id, branch, parent, left.seed, left.loading, found.request)
+        identity = replace(left, branch=branch, parent=parent, request=found.request, run_id=run_id)
         keeper = self._keeper(identity, state.replays, protected=point.path.name)
         if state.identity is None:
             first = self._state_as_built(keeper, Reason.BRANCH)
         else:
             first = as_branch(state, identity, self._surroundings)
         self._save_first(keeper, first)
-        self._write_record(identity)
+        ranks.by_first(lambda: self._write_record(identity))
         return keeper
 
+    def _branches_of(self, run_id: str) -> list[int]:
+        here = manifests.describe_all(self._folder)
+        return [info.progress.branch for info in here if info.progress.run_id == run_id]
+
     def _state_as_built(self, keeper: Keeper, reason: Reason) -> Payload | None:
-        streams = {"now": capture_streams(), "epoch_start": None}
+        streams = {"now": capture_streams(one_device=self._ranks.several), "epoch_start": None}
         return keeper.snapshot(Moment(reason, False, streams, {"lead": None, "opened": []}))
 
     def _save_first(self, keeper: Keeper, payload: Payload | None) -> None:
@@ -266,8 +315,13 @@ class _Beginner:
 
     def _write_record(self, identity: Identity) -> None:
         now, command = datetime.now().strftime(contract.TIMESTAMP_FORMAT), shlex.join(sys.argv)
-        record = RunRecord(identity.run_id, identity.branch, now, command, self._surroundings.config)
+        record = RunRecord(identity.run_id, identity.branch, now, command, self._surroundings.config, self._generation)
         lineage.write_run_record(self._folder, record)
+
+    def _take_over_record(self) -> None:
+        record = read_run_record(self._folder)
+        if record is not None:
+            lineage.write_run_record(self._folder, replace(record, generation=self._generation))
 
     def _check_data(self, saved: Mapping[str, Any] | None) -> None:
         try:
@@ -317,8 +371,11 @@ class _Beginner:
             self._parts,
             identity,
             self._surroundings,
+            self._ranks,
+            self._arrivals,
             replays=replays or [],
             policy=self._origin.policy,
             protected=protected,
+            generation=self._generation if self._ranks.is_first else None,
             built=self._built,
         )

@@ -18,11 +18,16 @@ from unbroken.errors import (
     UnsavableStateError,
     is_refusal,
 )
+from unbroken.keep.following import NoLock, NoWriter
 from unbroken.keep.occasions import Occasion
+from unbroken.keep.sharing import shared
 from unbroken.keep.state import Parts, capture
 from unbroken.keep.status import end_with
+from unbroken.loop.ranks import Ranks
 from unbroken.state.drift import Built, differences
-from unbroken.state.snapshot import copy_to_host
+from unbroken.state.encoding import encode
+from unbroken.state.rehearsal import Arrivals
+from unbroken.state.snapshot import copy_to_host, encoded_to_host
 from unbroken.store import forecast
 from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
@@ -45,14 +50,17 @@ class Keeper:
     def __init__(
         self,
         folder: CheckpointFolder,
-        lock: FolderLock,
+        lock: FolderLock | NoLock,
         parts: Parts,
         identity: Identity,
         surroundings: Surroundings,
+        ranks: Ranks,
+        arrivals: Arrivals,
         *,
         replays: list[dict[str, Any]],
         policy: Policy | None,
         protected: str,
+        generation: int | None,
         built: Built,
     ) -> None:
         self.identity = identity
@@ -60,17 +68,22 @@ class Keeper:
         self.saved_at = time.monotonic()
         self.told: Callable[[int, Reason], None] = lambda step, reason: None  # of each snapshot handed to the writer
         self.folder = folder
-        self.writer = Writer(folder)
+        self.ranks = ranks
+        self.arrivals = arrivals
+        self.writer = Writer(folder) if ranks.is_first else NoWriter()
         self._surroundings = surroundings
         self._replays = replays
         self._lock = lock
         self._parts = parts
         self._policy = policy
         self._protected = frozenset({protected})
+        self._generation = generation
         self._built: Built | None = built
         self._not_copied: DiskError | None = None
         self._unsafe_end = False
         self._waiting: tuple[Payload, frozenset[Occasion]] | None = None
+        self._proof: dict[str, Any] | None = None
+        self._proofs: dict[int, dict[str, Any]] = {}
 
     @property
     def latest(self) -> Path:
@@ -88,6 +101,7 @@ class Keeper:
 
     def keep_proof(self, record: dict[str, Any], instead_of: dict[str, Any] | None = None) -> None:
         """Have ``record``, of steps trained again, in every checkpoint from now on."""
+        self._proof = record
         others = [one for one in self._replays if one is not instead_of]
         self._replays = [*others, record][-_REPLAYS_KEPT:]
 
@@ -96,16 +110,16 @@ class Keeper:
 
         ``generators`` are states of tracked ones that count instead of those they are in now: loading the next batch
         may have drawn from them. None, and an error in the log, where it can't be copied: training goes on, and the
-        next save tries again.
+        next save tries again. Of several ranks all call it, and only the first's is whole.
+
+        Raises GuardError on all of them where their weights have gone apart.
         """
-        parts = self._parts
+        ranks, parts = self.ranks, self._parts
         parts.tracked.look_for_sleepers(parts.cursor.step)
         try:
-            training = capture(parts, generators or {})
-            self._say_drift(training.states, training.extras)
-            timestamp = datetime.now().strftime(contract.TIMESTAMP_FORMAT)
-            state = RunState(training, timestamp, self.identity, self._surroundings, moment, self._replays)
-            copied: Payload = copy_to_host(to_payload(state, __version__))
+            live = ranks.together(lambda: self._live(moment, generators))
+            live = shared(ranks, live, parts.tracked, self.arrivals.records())
+            copied: Payload = ranks.together(lambda: self._copied(live))
         except (UnsavableStateError, MemoryError, OSError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not is_refusal(error):
                 raise
@@ -113,7 +127,31 @@ class Keeper:
             _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
             return None
         self._not_copied = None
+        if ranks.several:
+            self._say_proofs(ranks.all(self._proof))
         return copied
+
+    def _say_proofs(self, told: list[dict[str, Any] | None]) -> None:
+        """Once all ranks have trained their steps again: that they went as before. A difference is said at once."""
+        new = {rank: proof for rank, proof in enumerate(told) if proof is not None}
+        if new != self._proofs and len(new) == self.ranks.size and not any(one["difference"] for one in new.values()):
+            steps = min(one["steps"] for one in new.values())
+            _log.info(messages.text("replayed_by_all", size=self.ranks.size, steps=steps))
+        self._proofs = new
+
+    def _live(self, moment: Moment, generators: Mapping[str, Any] | None) -> Payload:
+        """The state as it is, sharing memory with it."""
+        training = capture(self._parts, generators or {})
+        self._say_drift(training.states, training.extras)
+        timestamp = datetime.now().strftime(contract.TIMESTAMP_FORMAT)
+        state = RunState(training, timestamp, self.identity, self._surroundings, moment, self._replays)
+        payload = to_payload(state, __version__)
+        return encode(payload, "") if self.ranks.several else payload  # type: ignore[return-value]
+
+    def _copied(self, live: Payload) -> Payload:
+        if not self.ranks.several:
+            return copy_to_host(live)  # type: ignore[no-any-return]
+        return encoded_to_host(live) if self.ranks.is_first else live
 
     def _say_drift(self, states: Any, extras: Any) -> None:
         """Once, at the first save that a restart could not take."""
@@ -143,7 +181,7 @@ class Keeper:
 
     def _submit(self, payload: Payload, also: Iterable[Occasion], *, last: bool) -> None:
         names = (self.folder.latest, *sorted(occasion.path(self.folder, payload) for occasion in also))
-        self.writer.submit(SaveJob(payload, names, self._policy, self._protected, last))
+        self.writer.submit(SaveJob(payload, names, self._policy, self._protected, last, self._generation))
 
     def save_later(self, payload: Payload | None, occasions: Iterable[Occasion]) -> None:
         """Keep a snapshot for these occasions until the next save; one that is for them as well takes its place."""
@@ -152,6 +190,8 @@ class Keeper:
 
     def finish_save(self, payload: Payload, also: Iterable[Occasion]) -> None:
         """The end of an epoch whose save was cut off behind its first name gets its further names now."""
+        if not self.ranks.is_first:
+            return
         progress = keys.progress_of(payload)
         ours = (progress.run_id, progress.branch) == (self.identity.run_id, self.identity.branch)
         if progress.reason == "epoch" and ours:
@@ -203,13 +243,21 @@ class Keeper:
 
     def begin(self) -> None:
         """As ``wait``; raises the error if the first state is not safe on disk: nothing has been trained by then."""
-        self.wait()
+        self.conclude()
         if self.failure is not None:
             raise self.failure
 
+    def conclude(self) -> None:
+        """As ``wait``, for all ranks: the others have the first one's failure."""
+        self.wait()
+        if self.ranks.several:
+            failed = self.ranks.by_first(lambda: None if self.failure is None else str(self.failure))
+            if failed is not None and not self.ranks.is_first:
+                self.writer.failure = DiskError("on_rank", rank=0, error=failed)
+
     def finish(self) -> None:
         """As ``wait``; if the last state is not safe on disk, says so, and goes on trying while the script goes on."""
-        self.wait()
+        self.conclude()
         if self.failure is not None:
             self._unsafe_end = True
             _log.error(messages.text("last_state_unsafe", latest=self.latest, error=self.failure))

@@ -18,6 +18,9 @@ FIRST_VERSION = 1
 
 VERSION = 2
 
+KEYED = 3
+"""Of runs begun by several processes: each sample has streams of its own, by its place in the global batch."""
+
 
 class ResumableLoader(Protocol):
     """A loader that can start a pass at any batch. ``promise`` is the key of the sentence that says at what cost."""

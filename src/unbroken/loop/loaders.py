@@ -14,6 +14,7 @@ from unbroken.loop.generators import search_generators
 from unbroken.loop.positioned import PositionedLoader
 from unbroken.loop.replayed import ReplayedIterable, ReplayedLoader
 from unbroken.loop.samplers import length_of
+from unbroken.loop.shares import Share
 
 _log = logging.getLogger("unbroken")
 
@@ -32,16 +33,18 @@ class Loaders:
         self._known: OrderedDict[int, tuple[Any, ResumableLoader]] = OrderedDict()
         self._said: set[str] = set()
 
-    def known(self, loader: Any, seed: int, version: int, *, compiled: bool = False) -> ResumableLoader:
+    def known(
+        self, loader: Any, seed: int, version: int, share: Share | None = None, *, compiled: bool = False
+    ) -> ResumableLoader:
         """The resumable form of ``loader``; ``compiled`` if a model may take its batches that is compiled.
 
-        ``version`` is that of how positions become batches in this run.
+        ``version`` is that of how positions become batches in this run; ``share`` what of them this process loads.
 
         Raises:
             LoaderRefusedError: as ``resumable``.
         """
         if id(loader) not in self._known:
-            made = resumable(loader, seed, version)
+            made = resumable(loader, seed, version, share)
             if compiled and _last_batch_is_smaller(loader):
                 self._say(messages.text("compiled_for_two_shapes"))
             self._known[id(loader)] = (loader, made)
@@ -60,6 +63,9 @@ class Loaders:
             return
         facts = {"batches": made.length or "?", "workers": made.workers}
         dataset = type(loader.dataset).__qualname__
+        sizes = getattr(made, "sizes", None)
+        if sizes is not None:
+            self._say(messages.text("batch_divided", whole=sizes[0], each=sizes[1], size=sizes[0] // sizes[1]))
         if made.repeatable:
             self._say(messages.text(made.promise, **facts), logging.DEBUG if resumed else logging.INFO)
         else:
@@ -73,7 +79,7 @@ class Loaders:
             _log.log(level, sentence)
 
 
-def resumable(loader: Any, seed: int, version: int = VERSION) -> ResumableLoader:
+def resumable(loader: Any, seed: int, version: int = VERSION, share: Share | None = None) -> ResumableLoader:
     """The way to resume this loader exactly.
 
     Raises:
@@ -85,11 +91,15 @@ def resumable(loader: Any, seed: int, version: int = VERSION) -> ResumableLoader
         raise LoaderRefusedError("not_a_loader", loader=name)
     if not getattr(loader, "in_order", True):
         raise LoaderRefusedError("loader_out_of_order")
-    if not stateful and _iterates_its_own_way(type(loader)):
+    own_way = not stateful and _iterates_its_own_way(type(loader))
+    if share is not None and share.size > 1 and (own_way or isinstance(loader.dataset, IterableDataset)):
+        kind = type(loader if own_way else loader.dataset).__qualname__
+        raise LoaderRefusedError("not_divisible", kind=kind, size=share.size)
+    if own_way:
         return ReplayedLoader(loader, seed, version)
     if isinstance(loader.dataset, IterableDataset):
         return ReplayedIterable(loader, seed, version)
-    return PositionedLoader(loader, seed, version)
+    return PositionedLoader(loader, seed, version, share)
 
 
 def _last_batch_is_smaller(loader: DataLoader[Any]) -> bool:

@@ -4,14 +4,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from unbroken.errors import LoaderRefusedError
-from unbroken.loop.batches import FIRST_VERSION, VERSION, LoadedHere, Pass, Rebuilt, settings_of, tell_epoch
+from unbroken.loop.batches import FIRST_VERSION, KEYED, VERSION, LoadedHere, Pass, Rebuilt, settings_of, tell_epoch
 from unbroken.loop.content import SAMPLED, content_digest
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import Position, seed_streams
 from unbroken.loop.samplers import Order, PositionedSampler, Tag, inner_of, length_of, order_of
+from unbroken.loop.shares import DistributedOrder, Share, is_distributed, require_divisible, require_parts
 
 
 class PositionedLoader:
@@ -27,8 +28,12 @@ class PositionedLoader:
 
     promise = "loader_exact"
 
-    def __init__(self, loader: DataLoader[Any], seed: int, version: int = VERSION) -> None:
+    def __init__(self, loader: DataLoader[Any], seed: int, version: int = VERSION, share: Share | None = None) -> None:
         self._seed = seed
+        self._share = share or Share()
+        self._rescaled = False
+        self.divided = True
+        """Whether the loader gives global batches, of which each process loads its share; else each has its own."""
         self._loader = loader
         self._version = version
         self._built: tuple[object, ...] = ()
@@ -47,11 +52,46 @@ class PositionedLoader:
     @property
     def facts(self) -> dict[str, Any]:
         """What must be the same for a saved position to mean the same; the number of workers need not."""
-        kinds = [type(self._sampler.source).__qualname__, type(inner_of(self._sampler.source)).__qualname__]
+        source = self._sampler.source
+        kinds = [type(source).__qualname__, type(inner_of(source)).__qualname__]
         return {
             **{"promise": self.promise, "length": self.length},
             **{"samples": length_of(self._dataset), "sampler": "/".join(dict.fromkeys(kinds))},
+            **({} if self.divided else {"processes": self._share.size}),
+            **({"batch": source.batch_size} if isinstance(source, DistributedOrder) else {}),
         }
+
+    @property
+    def _of_several(self) -> bool:
+        return isinstance(self._sampler.source, DistributedOrder)
+
+    def fits_rescaled(self, batch: object) -> bool:
+        """Whether its ``batch_size`` is a share of the global batch that was made of so many from each process."""
+        own = self._loader.batch_size
+        return self._of_several and own != batch and own * self._share.size == batch * self._share.processes  # type: ignore[operator]
+
+    def rescale(self) -> None:
+        """Its ``batch_size`` is such a share."""
+        if self._of_several and not self._rescaled:
+            self._rescaled, self._built = True, ()
+            self._refresh()
+
+    @property
+    def sizes(self) -> tuple[int, int] | None:
+        """How many samples a step has in all, and this process of them; None where that is not known, or the same."""
+        size = getattr(self._sampler.source, "batch_size", None)
+        if self._share.size == 1 or not self.divided or not isinstance(size, int):
+            return None
+        whole = size * (self._share.processes if self._of_several else 1)
+        return whole, whole // self._share.size
+
+    def divide(self, *, alike: bool) -> None:
+        """Told before its first pass whether its sampler gives the same on all ranks."""
+        if self.divided != alike:
+            self.divided, self._built = alike, ()
+            self._refresh()
+        if self._of_several and self.sizes is not None:
+            require_parts(self.sizes[0], self._share)
 
     def iterate(
         self, *, epoch: int, loop: int, start: int, order: int | None = None, ahead: Mapping[str, Any] | None = None
@@ -88,11 +128,25 @@ class PositionedLoader:
             source,
             inner_of(source),
         )  # an id is of the living
-        self._order = order_of(loader)
-        first = self._version == FIRST_VERSION
-        self._sampler = PositionedSampler(source, self._order, loader.dataset, bytes_of_tensors=not first)
+        share = self._share
+        if self.divided:
+            require_divisible(loader, share)
+        self._order, self.trial = order_of(loader)
+        if is_distributed(loader) and max(share.size, share.processes) > 1:
+            source = DistributedOrder(source, loader.sampler, share, rescaled=self._rescaled)  # type: ignore[arg-type]
+        first, keyed = self._version == FIRST_VERSION, self._version >= KEYED
+        self._sampler = PositionedSampler(
+            source,
+            self._order,
+            loader.dataset,
+            bytes_of_tensors=not first,
+            share=share if self.divided and share.size > 1 else None,
+            keyed=keyed,
+        )
         batched = loader.batch_sampler is not None
-        self._dataset = _KeyedDataset(loader.dataset, loader.collate_fn, batched=batched, tells_epoch=first)
+        self._dataset = _KeyedDataset(
+            loader.dataset, loader.collate_fn, batched=batched, tells_epoch=first, keyed=keyed and batched
+        )
         batching = {"batch_size": None, "sampler": self._sampler, "collate_fn": _as_loaded}
         self._rebuilt = Rebuilt(loader, self._dataset, self._seed, **batching)
         self.repeatable = None
@@ -102,8 +156,15 @@ class _KeyedDataset(Dataset[Any]):
     """Loads and collates one whole batch with every random stream set by the batch's position."""
 
     def __init__(
-        self, dataset: Dataset[Any], collate: Callable[[Any], Any], *, batched: bool, tells_epoch: bool = False
+        self,
+        dataset: Dataset[Any],
+        collate: Callable[[Any], Any],
+        *,
+        batched: bool,
+        tells_epoch: bool = False,
+        keyed: bool = False,
     ) -> None:
+        self._keyed = keyed and not isinstance(dataset, TensorDataset)  # which draws nothing
         self.dataset = dataset
         self._collate = collate
         self._batched = batched
@@ -115,15 +176,24 @@ class _KeyedDataset(Dataset[Any]):
         return len(self.dataset)  # type: ignore[arg-type]
 
     def __getitem__(self, tag: Tag) -> Any:
-        fields, indices = tag
+        fields, indices, (first, start, stop) = tag
         position = Position(*fields)
         if self._tells_epoch and position.epoch != self._epoch:
             self._epoch = position.epoch
             tell_epoch(self.dataset, position.epoch)
         own = self.own_generators()
+        if self._keyed:
+            samples = [self._one(index, position._replace(slot=first + i), own) for i, index in enumerate(indices)]
         seed_streams(position)
         own.seed(position)
-        return self._collate(self._fetch(indices))
+        if not self._keyed:
+            samples = self._fetch(indices)
+        return self._collate(samples if stop < 0 else samples[start:stop])
+
+    def _one(self, index: Any, position: Position, own: OwnGenerators) -> Any:
+        seed_streams(position)
+        own.seed(position)
+        return self._fetch([index])[0]
 
     def own_generators(self) -> OwnGenerators:
         """The generators that dataset and collate function hold, as they are in this process."""

@@ -145,8 +145,11 @@ def _put_back(aside: _CpuStreams) -> None:
         np.random.set_state(aside.numpy_with_cached_normal)
 
 
-def capture_streams() -> dict[str, Any]:
-    """All global random streams of this process: python, numpy, torch CPU and every initialised CUDA device."""
+def capture_streams(*, one_device: bool = False) -> dict[str, Any]:
+    """All global random streams of this process: python, numpy, torch CPU and every initialised CUDA device.
+
+    With ``one_device`` only the current one: of several processes each has its own.
+    """
     version, words, cached_normal = random.getstate()
     streams: dict[str, Any] = {
         "python": {"version": version, "words": torch.tensor(words), "cached_normal": cached_normal},
@@ -154,8 +157,23 @@ def capture_streams() -> dict[str, Any]:
         "torch": torch.default_generator.get_state(),
     }
     if torch.cuda.is_available() and torch.cuda.is_initialized():  # type: ignore[no-untyped-call]
-        streams["cuda"] = torch.cuda.get_rng_state_all()
+        if one_device:
+            streams["device"] = torch.cuda.get_rng_state()
+        else:
+            streams["cuda"] = torch.cuda.get_rng_state_all()
     return streams
+
+
+def fresh_streams(position: Position) -> dict[str, Any]:
+    """Streams that begin at ``position``, as ``capture_streams`` gives them; this process's own stay where they are."""
+    before = capture_streams(one_device=True)
+    try:
+        seed_streams(position)
+        if "device" in before:
+            torch.cuda.manual_seed(seeds_at(position).torch)
+        return capture_streams(one_device=True)
+    finally:
+        restore_streams(before)
 
 
 def restore_streams(streams: Mapping[str, Any]) -> None:
@@ -168,6 +186,8 @@ def restore_streams(streams: Mapping[str, Any]) -> None:
         np.random.set_state(numpy)
         torch.default_generator.set_state(streams["torch"])
         _restore_accelerators(streams.get("cuda", ()))
+        if "device" in streams and torch.cuda.is_available():
+            torch.cuda.set_rng_state(streams["device"])
 
 
 def _restore_accelerators(saved: Sequence[torch.Tensor]) -> None:

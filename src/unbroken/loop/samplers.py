@@ -15,6 +15,7 @@ from unbroken.errors import LoaderRefusedError
 from unbroken.loop.content import WHOLE, content_digest
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import SAMPLER_BATCH, Aside, Position, seed_streams
+from unbroken.loop.shares import Share
 from unbroken.state.encoding import decode
 
 # Drawn ahead at a time, so that putting the training streams aside costs next to nothing per batch.
@@ -25,7 +26,9 @@ _NEVER = -1  # the digest of nothing: indices that came from a checkpoint are ke
 
 _FIXED = (SequentialSampler, RandomSampler, BatchSampler, range)
 
-Tag = tuple[tuple[int, int, int, int], Any]  # the fields of a position, and indices: plain, for each goes to a worker
+# The fields of a position, indices, and where in the global batch the first of them is and how many are wanted from
+# which on; plain, for each goes to a worker.
+Tag = tuple[tuple[int, int, int, int], Any, tuple[int, int, int]]
 
 
 class Order(Enum):
@@ -63,7 +66,11 @@ class PositionedSampler:
         dataset: object = None,
         *,
         bytes_of_tensors: bool = True,
+        share: Share | None = None,
+        keyed: bool = False,
     ) -> None:
+        self._share = share
+        self._keyed = keyed
         self._source = source
         self._order = order
         self._dataset = dataset
@@ -142,11 +149,20 @@ class PositionedSampler:
             ready = []
             for indices in drawn:
                 digest = digest_of(indices, digest, bytes_of_tensors=self._bytes_of_tensors)
-                ready.append((digest, ((seed, epoch, loop, batch), indices)))
+                ready.append((digest, ((seed, epoch, loop, batch), *self._part(indices, position, batch))))
                 batch += 1
             for digest, tag in ready:
                 digests.append(digest)
                 yield tag
+
+    def _part(self, indices: Any, position: Position, batch: int) -> tuple[Any, tuple[int, int, int]]:
+        """What of a global batch this process needs, the place of its first sample, and from which to which to keep."""
+        if self._share is None:
+            return indices, (0, 0, -1)
+        start, stop = self._share.bounds(len(indices), position._replace(batch=batch))
+        if self._keyed:
+            return indices[start:stop], (start, 0, stop - start)
+        return indices, (0, start, stop)  # the streams go through the whole batch
 
     def _as_kept(self, ahead: list[Any]) -> Iterator[list[Any]]:
         self._passes += 1
@@ -263,8 +279,8 @@ def inner_of(source: Any) -> Any:
     return getattr(source, "sampler", source)
 
 
-def order_of(loader: DataLoader[Any]) -> Order:
-    """What the order of this loader's sampler depends on.
+def order_of(loader: DataLoader[Any]) -> tuple[Order, int]:
+    """What the order of this loader's sampler depends on; and a digest of what a trial of it gave, 0 if not needed.
 
     Samplers of torch itself are known; any other is copied and tried from the same streams: two passes, twice.
 
@@ -274,9 +290,9 @@ def order_of(loader: DataLoader[Any]) -> Order:
     source = loader.batch_sampler if loader.batch_sampler is not None else loader.sampler
     inner = inner_of(source)
     if type(source) in _FIXED and type(inner) in _FIXED:
-        return Order.KNOWN
+        return Order.KNOWN, 0
     if _is_torchs(source) and _is_torchs(inner):
-        return Order.POSITIONAL
+        return Order.POSITIONAL, 0
     name = type(inner if _is_torchs(source) else source).__qualname__
     try:
         one, other = (copy.deepcopy(source, {id(loader.dataset): loader.dataset}) for _ in range(2))
@@ -285,7 +301,7 @@ def order_of(loader: DataLoader[Any]) -> Order:
     first, second = _tried(one), _tried(one)
     if (_tried(other), _tried(other)) != (first, second):
         raise LoaderRefusedError("sampler_not_repeatable", sampler=name)
-    return Order.POSITIONAL if first == second else Order.COUNTING
+    return Order.POSITIONAL if first == second else Order.COUNTING, digest_of(first)
 
 
 def _as_drawn(indices: Any) -> Any:
@@ -301,4 +317,4 @@ def _is_torchs(sampler: object) -> bool:
 
 def _tried(sampler: Iterable[Any]) -> list[str]:
     positioned = PositionedSampler(sampler).seek(Position(0, 1, 0, 0))
-    return [repr(indices) for _, indices in islice(positioned, _TRIED_BATCHES)]
+    return [repr(indices) for _, indices, _ in islice(positioned, _TRIED_BATCHES)]

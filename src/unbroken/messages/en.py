@@ -544,10 +544,101 @@ SENTENCES: dict[str, str] = {
     "complete": "Complete: nothing to train. {done} of {count} epochs were done before, as {latest} has them.",
     "complete_steps": "Complete: nothing to train. {done} of {goal} steps were done before, as {latest} has them.",
     "fell_back": "{path} is damaged and was set aside as {aside}; going on from the newest good one. Why: {reason}",
-    "several_ranks": (
-        "This process is one of {count} ranks ({told_by}), and this version keeps the state of one process only: "
-        "several would go apart without a word. Train in one process: unset WORLD_SIZE, or torchrun --nproc-per-node "
-        "1."
+    "store_superseded": (
+        "{path} was not written: another trainer has begun in this folder since ({record} counts them), and has "
+        "the run now. End this process."
+    ),
+    "stateful_hook": (
+        "{module}: its DistributedDataParallel has a communication hook with a state of its own ({kind}), which "
+        "no checkpoint has. Use a hook without one, such as fp16_compress_hook, or none."
+    ),
+    "uneven_batches": (
+        "Inside join() the ranks may take different numbers of batches, and no step is common to all. Leave "
+        "join() out: the batches of run.batches are divided evenly."
+    ),
+    "replayed_by_all": (
+        "All {size} processes have trained the steps behind the last save again, {steps} or more, each bit for "
+        "bit as before."
+    ),
+    "no_process_group": (
+        "This process is one of {count} (WORLD_SIZE), and they have no process group yet. Call "
+        'torch.distributed.init_process_group("gloo") or ("nccl") before the run begins, or unset WORLD_SIZE.'
+    ),
+    "rank_lost": (
+        "Another process of this run is gone, or did not come in time; what was saved last is whole. Start the same "
+        "command again to go on from there. What torch says: {reason}"
+    ),
+    "on_rank": "On rank {rank}: {error}",
+    "ranks_diverged": (
+        "This process has other bits in {tensor} than rank 0: the ranks have gone apart, and this state is not saved. "
+        "Look for what one rank does and the others do not (a step skipped, weights changed without "
+        "DistributedDataParallel), or for a faulty machine; the same command goes on from the last state saved."
+    ),
+    "resized": (
+        "Saved by {saved_by} processes, gone on with by {size}: the same global batches in the same order, each "
+        "sample with the same bits; sums over the ranks and random layers such as dropout are no longer the same "
+        "bits."
+    ),
+    "resized_in_accumulation": (
+        "This state was saved in the midst of an accumulation by {saved_by} processes, each with gradients of its "
+        "own, and {size} can't go on with them. Start {saved_by} processes again; with group= saves fall between "
+        "accumulations only."
+    ),
+    "arrivals_do_not_fit": (
+        "{module}: its DistributedDataParallel had parameters that are not there now: {names}. Build the model as it "
+        "was, or start afresh in another folder."
+    ),
+    "ranks_unlike": (
+        "The ranks were not started alike: {what} is {here} on rank {rank} and {first} on rank 0. Start all with the "
+        "same script and arguments."
+    ),
+    "ranks_built_unlike": (
+        "{tensor} has other values on rank {rank} than on rank 0. Wrap the model in DistributedDataParallel before "
+        "the run begins, or call torch.manual_seed with the same number on all ranks before it is built."
+    ),
+    "sharded": (
+        "{name} has a part of each rank's own in it ({kind}), and only copies that are the same on all ranks can be "
+        "saved and resumed so far. Use DistributedDataParallel with an ordinary optimizer."
+    ),
+    "ranks_other_samples": (
+        "By step {step} rank {rank} had been given other samples than rank 0, so they would train two things. Draw "
+        "the order alike on all ranks: one seed, and the same calls."
+    ),
+    "wrapped_late": (
+        "A model was wrapped in DistributedDataParallel after the run had begun, too late to be resumed bit for bit. "
+        "Wrap it before run.begin(), before the loop, and before `with run:`."
+    ),
+    "recorded_unlike": (
+        "run.record was given other values by other ranks for {names}; those of rank 0 count. For a mean over all "
+        "ranks use run.average."
+    ),
+    "batch_too_small": (
+        "Batch {batch} has {count} samples for {size} processes. Give the DataLoader drop_last=True, or a batch_size "
+        "of which the rest suffices."
+    ),
+    "other_replicas": (
+        "The DistributedSampler is made for {replicas} replicas as rank {rank}; this is rank {this} of {size}. Make "
+        "it without num_replicas and rank, after init_process_group."
+    ),
+    "batch_not_divided": (
+        "A loader with batch_size=None gives batches that {size} processes can't divide among themselves. Give it a "
+        "batch_size, or a DistributedSampler."
+    ),
+    "batch_not_divisible": (
+        "A global batch of {count} samples can't be divided by {size} processes. It can by: {fitting}."
+    ),
+    "not_divisible": (
+        "{kind} gives its samples one after the other, so {size} processes can't divide them and go on exactly. Use a "
+        "map-style dataset, or train in one process."
+    ),
+    "batch_divided": "{whole} samples a step, {each} on each of {size} processes",
+    "loader_unlike": (
+        "The loaders of the ranks are not alike: {fact} is {here} on rank {rank} and {first} on rank 0. Give all "
+        "ranks the whole dataset: their parts are made here, or by a DistributedSampler."
+    ),
+    "processes_changed": (
+        "This loader's sampler gives each process samples of its own, and the state was saved by {old} processes, not "
+        "{new}. Start as many again (None: its batches were divided then), or use a DistributedSampler."
     ),
     "setting_overruled": (
         "{setting}: built with {new}, goes on with {in_force} as saved. To have the new value from here on, call "

@@ -390,9 +390,94 @@ SENTENCES: dict[str, str] = {
     "complete": "训练已完成，没有剩余的内容：此前已完成 {done}/{count} 轮，见 {latest}。",
     "complete_steps": "训练已完成，没有剩余的内容：此前已完成 {done}/{goal} 步，见 {latest}。",
     "fell_back": "{path} 已损坏，已移至 {aside}；将从最新的完好检查点继续。原因：{reason}",
-    "several_ranks": (
-        "本进程是 {count} 个 rank 之一（{told_by}），而本版本只能保存单个进程的状态：多个进程会在不知不觉中失去同步。"
-        "请用单个进程训练：取消 WORLD_SIZE，或使用 torchrun --nproc-per-node 1。"
+    "store_superseded": (
+        "未写入 {path}：此后已有另一个训练进程在该文件夹中开始（由 {record} 计数），本进程不再拥有它。"
+        "请结束本进程，由另一个继续。"
+    ),
+    "stateful_hook": (
+        "{module}：其 DistributedDataParallel 使用了带有自身状态的通信钩子（{kind}"
+        "），检查点无法保存它。请使用无状态的钩子（如 fp16_compress_hook），或不用钩子。"
+    ),
+    "uneven_batches": (
+        "在 join() 中各 rank 的批次数可能不同，没有所有 rank 共同的步。请去掉 join()：run.batches 会均匀划分批次。"
+    ),
+    "replayed_by_all": ("全部 {size} 个进程都已重新训练最近一次保存之后的步（至少 {steps} 步），每个进程均逐位一致。"),
+    "no_process_group": (
+        "本进程是 {count} 个进程之一（WORLD_SIZE），但尚未建立进程组。请在运行开始之前调用 torch.dis"
+        'tributed.init_process_group("gloo") 或 ("nccl")，或取消 WORLD_SIZ'
+        "E。"
+    ),
+    "rank_lost": (
+        "本次运行的另一个进程已经消失，或没有按时到达；最近保存的状态是完整的。再次运行同一命令即可从那里继续。"
+        "torch 的说明：{reason}"
+    ),
+    "on_rank": "rank {rank}：{error}",
+    "ranks_diverged": (
+        "本进程的 {tensor} 与 rank 0 的比特不一致：各 rank 已经分叉，此状态不予保存。请检查是否只有某个 "
+        "rank 做了某事（跳过一步、未经 DistributedDataParallel 修改权重），或机器有故障；同一命令将"
+        "从最近保存的状态继续。"
+    ),
+    "resized": (
+        "由 {saved_by} 个进程保存，现由 {size} 个进程继续：全局批次及其顺序相同，每个样本逐位一致；跨 ran"
+        "k 的求和以及 dropout 等随机层不再逐位一致。"
+    ),
+    "resized_in_accumulation": (
+        "此状态由 {saved_by} 个进程在梯度累积中途保存，各自持有自己的梯度，{size} 个进程无法接续。请仍用 {s"
+        "aved_by} 个进程启动；使用 group= 时只在两次累积之间保存。"
+    ),
+    "arrivals_do_not_fit": (
+        "{module}：其 DistributedDataParallel 当时的参数现在不存在：{names}。请按原样构建"
+        "模型，或在另一个文件夹中重新开始。"
+    ),
+    "ranks_unlike": (
+        "各 rank 的启动方式不一致：{what} 在 rank {rank} 上是 {here}，在 rank 0 上是 {"
+        "first}。请用相同的脚本和参数启动所有进程。"
+    ),
+    "ranks_built_unlike": (
+        "{tensor} 在 rank {rank} 上的值与 rank 0 不同。请在运行开始之前用 DistributedD"
+        "ataParallel 包装模型，或在构建模型之前在所有 rank 上用同一数字调用 torch.manual_seed"
+        "。"
+    ),
+    "sharded": (
+        "{name} 含有各 rank 独有的部分（{kind}），目前只能保存和恢复在所有 rank 上相同的副本。请使用 D"
+        "istributedDataParallel 和普通优化器。"
+    ),
+    "ranks_other_samples": (
+        "到第 {step} 步为止，rank {rank} 得到的样本与 rank 0 不同，两者将训练出不同的东西。请让所有 "
+        "rank 以相同方式产生顺序：同一个种子、同样的调用。"
+    ),
+    "wrapped_late": (
+        "模型在运行开始之后才被包装为 DistributedDataParallel，已来不及做到逐位恢复。请在 run.beg"
+        "in()、循环以及 `with run:` 之前包装。"
+    ),
+    "recorded_unlike": (
+        "其他 rank 为 {names} 向 run.record 提供了不同的值；以 rank 0 的为准。若要所有 ran"
+        "k 的平均值，请使用 run.average。"
+    ),
+    "batch_too_small": (
+        "第 {batch} 个批次只有 {count} 个样本，不够 {size} 个进程分配。请为 DataLoader 设置"
+        " drop_last=True，或选择余数足够的 batch_size。"
+    ),
+    "other_replicas": (
+        "DistributedSampler 是为 {replicas} 个副本中的 rank {rank} 创建的；本进程是 "
+        "{size} 个中的 rank {this}。请在 init_process_group 之后创建它，且不要指定 num"
+        "_replicas 和 rank。"
+    ),
+    "batch_not_divided": (
+        "batch_size=None 的加载器给出的批次无法由 {size} 个进程分配。请设置 batch_size，或使用 DistributedSampler。"
+    ),
+    "batch_not_divisible": ("{count} 个样本的全局批次无法由 {size} 个进程均分。可以均分的进程数：{fitting}。"),
+    "not_divisible": (
+        "{kind} 逐个给出样本，{size} 个进程无法分配它们并精确恢复。请使用 map 风格的数据集，或用单个进程训练。"
+    ),
+    "batch_divided": "每步 {whole} 个样本，{size} 个进程各 {each} 个",
+    "loader_unlike": (
+        "各 rank 的加载器不一致：{fact} 在 rank {rank} 上是 {here}，在 rank 0 上是 {f"
+        "irst}。请把完整的数据集交给所有 rank：由本库或 DistributedSampler 来划分。"
+    ),
+    "processes_changed": (
+        "此加载器的采样器为每个进程给出各自的样本，而状态由 {old} 个进程保存，现在是 {new} 个。请启动同样数量的进程"
+        "（None 表示当时批次是被划分的），或使用 DistributedSampler。"
     ),
     "setting_overruled": (
         "{setting}：现在构建为 {new}，将按保存的 {in_force} 继续。若要从此使用新值，请在循环之前调用 "

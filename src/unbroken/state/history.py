@@ -95,6 +95,24 @@ class History:
             self.best = _better(self.best, self.columns[self.metric][-1], self.epoch, self.mode)
         return self.best.epoch == self.epoch
 
+    def merge(self, of_ranks: Sequence[Mapping[str, Any]]) -> list[str]:
+        """Go on with what all ranks have given in this epoch: sums over all of them, in their order, and what the first
+        has recorded. Returns the metrics for which another one has recorded another value.
+        """
+        sums: dict[str, _Sum] = {}
+        for one in of_ranks:
+            for name, (total, weight) in one["sums"].items():
+                sums.setdefault(name, _Sum()).join(total, weight)
+        first = of_ranks[0]["recorded"]
+        unlike = {
+            name
+            for one in of_ranks
+            for name, value in one["recorded"].items()
+            if struct.pack("<d", value) != struct.pack("<d", first.get(name, value))
+        }
+        self._sums, self._recorded = sums, {**of_ranks[0]["recorded"]}
+        return sorted(unlike)
+
     def partial(self) -> dict[str, Any]:
         """The unfinished epoch, for ``restore``; safe to keep while training goes on."""
         return {
@@ -154,6 +172,11 @@ class _Sum:
             return
         self._fetch()
         self._total += value * weight
+        self._weight += weight
+
+    def join(self, total: float, weight: float) -> None:
+        """Add another sum."""
+        self._total += total
         self._weight += weight
 
     def parts(self) -> tuple[float, float]:

@@ -3,7 +3,7 @@
 import datetime
 import struct
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -32,7 +32,29 @@ def copy_to_host(value: object, path: str = "") -> Any:
     for handing to live objects: its memory is used again by a later snapshot once it is gone, and is empty in
     forked processes. Raises ``UnsavableStateError``.
     """
-    encoded, tensors = _encoded(value, path)
+    return _on_host(*_encoded(value, path))
+
+
+def encoded_to_host(encoded: Any) -> Any:
+    """The same of a value that ``encode`` gave, and in its place: its dicts and lists are filled with the copies."""
+    unique: dict[object, torch.Tensor] = {}
+    firsts: dict[int, torch.Tensor] = {}
+    for tensor in _tensors_in(encoded):
+        firsts[id(tensor)] = unique.setdefault(_identity(tensor), tensor)
+    return _on_host(_replaced(encoded, firsts), list(unique.values()))
+
+
+def _tensors_in(encoded: Any) -> Iterator[torch.Tensor]:
+    if isinstance(encoded, torch.Tensor):
+        yield encoded
+    elif isinstance(encoded, dict | list | tuple):
+        for child in encoded.values() if isinstance(encoded, dict) else encoded:
+            yield from _tensors_in(child)
+        if type(encoded) is OrderedDict:
+            yield from _tensors_in(vars(encoded))
+
+
+def _on_host(encoded: Any, tensors: list[torch.Tensor]) -> Any:
     dense = [tensor for tensor in tensors if tensor.layout == torch.strided and tensor.nbytes >= _PLACED]
     size = sum(map(room_for, dense))
     copies: dict[int, torch.Tensor] = {}
@@ -59,7 +81,7 @@ def own_copy(value: object, path: str = "") -> Any:
 
 def bytes_of(tensor: torch.Tensor) -> int:
     """How many bytes its values take, and its indices where its layout has any."""
-    return sum(part.nbytes for part in _dense_parts(tensor.detach()))
+    return sum(part.nbytes for part in dense_parts(tensor.detach()))
 
 
 def _encoded(value: object, path: str) -> tuple[Any, list[torch.Tensor]]:
@@ -171,11 +193,11 @@ def _dense_pairs(a: torch.Tensor, b: torch.Tensor) -> list[tuple[torch.Tensor, t
     """What two tensors consist of, side by side; None where they differ in more than the values of that."""
     if a.dtype != b.dtype or a.layout != b.layout or a.shape != b.shape:
         return None
-    pairs = list(zip(_dense_parts(a.detach()), _dense_parts(b.detach()), strict=True))
+    pairs = list(zip(dense_parts(a.detach()), dense_parts(b.detach()), strict=True))
     return pairs if all(x.dtype == y.dtype and x.shape == y.shape for x, y in pairs) else None
 
 
-def _dense_parts(tensor: torch.Tensor) -> list[torch.Tensor]:
+def dense_parts(tensor: torch.Tensor) -> list[torch.Tensor]:
     if tensor.layout == torch.sparse_coo:
         coalesced = torch.tensor(tensor.is_coalesced())
         return [tensor._indices(), tensor._values(), coalesced]

@@ -6,7 +6,7 @@ The one place that spells the fields of that key; what each must look like is in
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from enum import StrEnum
-from typing import Any
+from typing import Any, NamedTuple
 
 from unbroken.store import payload as keys
 from unbroken.store.payload import Payload
@@ -33,7 +33,8 @@ class Reason(StrEnum):
 class Identity:
     """Which run and branch a state is of, and what decides on the order of its samples to its end.
 
-    ``loading`` is the version of how positions become batches; ``request`` the file that a resume asked for.
+    ``loading`` is the version of how positions become batches; ``request`` the file that a resume asked for;
+    ``processes`` how many it was begun by.
     """
 
     run_id: str
@@ -42,6 +43,7 @@ class Identity:
     seed: int
     loading: int = _FIRST_LOADING
     request: Mapping[str, Any] | None = None
+    processes: int = 1
 
     def is_same_branch(self, other: "Identity") -> bool:
         return (self.run_id, self.branch) == (other.run_id, other.branch)
@@ -188,6 +190,50 @@ def as_branch(state: RunState, identity: Identity, surroundings: Surroundings) -
     of_branch = {"reason": Reason.BRANCH.value, "finished": None, "stop_requested": None}
     changed = {**_fields_of(identity), **_fields_of(surroundings), "replays": state.replays, **as_it_was, **of_branch}
     return {**state.source, keys.OWN: {**own, **changed}}
+
+
+class Own(NamedTuple):
+    """A value of one rank that is not the first rank's: the keys that lead to it in nested dicts, and it."""
+
+    path: tuple[Any, ...]
+    value: Any
+
+
+@dataclass(frozen=True)
+class OfRanks:
+    """Of a state that several processes have saved together: how many, and what the others had of their own.
+
+    ``parts`` has for each but the first the places in the payload, and the values there, that are not the first's.
+    ``arrivals``: see ``state.rehearsal``.
+    """
+
+    size: int
+    parts: list[list[Own]]
+    arrivals: Mapping[str, Mapping[str, Any]]
+
+
+def with_ranks(payload: Payload, of: OfRanks) -> Payload:
+    """``payload``, the first rank's, with what belongs to the others."""
+    parts = [[{"path": list(one.path), "value": one.value} for one in part] for part in of.parts]
+    ranks = {"size": of.size, "parts": parts, "arrivals": dict(of.arrivals)}
+    return {**payload, keys.OWN: {**keys.own_of(payload), "ranks": ranks}}
+
+
+def ranks_of(payload: Mapping[str, Any]) -> OfRanks | None:
+    """What ``with_ranks`` has put there; None in a state that one process has saved."""
+    ranks = keys.own_of(payload).get("ranks")
+    if ranks is None:
+        return None
+    parts = [[Own(tuple(one["path"]), one["value"]) for one in part] for part in ranks["parts"]]
+    return OfRanks(ranks["size"], parts, ranks["arrivals"])
+
+
+def replicated(payload: Payload) -> Payload:
+    """The parts of a payload that a rank may have otherwise than the first: not what the run is, or was begun with."""
+    own = keys.own_of(payload)
+    states = {key: payload[key] for key in map(keys.state_key, own["tracked"])}
+    names = (*(one.name for one in fields(Moment)), *_OF_TRAINING, "locals")
+    return {**states, keys.OWN: {name: own[name] for name in names if name in own}}
 
 
 _OF_TRAINING = (

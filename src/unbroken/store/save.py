@@ -31,6 +31,7 @@ from unbroken.store.ancestry import is_ancestor
 from unbroken.store.folder import CheckpointFolder, is_numbered
 from unbroken.store.manifest import Manifest
 from unbroken.store.payload import Payload, Progress
+from unbroken.store.record import read_run_record
 from unbroken.store.retention import Policy
 from unbroken.store.tensors import estimate
 
@@ -54,6 +55,8 @@ class SaveJob:
     policy: Policy | None = None
     protected: AbstractSet[str] = frozenset()
     last: bool = False
+    generation: int | None = None
+    """Of the trainer: nothing is put in place once a later one has begun in the folder."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,7 @@ class _Save:
 
         def write(file: BinaryIO) -> None:
             tensors.update(torchfile.write(self._job.payload, file))
+            self._require_generation()
 
         try:
             return durable.write_durably(latest, write, keep_previous_as=previous), tensors
@@ -176,6 +180,12 @@ class _Save:
                 raise
             self._errors.append(error)  # latest is safe, only its predecessor could not be kept
             return Written(latest.stat().st_size, digest.file_digest(latest)), tensors
+
+    def _require_generation(self) -> None:
+        """A lock does not reach a trainer that the network has cut off; its next file has to name a later one."""
+        now, mine = read_run_record(self._folder), self._job.generation
+        if mine is not None and now is not None and now.generation > mine:
+            raise DiskError("store_superseded", path=self._job.names[0], record=self._folder.run_json)
 
     def _save_copy(self, latest: Path, path: Path, manifest: Manifest) -> None:
         self._make_way(path, self._progress)

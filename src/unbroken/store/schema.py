@@ -52,6 +52,9 @@ def _of_position(own: Mapping[str, Any]) -> Iterator[str]:
         yield f"batch: {own['batch']}, not 0 between epochs"
     if own["step"] < own["batch"]:
         yield f"step: {own['step']}, not {own['batch']} or more"
+    ranks = own.get("ranks")
+    if ranks is not None and len(ranks["parts"]) != ranks["size"] - 1:
+        yield f"ranks.parts: {len(ranks['parts'])}, not {ranks['size'] - 1}"
     if own["in_epoch"] and own["streams"]["epoch_start"] is None:
         yield "streams.epoch_start: None, not dict"
 
@@ -197,6 +200,7 @@ _NUMBER = _leaf(lambda value: type(value) in (int, float), "number")
 _COUNT = _leaf(lambda value: _is_whole(value) and 0 <= value < 2**63, "int from 0")
 _DIGEST = _leaf(lambda value: _is_whole(value) and 0 <= value < 2**64, "int of 64 bits")
 _SEED = _leaf(lambda value: _is_whole(value) and -(2**63) <= value < 2**64, "int of 64 bits")
+_KEY = _leaf(lambda value: type(value) in (str, int, bool, float, type(None)), "key")
 _TENSOR = _leaf(_is_tensor, "tensor")
 _TEXTS = _list_of(_TEXT)
 _MAPPING = _dict_of(_ANY)
@@ -211,7 +215,7 @@ _PYTHON = _record(
 _NUMPY = _record({"bit_generator": _NAME, "state": _MAPPING}, {"has_gauss": _COUNT, "gauss": _NUMBER})
 _STREAM = _leaf(lambda value: _is_tensor(value) and _form(value)[1] == "uint8", "uint8 tensor")
 _STREAMS: dict[str, Shape] = {"python": _PYTHON, "numpy": _NUMPY, "torch": _STREAM}
-_MORE_STREAMS: dict[str, Shape] = {"cuda": _list_of(_STREAM)}
+_MORE_STREAMS: dict[str, Shape] = {"cuda": _list_of(_STREAM), "device": _STREAM}
 _INDICES = _leaf(lambda value: _is_tensor(value) and _form(value)[1] == "int64", "int64 tensor")
 _AHEAD = _record({}, {"indices": _INDICES, "sizes": _INDICES, "batches": _list_of(_ANY)})
 _OPENED = _record(
@@ -279,7 +283,15 @@ _FIELDS: dict[str, Shape] = {
     "built": _or_none(_MAPPING),
     "changes": _list_of(_record({"step": _COUNT, "setting": _TEXT})),
     "request": _or_none(_record({"path": _TEXT, "digest": _TEXT, "step": _COUNT})),
-    "loading": _leaf(lambda value: _is_whole(value) and 1 <= value <= 2, "1 or 2"),
+    "loading": _leaf(lambda value: _is_whole(value) and 1 <= value <= 3, "1, 2 or 3"),
+    "processes": _leaf(lambda value: _is_whole(value) and 1 <= value < 2**31, "int from 1"),
+    "ranks": _record(
+        {
+            "size": _leaf(lambda value: _is_whole(value) and 1 < value < 2**31, "int from 2"),
+            "parts": _list_of(_list_of(_record({"path": _list_of(_KEY), "value": _ANY}))),
+            "arrivals": _dict_of(_record({"order": _TEXTS, "sends": _FLAG})),
+        }
+    ),
     "next_batch": _or_none(_record({"order": _DIGEST, "content": _DIGEST})),
     "epoch_before": _or_none(
         _record({"batches": _COUNT, "alike": _COUNT, "cut": _FLAG, "steady": _FLAG, "resumed": _FLAG})

@@ -1,0 +1,89 @@
+"""Unlike: what must be the same on all ranks before they begin, and what no rank may have tracked."""
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+from torch import nn
+
+from unbroken.errors import GuardError
+from unbroken.keep.origin import Origin
+from unbroken.keep.state import Parts
+from unbroken.loop.ranks import Ranks
+from unbroken.state import replicas
+from unbroken.state.encoding import encode
+from unbroken.store.runstate import Surroundings
+
+_log = logging.getLogger("unbroken")
+
+# By the name of their class, in the module where torch has it: none of them is imported only to ask.
+_REFUSED = {
+    "FullyShardedDataParallel": "torch.distributed.fsdp",
+    "FSDPModule": "torch.distributed.fsdp",
+    "ZeroRedundancyOptimizer": "torch.distributed.optim",
+    "PostLocalSGDOptimizer": "torch.distributed.optim",
+    "DTensor": "torch.distributed.tensor",
+}
+_STATEFUL_HOOKS = ("PowerSGDState", "PostLocalSGDState")
+
+
+def require_alike(ranks: Ranks, origin: Origin, parts: Parts, surroundings: Surroundings) -> None:
+    """Raise GuardError on all ranks, naming one and what it is, where they don't hold the same run."""
+    if not ranks.several:
+        return
+    ranks.together(lambda: _require_replicas(parts))
+    mine = {
+        "seed": origin.seed,
+        "resume": str(origin.resume),
+        "data": surroundings.data,
+        "tracked": parts.tracked.names,
+        "architecture": surroundings.architecture,
+    }
+    of_all = ranks.all(mine)
+    for rank, theirs in enumerate(of_all):
+        for what, value in theirs.items():
+            if value != of_all[0][what]:
+                here, first = _first_difference(value, of_all[0][what])
+                said = {"what": what, "rank": rank, "here": here, "first": first}
+                raise GuardError("ranks_unlike", **said)
+    weights = ranks.all(
+        {
+            name: replicas.together(replicas.digests(encode(value, name)))
+            for name, value in parts.tracked.parameters().items()
+        }
+    )
+    for rank, held in enumerate(weights):
+        for name, digest in held.items():
+            if digest != weights[0].get(name):
+                raise GuardError("ranks_built_unlike", tensor=name, rank=rank)
+
+
+def _require_replicas(parts: Parts) -> None:
+    for name, tracked in parts.tracked.objects.items():
+        for one in _with_parts(tracked):
+            for kind in type(one).__mro__:
+                where = _REFUSED.get(kind.__name__)
+                if where is not None and kind.__module__.startswith(where):
+                    raise GuardError("sharded", name=name, kind=kind.__name__)
+
+
+def _with_parts(tracked: Any) -> Iterator[Any]:
+    yield tracked
+    if isinstance(tracked, nn.Module):
+        yield from tracked.modules()
+        yield from tracked.parameters()
+
+
+def _first_difference(here: Any, first: Any) -> tuple[str, str]:
+    if isinstance(here, dict) and isinstance(first, dict):
+        for key in [*first, *here]:
+            if here.get(key) != first.get(key):
+                return _short({key: here[key]} if key in here else None), _short(
+                    {key: first[key]} if key in first else None
+                )
+    return _short(here), _short(first)
+
+
+def _short(value: object) -> str:
+    text = repr(value)
+    return text if len(text) <= 80 else text[:79] + "…"

@@ -1,0 +1,257 @@
+"""Ranks: the processes that train one model together, and how they agree; one process is the plain case of it.
+
+The only module that calls collectives, and only from the training thread: a process that has died leaves the others
+with the error of the group's time-out, never with a save of its own.
+"""
+
+import io
+import os
+import pickle
+from collections.abc import Callable, Sequence
+from contextlib import contextmanager, suppress
+from datetime import timedelta
+from typing import Any, NoReturn, TypeVar
+
+import torch
+import torch.distributed as dist
+
+from unbroken.errors import GuardError, RanksError, UnbrokenError
+
+T = TypeVar("T")
+
+_ALONE = 1 << 20  # bytes of a tensor from which on it travels by itself; smaller ones travel together
+
+
+class Ranks:
+    """One process: agrees with itself at no cost. ``ManyRanks`` has the same calls."""
+
+    rank = 0
+    size = 1
+
+    def __init__(self, *, grouped: bool = False) -> None:
+        self.grouped = grouped
+        """Whether there is a process group, of one process too: others may go on with the run."""
+
+    @property
+    def is_first(self) -> bool:
+        """Whether this process is the one that writes and speaks."""
+        return self.rank == 0
+
+    @property
+    def several(self) -> bool:
+        return self.size > 1
+
+    def together(self, do: Callable[[], T]) -> T:
+        """Each does it for itself; where it fails for one, it fails for all, and the error says where."""
+        return do()
+
+    def by_first(self, do: Callable[[], T]) -> T:
+        """Only the first does it; what it comes to, and an error too, is everybody's."""
+        return do()
+
+    def all(self, value: T) -> list[T]:
+        """The values of all, by rank."""
+        return [value]
+
+    def at_first(self, value: T) -> list[T]:
+        """The same for the first alone; the others get only their own."""
+        return [value]
+
+    def most(self, numbers: Sequence[int]) -> list[int]:
+        """The greatest of each number among all; of 63 bits."""
+        return list(numbers)
+
+
+class ManyRanks(Ranks):
+    """Several processes of one ``torch.distributed`` group.
+
+    Raises RanksError, from any call, where another one has died or has not come within the time-out of the group.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(grouped=True)
+        self.rank = dist.get_rank()
+        self.size = dist.get_world_size()
+        # Of our own: a collective that the user's code calls on one rank alone must never be taken for one of these.
+        self._group = dist.new_group(backend="gloo", timeout=_patience())
+
+    def together(self, do: Callable[[], T]) -> T:
+        try:
+            result, failed = do(), None
+        except Exception as error:  # told to the others before it goes its way
+            failed = error
+        told = self.all(None if failed is None else _told(failed))
+        if failed is not None:
+            raise failed
+        for rank, one in enumerate(told):
+            if one is not None:
+                _raise(one, rank)
+        return result
+
+    def by_first(self, do: Callable[[], T]) -> T:
+        if not self.is_first:
+            told, result = self._from_first(None)
+            if told is not None:
+                _raise(told, 0)
+            return result  # type: ignore[no-any-return]
+        try:
+            made = do()
+        except Exception as error:
+            self._from_first((_told(error), None))
+            raise
+        self._from_first((None, made))
+        return made
+
+    def all(self, value: T) -> list[T]:
+        found: list[Any] = [None] * self.size
+        with _lost_told():
+            dist.all_gather_object(found, value, group=self._group)
+        return found
+
+    def at_first(self, value: T) -> list[T]:
+        packed = _Packed.of(value)
+        heads = self.all(packed.head)
+        with _lost_told():
+            if not self.is_first:
+                for part in packed.parts():
+                    dist.send(part, 0, group=self._group)
+                return [value]
+            return [value, *(self._received(head, rank) for rank, head in enumerate(heads) if rank > 0)]
+
+    def most(self, numbers: Sequence[int]) -> list[int]:
+        agreed = torch.tensor(numbers, dtype=torch.int64)
+        with _lost_told():
+            dist.all_reduce(agreed, dist.ReduceOp.MAX, group=self._group)
+        return agreed.tolist()
+
+    def _received(self, head: "_Head", rank: int) -> Any:
+        packed = _Packed.expected(head)
+        for part in packed.parts():
+            dist.recv(part, rank, group=self._group)
+        return packed.value()
+
+    def _from_first(self, value: Any) -> Any:
+        packed = _Packed.of(value) if self.is_first else None
+        heads: list[Any] = [None if packed is None else packed.head]
+        with _lost_told():
+            dist.broadcast_object_list(heads, 0, group=self._group)
+            packed = packed or _Packed.expected(heads[0])
+            for part in packed.parts():
+                dist.broadcast(part, 0, group=self._group)
+        return value if self.is_first else packed.value()
+
+
+def ranks_here() -> Ranks:
+    """The ranks that this process is one of.
+
+    Raises GuardError where a launcher has started several, and they have no process group. Not asked is how many tasks
+    a scheduler was told of (SLURM_NTASKS): these may be runs that have nothing to do with each other.
+    """
+    if dist.is_available() and dist.is_initialized():
+        return ManyRanks() if dist.get_world_size() > 1 else Ranks(grouped=True)
+    count = os.environ.get("WORLD_SIZE", "")
+    if count.strip().isdecimal() and int(count) > 1:
+        raise GuardError("no_process_group", count=int(count))
+    return Ranks()
+
+
+def _patience() -> timedelta | None:
+    """The time-out of the group of all, which no public call tells; None, torch's default, where it is not found."""
+    with suppress(Exception):
+        device = torch.device(torch.accelerator.current_accelerator() or "cpu")
+        options: Any = dist.group.WORLD._get_backend(device).options  # type: ignore[union-attr]
+        return timedelta(seconds=options._timeout.total_seconds())
+    return None
+
+
+_Head = tuple[bytes, list[tuple[torch.dtype, tuple[int, ...]]]]
+
+
+class _Packed:
+    """A value made ready to travel: pickled but for its tensors, which go as they are.
+
+    ``expected`` is the same on the side that receives: room for the tensors, that ``parts`` are received into.
+    """
+
+    def __init__(self, head: _Head, tensors: list[torch.Tensor]) -> None:
+        self.head = head
+        self._tensors = tensors
+        self._small = [tensor for tensor in tensors if tensor.nbytes < _ALONE]
+        self._together = torch.empty(sum(tensor.nbytes for tensor in self._small), dtype=torch.uint8)
+
+    @classmethod
+    def of(cls, value: Any) -> "_Packed":
+        tensors: list[torch.Tensor] = []
+        written = io.BytesIO()
+        _Pickler(written, tensors).dump(value)
+        packed = cls((written.getvalue(), [(one.dtype, tuple(one.shape)) for one in tensors]), tensors)
+        if packed._small:
+            torch.cat([_bytes_of(one) for one in packed._small], out=packed._together)
+        return packed
+
+    @classmethod
+    def expected(cls, head: _Head) -> "_Packed":
+        return cls(head, [torch.empty(shape, dtype=dtype) for dtype, shape in head[1]])
+
+    def parts(self) -> list[torch.Tensor]:
+        """What travels behind the head, in this order."""
+        together = [self._together] if self._small else []
+        return together + [_bytes_of(one) for one in self._tensors if one.nbytes >= _ALONE]
+
+    def value(self) -> Any:
+        """The value received."""
+        offset = 0
+        for one in self._small:
+            _bytes_of(one).copy_(self._together[offset : offset + one.nbytes])
+            offset += one.nbytes
+        return _Unpickler(io.BytesIO(self.head[0]), self._tensors).load()
+
+
+class _Pickler(pickle.Pickler):
+    def __init__(self, file: io.BytesIO, tensors: list[torch.Tensor]) -> None:
+        super().__init__(file)
+        self._tensors = tensors
+
+    def persistent_id(self, value: object) -> int | None:
+        if not isinstance(value, torch.Tensor) or value.layout is not torch.strided:
+            return None
+        self._tensors.append(value.detach().cpu().contiguous().resolve_conj().resolve_neg())
+        return len(self._tensors) - 1
+
+
+class _Unpickler(pickle.Unpickler):
+    """Of what another rank of this very run has sent: as trusted as its gradients are."""
+
+    def __init__(self, file: io.BytesIO, tensors: list[torch.Tensor]) -> None:
+        super().__init__(file)
+        self._tensors = tensors
+
+    def persistent_load(self, number: int) -> torch.Tensor:
+        return self._tensors[number]
+
+
+def _bytes_of(tensor: torch.Tensor) -> torch.Tensor:
+    flat = tensor.reshape(-1)
+    return (torch.view_as_real(flat).reshape(-1) if flat.is_complex() else flat).view(torch.uint8)
+
+
+_Told = tuple[type[UnbrokenError], str]
+
+
+def _told(error: Exception) -> _Told:
+    kind = type(error) if isinstance(error, UnbrokenError) else RanksError
+    return kind, str(error) if kind is not RanksError else f"{type(error).__name__}: {error}"
+
+
+def _raise(told: _Told, rank: int) -> NoReturn:
+    kind, sentence = told
+    raise kind("on_rank", rank=rank, error=sentence)
+
+
+@contextmanager
+def _lost_told() -> Any:
+    """A peer that is gone, or that did not come in time, is one line."""
+    try:
+        yield
+    except RuntimeError as error:
+        raise RanksError("rank_lost", reason=str(error).partition("\n")[0][:200]) from error

@@ -1,0 +1,150 @@
+"""Rehearsal: DistributedDataParallel lays out its buckets as it had them, so that a ring adds in the same order.
+
+After its first synchronised backward pass it lays them out anew, in the order in which the gradients arrived; the place
+of a number in its bucket decides in which order three or more processes add it up. A new process has the first layout
+again, and would end its first step in other bits. So the order of arrival is part of a checkpoint, and a resumed module
+is led through two backward passes over zeros of its parameters that arrive in this order, before its state is restored.
+"""
+
+import gc
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.distributed.algorithms.join import Join
+from torch.nn.parallel import DistributedDataParallel
+
+from unbroken.errors import ArchitectureChangedError, GuardError
+
+Found = TypeVar("Found")
+
+Records = dict[str, dict[str, Any]]
+"""Of each module, by the name of its first tracked parameter: ``order``, the names of its parameters as their gradients
+came, empty before they have; and whether its next forward ``sends`` the first rank's buffers, as it does not behind a
+pass without synchronisation."""
+
+
+class Arrivals:
+    """The modules of DistributedDataParallel whose parameters are among ``tracked``, those by their full names."""
+
+    def __init__(self, tracked: Mapping[str, torch.Tensor]) -> None:
+        names = {id(parameter): name for name, parameter in tracked.items()}
+        self._names = names
+        self._modules = _modules_with(names)
+        self._orders: dict[str, list[str]] = {}
+        self._watched: dict[str, list[str]] = {}
+        self._hooks: dict[str, list[Any]] = {}
+
+    def require_settled(self) -> None:
+        """Raise GuardError for what makes a restart inexact: a module wrapped since it began, hooks that keep a state,
+        batches that one rank has more of than another."""
+        if _modules_with(self._names).keys() != self._modules.keys():
+            raise GuardError("wrapped_late")
+        for name, module in self._modules.items():
+            # Private, and looked at only to refuse: where a torch has it under another name nothing is refused.
+            for _, state in getattr(module, "_comm_hooks", ()):
+                if state is not None and not isinstance(state, dist.ProcessGroup):
+                    raise GuardError("stateful_hook", module=name, kind=type(state).__name__)
+        if _instances(Join):
+            raise GuardError("uneven_batches")
+
+    def records(self) -> Records:
+        """What is known so far, for a checkpoint."""
+        for key, module in self._modules.items():
+            if key in self._watched and len(self._watched[key]) >= _count(module):
+                self._orders[key] = self._watched.pop(key)
+                for hook in self._hooks.pop(key):
+                    hook.remove()
+        return {
+            key: {"order": list(self._orders.get(key, ())), "sends": module.require_forward_param_sync}
+            for key, module in self._modules.items()
+        }
+
+    def watch(self) -> None:
+        """Note the order where none is known yet: in a module's first synchronised pass, and then no more."""
+        for key, module in self._modules.items():
+            if key not in self._orders:
+                self._watched[key] = []
+                self._hooks[key] = [
+                    parameter.register_post_accumulate_grad_hook(self._note(key, module, name))
+                    for name, parameter in module.module.named_parameters()
+                    if parameter.requires_grad
+                ]
+
+    def rehearse(self, records: Mapping[str, Mapping[str, Any]]) -> None:
+        """Lead each module through its first passes, as they were then. Its state is to be restored after it.
+
+        Raises ArchitectureChangedError: a parameter is not there any more.
+        """
+        for key, record in records.items():
+            if key not in self._modules:
+                continue
+            module, order = self._modules[key], record["order"]
+            named = dict(module.module.named_parameters())
+            missing = [name for name in order if name not in named]
+            if missing:
+                raise ArchitectureChangedError("arrivals_do_not_fit", module=key, names=", ".join(missing[:5]))
+            if order:
+                _rehearse(module, [named[name] for name in order])
+                self._orders[key] = list(order)
+            module.require_forward_param_sync = record["sends"]
+
+    def _note(self, key: str, module: DistributedDataParallel, name: str) -> Any:
+        def hook(parameter: torch.Tensor) -> None:
+            order = self._watched.get(key)
+            if order is not None and module.require_backward_grad_sync and name not in order:
+                order.append(name)
+
+        return hook
+
+
+class _Zeros(nn.Module):
+    """A forward of which the gradients come in the order given: what is made last is differentiated first."""
+
+    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
+        super().__init__()
+        self._order = tuple(parameters)  # in a tuple they are no parameters of this module
+
+    def forward(self) -> torch.Tensor:
+        total = torch.zeros((), device=self._order[0].device)
+        for parameter in reversed(self._order):
+            total = total + (parameter * 0).sum()
+        return total
+
+
+def _rehearse(module: DistributedDataParallel, order: Sequence[nn.Parameter]) -> None:
+    inner = module.module
+    gradients = [(parameter, parameter.grad) for parameter in inner.parameters()]
+    sends_buffers = module.broadcast_buffers
+    for parameter, _ in gradients:
+        parameter.grad = None
+    # No forward of the user's, and none of the hooks on it.
+    module.module, module.broadcast_buffers = _Zeros(order), False
+    try:
+        with torch.enable_grad():
+            for _ in range(2):  # a static graph reduces its first one late
+                module().backward()
+    finally:
+        module.module, module.broadcast_buffers = inner, sends_buffers
+    for parameter, gradient in gradients:
+        parameter.grad = gradient
+
+
+def _modules_with(names: Mapping[int, str]) -> dict[str, DistributedDataParallel]:
+    # One may be tracked, or only what is inside it: nothing but the memory knows of all.
+    found: dict[str, DistributedDataParallel] = {}
+    for module in _instances(DistributedDataParallel):
+        own = [names[id(p)] for p in module.parameters() if id(p) in names]
+        if own:
+            found[min(own)] = module
+    return dict(sorted(found.items()))
+
+
+def _instances(kind: type[Found]) -> list[Found]:
+    return [one for one in gc.get_objects() if issubclass(type(one), kind)]
+
+
+def _count(module: DistributedDataParallel) -> int:
+    return sum(parameter.requires_grad for parameter in module.module.parameters())

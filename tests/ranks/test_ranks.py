@@ -1,0 +1,137 @@
+"""Several processes train together: killed, stopped and resized they end as one left alone, or are refused by name."""
+
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.ranks.program import GLOBAL_BATCH, KINDS, child
+from tests.ranks.toolkit import Attempt, Strike, differences, start
+from unbroken.state.rehearsal import Arrivals
+from unbroken.store import load
+
+_QUICK = ("small_buckets", "no_sync", "sampler")
+_THREE = [pytest.param(kind, marks=() if kind in _QUICK else pytest.mark.slow) for kind in KINDS]
+
+
+def _step(number: int) -> int:
+    """Which of the told lines is that of a step: "up", "begun", and two for each step."""
+    return 2 + 2 * (number - 1)
+
+
+def _rows(attempt: Attempt) -> dict[int, list[str]]:
+    """The digests of the samples of each step, over all ranks in their order."""
+    rows: dict[int, list[str]] = {}
+    for told in attempt.told:
+        for line in told:
+            what, *rest = line.split()
+            if what == "rows":
+                rows.setdefault(int(rest[0]), []).extend(rest[1:])
+    return rows
+
+
+@pytest.mark.parametrize("kind", _THREE)
+def test_a_killed_rank_costs_no_bit(tmp_path: Path, kind: str) -> None:
+    whole = start(kind, 3, tmp_path / "whole", every_steps=3)
+    assert whole.done, whole.logs
+    killed = start(kind, 3, tmp_path / "run", Strike((1,), 0, _step(5) + 1), every_steps=3)
+    assert not killed.done
+    resumed = start(kind, 3, tmp_path / "run", every_steps=3)
+    assert resumed.done, resumed.logs
+    assert differences(resumed.ends, whole.ends) == []
+    assert "bit for bit as before the interruption" in resumed.logs[0]
+    assert "DIFFERS" not in "".join(resumed.logs)
+
+
+def test_a_signal_to_one_rank_stops_all_at_one_step(tmp_path: Path) -> None:
+    whole = start("plain", 3, tmp_path / "whole")
+    stopped = start("plain", 3, tmp_path / "run", Strike((2,), 2, _step(3), number=signal.SIGTERM))
+    assert stopped.codes == [75, 75, 75], stopped.logs
+    assert len({told[-2] for told in stopped.told}) == 1  # the same last step on all
+    resumed = start("plain", 3, tmp_path / "run")
+    assert differences(resumed.ends, whole.ends) == []
+    assert "bit for bit as before the interruption" in resumed.logs[0]
+
+
+def test_other_numbers_of_processes_see_the_same_samples(tmp_path: Path) -> None:
+    one = _rows(start("plain", 1, tmp_path / "one"))
+    assert all(len(rows) == GLOBAL_BATCH for rows in one.values())
+    seen: dict[int, list[str]] = {}
+    logs = []
+    for size, line in ((4, _step(5)), (2, _step(4)), (1, _step(6)), (4, None)):
+        strike = None if line is None else Strike((0,), 0, line, number=signal.SIGTERM)
+        attempt = start("plain", size, tmp_path / "run", strike, every_steps=3)
+        assert attempt.codes == [0 if line is None else 75] * size, attempt.logs
+        for step, rows in _rows(attempt).items():
+            assert rows == one[step], f"step {step} at {size}"
+        seen.update(_rows(attempt))
+        logs.append(attempt.logs[0])
+    assert seen == one
+    assert "Saved by 4 processes, gone on with by 2" in logs[1]
+    assert "Saved by 1 processes, gone on with by 4" in logs[3]
+
+
+def test_a_distributed_sampler_keeps_its_global_batch(tmp_path: Path) -> None:
+    whole = _rows(start("sampler", 4, tmp_path / "whole"))
+    stopped = start("sampler", 4, tmp_path / "run", Strike((0,), 0, _step(5), number=signal.SIGTERM))
+    assert stopped.codes == [75] * 4
+    resumed = start("sampler", 2, tmp_path / "run")
+    assert resumed.done, resumed.logs
+    assert all(whole[step] == rows for step, rows in _rows(resumed).items())
+
+
+def test_sums_of_a_resized_epoch_are_over_all(tmp_path: Path) -> None:
+    stopped = start("plain", 4, tmp_path / "run", Strike((0,), 0, _step(4), number=signal.SIGTERM))
+    assert stopped.codes == [75] * 4
+    state = load(tmp_path / "run" / "checkpoint_latest.pth")
+    weight = GLOBAL_BATCH // GLOBAL_BATCH * state["unbroken"]["batch"]
+    assert state["unbroken"]["partial"]["sums"]["loss"][1] == weight
+    resumed = start("plain", 2, tmp_path / "run")
+    assert resumed.done, resumed.logs
+
+
+@pytest.mark.parametrize(
+    ("plant", "said"),
+    [
+        ("seed", "seed is 8 on rank 2 and 7 on rank 0"),
+        ("built", "model0.d.bias has other values on rank 2"),
+        ("shorter", "length is 7 on rank 2 and 8 on rank 0"),
+        ("bit", "On rank 2: This process has other bits in model0.d.bias"),
+    ],
+)
+def test_what_is_other_on_one_rank_is_refused_on_all(tmp_path: Path, plant: str, said: str) -> None:
+    attempt = start("plain", 3, tmp_path / "run", every_steps=3, plant=plant)
+    assert attempt.codes == [4, 4, 4], attempt.logs
+    assert said in attempt.logs[0]
+    assert attempt.seconds < 30
+
+
+def test_the_group_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    import torch
+
+    import unbroken
+
+    monkeypatch.setenv("WORLD_SIZE", "2")
+    run = unbroken.Run(tmp_path)
+    run.track(model=torch.nn.Linear(1, 1))
+    with pytest.raises(unbroken.GuardError, match="init_process_group"):
+        run.begin()
+
+
+def test_a_batch_that_is_not_divided_names_what_divides_it(tmp_path: Path) -> None:
+    attempt = start("plain", 5, tmp_path / "run")
+    assert attempt.codes == [4] * 5, attempt.logs
+    assert "12 samples can't be divided by 5 processes. It can by: 1, 2, 3, 4, 6, 12" in attempt.logs[0]
+
+
+def _without_rehearsal(*arguments: object, **options: object) -> int:
+    Arrivals.rehearse = lambda self, records: None  # type: ignore[method-assign]  # in a forked process
+    return child(*arguments, **options)  # type: ignore[arg-type]
+
+
+def test_without_the_rehearsal_the_same_run_ends_otherwise(tmp_path: Path) -> None:
+    whole = start("small_buckets", 3, tmp_path / "whole", every_steps=3)
+    start("small_buckets", 3, tmp_path / "run", Strike((1,), 0, _step(5) + 1), every_steps=3)
+    resumed = start("small_buckets", 3, tmp_path / "run", run=_without_rehearsal, every_steps=3)
+    assert any("weights" in found for found in differences(resumed.ends, whole.ends))
+    assert "DIFFERS" in resumed.logs[0]
