@@ -11,7 +11,7 @@ from enum import StrEnum
 from unbroken.audit.candidates import PARTS, Left
 from unbroken.audit.trace import Traced
 from unbroken.audit.verdict import Sentence
-from unbroken.loop.trace import Kind
+from unbroken.loop.trace import Kind, folder_of
 
 _CLEARLY_SHORTER = 0.9
 _NAMED = 3
@@ -80,7 +80,7 @@ def of_traced(attempts: Sequence[Traced]) -> tuple[Restarts, Sentence | None]:
     begun = [[line for line in attempt.lines() if line.moment.kind is Kind.BEGIN] for attempt in attempts]
     if any(line.resumed and line.moment.step for lines in begun[1:] for line in lines):
         return Restarts.RESUMED, None
-    told = next((line.moment.run for lines in begun for line in lines), None)
+    told = next((folder_of(line.moment.run) for lines in begun for line in lines), None)
     if told is not None and len(begun) > 1 and not begun[-1]:
         return Restarts.NEVER_OPENED, Sentence("audit_never_opened", {"files": told})
     return Restarts.NOTHING_THERE, None

@@ -1,5 +1,6 @@
 """Processes: runs the user's command in a copy of its folder, kills it at a moment, and tells how it ended."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -102,7 +103,7 @@ def run(start: Start, interruption: Interruption | None, look: Callable[[Moment 
                 time.sleep(_LOOK_EVERY)
         finally:
             # Before it is reaped: until then no stranger can have got its number.
-            _signal(process.pid, signal.SIGKILL)
+            _kill(process.pid, start.trace)
             code = process.wait()
             watch.see()
             watch.close()
@@ -146,6 +147,7 @@ class _Watch:
 
     def __init__(self, pid: int, start: Start, interruption: Interruption | None) -> None:
         self._pid = pid
+        self._told_in = start.trace
         self._limit = start.limit
         self._started = time.monotonic()
         self._tail = Tail(start.trace)
@@ -178,10 +180,10 @@ class _Watch:
             if self._is_due():
                 self._interrupt()
         elif self.now() > self.attempt.signalled_at + _LONGEST_STOP:
-            _signal(self._pid, signal.SIGKILL)
+            _kill(self._pid, self._told_in)
         if self.now() > self._limit:
             self.attempt.timed_out = True
-            _signal(self._pid, signal.SIGKILL)
+            _kill(self._pid, self._told_in)
         return self.attempt.last
 
     def close(self) -> None:
@@ -191,7 +193,7 @@ class _Watch:
     def _take(self, moment: Moment) -> None:
         self.attempt.told.append((self.now(), moment))
         if not self._found_out:
-            self._found_out, self._folder, self._files = True, self._cwd / moment.run, None
+            self._found_out, self._folder, self._files = True, self._cwd / trace.folder_of(moment.run), None
         interruption = self.attempt.interruption
         if interruption is None or interruption.place is None or self._due is not None:
             return
@@ -226,12 +228,25 @@ class _Watch:
     def _interrupt(self) -> None:
         assert self.attempt.interruption is not None
         self.attempt.signalled_at = self.now()
-        _signal(self._pid, signal.SIGTERM if self.attempt.interruption.stop else signal.SIGKILL)
+        if self.attempt.interruption.stop:
+            _signal(self._pid, signal.SIGTERM)
+        else:
+            _kill(self._pid, self._told_in)
 
 
 def _has_ended(pid: int) -> bool:
     """Without reaping it: its number stays its own, and its group can still be signalled."""
     return os.waitid(os.P_PID, pid, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+
+
+def _kill(group: int, told_in: Path) -> None:
+    """A process group and, on Linux, whatever it has started in groups of their own, as torchrun does its ranks."""
+    _signal(group, signal.SIGKILL)
+    mark = f"{trace.FILE}={told_in}".encode()
+    for found in Path("/proc").glob("[0-9]*/environ"):
+        with contextlib.suppress(OSError):  # another's, or gone
+            if mark in found.read_bytes().split(b"\0") and int(found.parent.name) != os.getpid():
+                os.kill(int(found.parent.name), signal.SIGKILL)
 
 
 def _signal(group: int, number: signal.Signals) -> None:

@@ -15,7 +15,7 @@ from unbroken.audit.processes import Attempt, Start, run
 from unbroken.audit.trace import Line, Moment, Trace
 from unbroken.audit.verdict import Sentence
 from unbroken.errors import EXIT_STOPPED
-from unbroken.loop.trace import Kind
+from unbroken.loop.trace import Kind, folder_of
 
 # A script that stops itself to be started again, for a budget of time, may do so more often than it was killed.
 _MOST_STARTS_MORE = 20
@@ -82,7 +82,7 @@ class Trial:
     @property
     def runs(self) -> list[str]:
         """The checkpoint folders of the runs that it told of, as the script names them."""
-        told = (moment.run for attempt in self.attempts for _, moment in attempt.told)
+        told = (folder_of(moment.run) for attempt in self.attempts for _, moment in attempt.told)
         return list(dict.fromkeys(told))
 
 

@@ -4,6 +4,7 @@ Asking at every boundary would cost each some 300 microseconds. So there is a st
 the slowest decides how many these are.
 """
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -13,7 +14,6 @@ from unbroken.loop.ranks import Ranks
 from unbroken.store.runstate import Reason
 
 _STRIDE = 0.05  # seconds
-_LONGEST_STRIDE = 4096
 _ORDER_BITS = 2**62 - 1
 
 _WISHES: tuple[Reason | None, ...] = (None, Reason.TIME, Reason.STEPS, Reason.ASKED, Reason.BUDGET, Reason.SIGNAL)
@@ -24,14 +24,13 @@ _WISHES: tuple[Reason | None, ...] = (None, Reason.TIME, Reason.STEPS, Reason.AS
 class Wish:
     """What one rank would do at a boundary, and what the others have to know.
 
-    ``due``: a save falls due here by a count of steps, which all ranks know of. ``busy``: none can be made now.
-    ``ends``: the steps are to end here.
+    ``order`` is the digest of the indices up to there. ``due``: a save falls due by a count of steps, which all ranks
+    know of. ``busy``: none can be made now. ``ends``: the steps are to end here.
     """
 
     reason: Reason | None
     step: int
     order: int
-    seconds: float
     due: bool = False
     busy: bool = False
     ends: bool = False
@@ -39,9 +38,6 @@ class Wish:
 
 class Agreement:
     """Of one process with itself; of several, see ``AgreementOfMany``."""
-
-    slowest = 0.0
-    """Seconds of a step, of the slowest rank."""
 
     def at_boundary(self, wish: Wish) -> Reason | None:
         """What is to be done there by all."""
@@ -61,7 +57,9 @@ class AgreementOfMany(Agreement):
 
     def __init__(self, ranks: Ranks) -> None:
         self._ranks = ranks
-        self._next = 0
+        self._next = self._last = 0
+        self._at = time.monotonic()
+        self._stride = 0
         self._ends = False
 
     def ends(self, *, wanted: bool) -> bool:
@@ -71,14 +69,16 @@ class AgreementOfMany(Agreement):
         if wish.step < self._next and not wish.due:
             return None
         order = wish.order & _ORDER_BITS
-        told = [_WISHES.index(wish.reason), int(wish.seconds * 1e6), wish.busy, wish.ends, order, -order]
+        # Over all since the last time: also what came between the steps.
+        now, steps = time.monotonic(), max(wish.step - self._last, 1)
+        microseconds = int((now - self._at) / steps * 1e6)
+        told = [_WISHES.index(wish.reason), microseconds, wish.busy, wish.ends, order, -order]
         wished, slowest, busy, ends, highest, lowest = self._ranks.most(told)
         if highest != -lowest:
             self._tell_apart(order, wish.step)
-        self.slowest = slowest / 1e6
-        stride = int(_STRIDE / self.slowest) if slowest else _LONGEST_STRIDE
-        # The first steps tell nothing yet of how long one takes.
-        self._next = wish.step + max(1, min(stride, _LONGEST_STRIDE, wish.step))
+        # Twice as long as the last one at most: a few quick steps tell little of the next ones.
+        self._stride = max(1, min(int(_STRIDE * 1e6) // max(slowest, 1), 2 * self._stride))
+        self._next, self._last, self._at = wish.step + self._stride, wish.step, time.monotonic()
         self._ends = bool(ends)
         reason = _WISHES[wished]
         return None if busy and reason not in (Reason.BUDGET, Reason.SIGNAL) else reason

@@ -34,10 +34,10 @@ class Asking:
         self._signals = signals
         self._started = time.monotonic()
 
-    def asked(self, keeper: Keeper, step: int, order: int, seconds: float) -> Reason | None:
+    def asked(self, keeper: Keeper, step: int, order: int) -> Reason | None:
         """What is to be done at the boundary after ``step`` steps: a stop, a save, or nothing.
 
-        ``order``: the digest of the indices up to there; ``seconds``: how long a step takes.
+        ``order``: the digest of the indices up to there.
         """
         reason, due = self._stop_cause(), False
         if reason is None:
@@ -48,7 +48,7 @@ class Asking:
                 reason = self.triggers.due(step - keeper.saved_step, since)
                 due = reason is Reason.STEPS
         busy, ends = keeper.writer.busy, self.stop_reason is not None
-        agreed = self.agreement.at_boundary(Wish(reason, step, order, seconds, due, busy, ends))
+        agreed = self.agreement.at_boundary(Wish(reason, step, order, due, busy, ends))
         return None if busy and agreed not in (Reason.SIGNAL, Reason.BUDGET) else agreed
 
     @property

@@ -99,6 +99,7 @@ class Course:
         self._changed: Sequence[str] = ()
         self._unlike: set[str] = set()
         self._settled = False
+        self._level: int | None = None
         self._epoch_start: Mapping[str, Any] = {}
         self._variables = LocalVariables(lambda: parts.tracked.objects.values())
 
@@ -112,6 +113,7 @@ class Course:
         if ranks.several:
             self.asking.agreement = AgreementOfMany(ranks)
             if not ranks.is_first:
+                self._level = _log.level
                 _log.setLevel(logging.ERROR)  # the first speaks for all
         trace = self._open_trace()
         self._make_room()
@@ -236,6 +238,8 @@ class Course:
         for listener in self.listeners:
             listener.closed()
         self.listeners = ()
+        if self._level is not None:
+            _log.setLevel(self._level)
         if self.in_epoch and not self.stopping.stopped and not self._given_up:
             key = self.stopping.with_way_on("left_early", "left_early_resume")
             _log.warning(messages.text(key, epoch=self.cursor.epoch + 1, latest=keeper.latest))
@@ -386,7 +390,9 @@ class Course:
         """Compare the first batch since a resume with the one that followed the save."""
         expected, self.expected_batch = self.expected_batch, None
         if expected is not None:
-            next_batch.compare(expected, batch, order, self.parts, self.kept_by, self._changed)
+            self.ranks.together(
+                lambda: next_batch.compare(expected, batch, order, self.parts, self.kept_by, self._changed)
+            )
 
     def before_batch(self, batch: object, order: int, *, boundary: bool = True) -> None:
         """A batch is about to be handed to the user. At a boundary the state is saved if that is due, or the run stops.
@@ -409,8 +415,7 @@ class Course:
 
     def _save_or_stop(self, batch: object, order: int) -> None:
         keeper = self.kept_by
-        seconds = self.stopping.step_seconds
-        reason = self.asking.asked(keeper, self.cursor.step, self.cursor.order, seconds)
+        reason = self.asking.asked(keeper, self.cursor.step, self.cursor.order)
         if keeper.writer.reports:
             keeper.report()
         if reason in (Reason.SIGNAL, Reason.BUDGET):
@@ -561,7 +566,7 @@ class Course:
 
     def _open_trace(self) -> TraceFile | None:
         # Under an audit the run tells what it does, from before it looks into its folder; otherwise nothing is told.
-        name = name_of(self._origin.place)
+        name = name_of(self._origin.place, self.ranks.rank)
         trace = trace_file(released=lambda: self.stopping.signals.received is not None)
         if trace is not None:
             trace.write(Kind.START, run=name, step=0, epoch=0, batch=0)
@@ -569,7 +574,7 @@ class Course:
 
     def _observe(self, trace: TraceFile, beginning: Beginning) -> None:
         parts, keeper = self.parts, beginning.keeper
-        name = name_of(keeper.folder.path)
+        name = name_of(keeper.folder.path, self.ranks.rank)
         observer = Observer(trace, name, parts.tracked, parts.history, parts.user_state, parts.locals, self.cursor)
         self.listeners = (observer, *self.listeners)
         keeper.told = observer.saved

@@ -42,6 +42,8 @@ class CsvLog:
         if _STEP in values:
             raise UsageError("csv_step")
         self._go_on()
+        if not self._course().ranks.is_first:
+            return  # one file has the rows of one rank
         row = {_STEP: str(self._step()), **{name: _text(value) for name, value in values.items()}}
         if self._was_written(row):
             return
@@ -64,6 +66,8 @@ class CsvLog:
         if course is self._begun:
             return
         self._begun = course
+        if not course.ranks.is_first:
+            return
         rows = list(self._rows())
         if course.resumed_from is None and rows:
             durable.move_durably(self._path, _free_name(self._path))

@@ -22,7 +22,7 @@ from unbroken.keep.origin import Origin
 from unbroken.keep.sharing import of_rank
 from unbroken.keep.starting import Starting
 from unbroken.keep.state import Parts, restore
-from unbroken.keep.unlike import require_alike
+from unbroken.keep.unlike import require_alike, require_same_weights
 from unbroken.loop.batches import KEYED, VERSION
 from unbroken.loop.randomness import capture_streams
 from unbroken.loop.ranks import Ranks
@@ -172,6 +172,7 @@ class _Beginner:
         ranks = self._ranks
         # Before the file may move aside, and before anything is written.
         ranks.together(lambda: self._starting.take(self._parts.tracked))
+        require_same_weights(ranks, self._parts)
         ranks.by_first(self._move_former_run_aside)
         version = KEYED if ranks.grouped else VERSION
         run_id = ranks.by_first(lambda: uuid.uuid4().hex)

@@ -28,7 +28,7 @@ _STATEFUL_HOOKS = ("PowerSGDState", "PostLocalSGDState")
 
 
 def require_alike(ranks: Ranks, origin: Origin, parts: Parts, surroundings: Surroundings) -> None:
-    """Raise GuardError on all ranks, naming one and what it is, where they don't hold the same run."""
+    """Raise GuardError on all ranks, naming one and what it is, where they were not started alike."""
     if not ranks.several:
         return
     ranks.together(lambda: _require_replicas(parts))
@@ -46,6 +46,12 @@ def require_alike(ranks: Ranks, origin: Origin, parts: Parts, surroundings: Surr
                 here, first = _first_difference(value, of_all[0][what])
                 said = {"what": what, "rank": rank, "here": here, "first": first}
                 raise GuardError("ranks_unlike", **said)
+
+
+def require_same_weights(ranks: Ranks, parts: Parts) -> None:
+    """Raise GuardError on all ranks where they begin with other weights."""
+    if not ranks.several:
+        return
     weights = ranks.all(
         {
             name: replicas.together(replicas.digests(encode(value, name)))

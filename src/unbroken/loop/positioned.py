@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
 
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.batches import FIRST_VERSION, KEYED, VERSION, LoadedHere, Pass, Rebuilt, settings_of, tell_epoch
@@ -164,7 +164,7 @@ class _KeyedDataset(Dataset[Any]):
         tells_epoch: bool = False,
         keyed: bool = False,
     ) -> None:
-        self._keyed = keyed and not isinstance(dataset, TensorDataset)  # which draws nothing
+        self._keyed = keyed and not _draws_nothing(dataset)
         self.dataset = dataset
         self._collate = collate
         self._batched = batched
@@ -215,6 +215,12 @@ class _KeyedDataset(Dataset[Any]):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_own": None}
+
+
+def _draws_nothing(dataset: object) -> bool:
+    while type(dataset) is Subset:
+        dataset = dataset.dataset
+    return type(dataset) is TensorDataset
 
 
 def _plain_attributes(value: object, depth: int = 0) -> dict[str, Any]:

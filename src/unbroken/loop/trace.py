@@ -26,6 +26,7 @@ ROOT = "UNBROKEN_TRACE_ROOT"
 
 # Long enough to cost nothing while held; short enough that a stop signal is acted on at once.
 _LOOK_EVERY = 0.005
+_RANK = "#rank"
 
 
 class Kind(StrEnum):
@@ -155,15 +156,20 @@ def trace_file(released: Callable[[], bool]) -> TraceFile | None:
     return TraceFile(Path(path), Place.parse(hold) if hold else None, released)
 
 
-def name_of(folder: Path) -> str:
+def folder_of(run: str) -> str:
+    """The inverse of ``name_of``: the folder, whichever rank told of it."""
+    return run.partition(_RANK)[0]
+
+
+def name_of(folder: Path, rank: int = 0) -> str:
     """What a run with this checkpoint folder is called in the trace: its path within the copy that is under audit.
 
-    Raises UsageError for a folder outside of it: it would be the user's own.
+    Each further ``rank`` has a run of its own. Raises UsageError for a folder outside of the copy: the user's own.
     """
-    root = os.environ.get(ROOT)
+    root, of_rank = os.environ.get(ROOT), f"{_RANK}{rank}" if rank else ""
     if not root:
-        return str(folder)
+        return f"{folder}{of_rank}"
     inside, whole = Path(os.path.realpath(root)), Path(os.path.realpath(folder))
     if not whole.is_relative_to(inside):
         raise UsageError("audit_folder_outside", folder=folder)
-    return str(whole.relative_to(inside))
+    return f"{whole.relative_to(inside)}{of_rank}"
