@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import loading, loops, memory, reading, saving, training
+from benchmarks import loading, loops, memory, ranks, reading, saving, training
 from benchmarks.table import Table
 
 PACKAGES = ["torch", "numpy", "lightning", "accelerate", "ravex", "torch-checkpointing", "safetensors", "efficio"]
@@ -38,6 +38,7 @@ def tables(quick: bool, folder: Path) -> dict[str, list[Callable[[], Table]]]:
             lambda: reading.listing(1000, rounds, folder),
             lambda: reading.cache(100 if quick else 1000, rounds, folder),
         ],
+        "ranks": [lambda: ranks.table(rounds, folder)],
         "memory": [lambda: memory.table(100 if quick else 1000, folder)],
     }
     if not quick:
@@ -49,7 +50,7 @@ def tables(quick: bool, folder: Path) -> dict[str, list[Callable[[], Table]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="states of 100 MB only: minutes")
-    parser.add_argument("--only", nargs="+", help="saving training loading loops reading memory")
+    parser.add_argument("--only", nargs="+", help="saving training loading loops reading ranks memory")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where to write: the disk that is measured")
     options = parser.parse_args()
     if not options.folder.is_dir():

@@ -88,8 +88,7 @@ def train(kind: Kind, folder: Path, tell: Tell, plant: str = "", **options: Any)
     random.seed(rank)
     np.random.seed(rank)
     planted = plant if rank == size - 1 else ""
-    if planted == "seed":
-        options["seed"] = 8
+    options["seed"] = 8 if planted == "seed" else 7
     models = [Net() for _ in range(2 if kind.two_models else 1)]
     wrapped = [DistributedDataParallel(model, **kind.ddp) for model in models]
     optimizers = [torch.optim.AdamW(model.parameters(), lr=1e-2) for model in wrapped]
@@ -101,7 +100,7 @@ def train(kind: Kind, folder: Path, tell: Tell, plant: str = "", **options: Any)
     loader = DataLoader(
         dataset, batch_size=own, shuffle=sampler is None, sampler=sampler, drop_last=True, num_workers=kind.workers
     )
-    run = unbroken.Run(folder, every=None, best="loss", best_mode="min", seed=7, **options)
+    run = unbroken.Run(folder, every=None, best="loss", best_mode="min", **options)
     for number, (model, optimizer) in enumerate(zip(wrapped, optimizers, strict=True)):
         run.track(**{f"model{number}": model, f"optimizer{number}": optimizer})
     local = run.local(seen=0.0)

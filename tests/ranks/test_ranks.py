@@ -96,7 +96,7 @@ def test_sums_of_a_resized_epoch_are_over_all(tmp_path: Path) -> None:
         ("seed", "seed is 8 on rank 2 and 7 on rank 0"),
         ("built", "model0.d.bias has other values on rank 2"),
         ("shorter", "length is 7 on rank 2 and 8 on rank 0"),
-        ("bit", "On rank 2: This process has other bits in model0.d.bias"),
+        ("bit", "Rank 2 has other bits in model0.d.bias"),
     ],
 )
 def test_what_is_other_on_one_rank_is_refused_on_all(tmp_path: Path, plant: str, said: str) -> None:

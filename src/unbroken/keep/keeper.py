@@ -114,12 +114,10 @@ class Keeper:
 
         Raises GuardError on all of them where their weights have gone apart.
         """
-        ranks, parts = self.ranks, self._parts
+        parts = self._parts
         parts.tracked.look_for_sleepers(parts.cursor.step)
         try:
-            live = ranks.together(lambda: self._live(moment, generators))
-            live = shared(ranks, live, parts.tracked, self.arrivals.records())
-            copied: Payload = ranks.together(lambda: self._copied(live))
+            copied = self._copied(lambda: self._live(moment, generators))
         except (UnsavableStateError, MemoryError, OSError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not is_refusal(error):
                 raise
@@ -127,8 +125,6 @@ class Keeper:
             _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
             return None
         self._not_copied = None
-        if ranks.several:
-            self._say_proofs(ranks.all(self._proof))
         return copied
 
     def _say_proofs(self, told: list[dict[str, Any] | None]) -> None:
@@ -148,10 +144,13 @@ class Keeper:
         payload = to_payload(state, __version__)
         return encode(payload, "") if self.ranks.several else payload  # type: ignore[return-value]
 
-    def _copied(self, live: Payload) -> Payload:
-        if not self.ranks.several:
-            return copy_to_host(live)  # type: ignore[no-any-return]
-        return encoded_to_host(live) if self.ranks.is_first else live
+    def _copied(self, make: Callable[[], Payload]) -> Payload:
+        ranks = self.ranks
+        if not ranks.several:
+            return copy_to_host(make())  # type: ignore[no-any-return]
+        of_all = shared(ranks, make, self._parts.tracked, self.arrivals.records(), self._proof)
+        self._say_proofs(of_all.proofs)
+        return encoded_to_host(of_all.payload) if ranks.is_first else of_all.payload
 
     def _say_drift(self, states: Any, extras: Any) -> None:
         """Once, at the first save that a restart could not take."""

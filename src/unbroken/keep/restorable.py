@@ -7,9 +7,11 @@ from typing import Any
 from unbroken.errors import CheckpointDamagedError
 from unbroken.loop.randomness import check_generator, check_streams
 from unbroken.state.encoding import decode
+from unbroken.state.replicas import overlaid
 from unbroken.state.revalued import wrong_together
 from unbroken.state.trees import wrong_attributes
 from unbroken.store import payload as keys
+from unbroken.store.runstate import ranks_of
 
 _ENCODED = ("partial", "state", "grads", "extras", "locals")
 
@@ -17,8 +19,21 @@ _ENCODED = ("partial", "state", "grads", "extras", "locals")
 def check(payload: Mapping[str, Any], path: Path) -> None:
     """Raise CheckpointDamagedError, naming ``path``, if any part of ``payload`` is no state; another is chosen then.
 
-    No live object is touched. What is sound, and does not fit them, is for the guards.
+    No live object is touched. What is sound, and does not fit them, is for the guards. Of a state of several ranks, the
+    state of each is looked at.
     """
+    _check_one(payload, path)
+    of = ranks_of(payload)
+    for part in [] if of is None else of.parts:
+        try:
+            theirs = overlaid(payload, part)
+        except CheckpointDamagedError as error:
+            raise CheckpointDamagedError("not_restorable", path=path, reason=error) from error
+        keys.check_contract(theirs, path)
+        _check_one(theirs, path)
+
+
+def _check_one(payload: Mapping[str, Any], path: Path) -> None:
     keys.check_whole(payload, path)
     own = keys.own_of(payload)
     try:

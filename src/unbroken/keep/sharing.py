@@ -1,7 +1,8 @@
 """Sharing: the states of all ranks in one payload, and out of it the one that a rank goes on from."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from unbroken import messages
@@ -18,43 +19,76 @@ from unbroken.store.runstate import OfRanks, Own, ranks_of, replicated, with_ran
 
 _log = logging.getLogger("unbroken")
 
+Part = tuple[str, ...]
 
-def shared(ranks: Ranks, live: Payload, tracked: Tracked, arrivals: Records) -> Payload:
-    """``live``, encoded; at the first rank with what the others have of their own.
+_FEW = 64  # values of a part that each tells the digests of; of more it tells one
+
+
+@dataclass(frozen=True)
+class Shared:
+    """``payload`` is at the first rank that of all. ``proofs`` is what each rank has found in training again."""
+
+    payload: Payload
+    proofs: list[dict[str, Any] | None]
+
+
+def shared(
+    ranks: Ranks, make: Callable[[], Payload], tracked: Tracked, arrivals: Records, proof: dict[str, Any] | None
+) -> Shared:
+    """The states that all ranks ``make``, encoded; where one of them can't, its error is everybody's.
 
     Raises GuardError on all where weights, or what optimizers keep, are not the same everywhere.
     """
-    if not ranks.several:
-        return live
+    made: list[Payload] = []
+    mine: dict[Part, dict[replicas.Path, int]] = {}
+
+    def look() -> dict[Part, Any]:
+        made.append(make())
+        mine.update({part: replicas.digests(value) for part, value in _by_part(replicated(made[0])).items()})
+        return {part: found if len(found) <= _FEW else replicas.together(found) for part, found in mine.items()}
+
+    told = ranks.together_with(look, proof)
+    summed, live = [one for one, _ in told], made[0]
     tree = _by_part(replicated(live))
-    mine = {part: replicas.digests(value) for part, value in tree.items()}
-    summed = ranks.all({part: replicas.together(found) for part, found in mine.items()})
-    unequal = sorted({part for one in summed for part in one if one[part] != summed[0].get(part)})
-    # A part that is missing on the first rank is everything that such a rank has there.
-    first = ranks.by_first(lambda: {part: mine.get(part, {}) for part in unequal})
+    first: dict[Part, Any] = dict(summed[0])
+    unequal = sorted({part for one in summed for part in one if one[part] != first.get(part)})
+    # Of a large part the first rank has told one digest, and tells the others only where they are needed.
+    if large := [part for part in unequal if type(first.get(part)) is int]:
+        first |= ranks.by_first(lambda: {part: mine[part] for part in large})
     own: list[Own] = []
     for part in unequal:
         if part in tree:
-            found = replicas.differing(tree[part], mine[part], first[part])
+            found = replicas.differing(tree[part], mine[part], first.get(part, {}))
             own += [Own((*part, *one.path), one.value) for one in found]
-    ranks.together(lambda: _require_alike(own, tracked))
-    parts = ranks.at_first(own)
-    return with_ranks(live, OfRanks(ranks.size, parts[1:], arrivals)) if ranks.is_first else live
+    parts, apart = ranks.at_first(own, _replicated_in(own, tracked))
+    for rank, name in enumerate(apart):
+        if name is not None:
+            raise GuardError("ranks_diverged", tensor=name, rank=rank)
+    of_all = OfRanks(ranks.size, parts[1:], arrivals)
+    return Shared(with_ranks(live, of_all) if ranks.is_first else live, [one for _, one in told])
 
 
-def _by_part(tree: Mapping[str, Any]) -> dict[tuple[str, ...], Any]:
+def _by_part(tree: Mapping[str, Any]) -> dict[Part, Any]:
     """What is compared by one digest first: each state, and each field of our own key."""
-    states: dict[tuple[str, ...], Any] = {(key,): value for key, value in tree.items() if key != keys.OWN}
+    states: dict[Part, Any] = {(key,): value for key, value in tree.items() if key != keys.OWN}
     return {**states, **{(keys.OWN, name): value for name, value in tree[keys.OWN].items()}}
 
 
-def _require_alike(own: list[Own], tracked: Tracked) -> None:
-    weights, optimizers = tracked.parameters(), {keys.state_key(name): name for name in tracked.optimizers}
+def _replicated_in(own: list[Own], tracked: Tracked) -> str | None:
+    """The first of these places in which all ranks have to have the same."""
+    weights, optimizers = tracked.parameters(), {keys.state_key(name) for name in tracked.optimizers}
     for path, _ in own:
-        name = path[0].removesuffix(keys.state_key(""))
-        spelled = child_path_of((name, *path[1:]))
+        spelled = _spelled((str(path[0]).removesuffix(keys.state_key("")), *path[1:]))
         if path[0] in optimizers or spelled in weights:
-            raise GuardError("ranks_diverged", tensor=spelled)
+            return spelled
+    return None
+
+
+def _spelled(path: tuple[Any, ...]) -> str:
+    spelled = ""
+    for key in path:
+        spelled = child_path(spelled, key)
+    return spelled
 
 
 def of_rank(payload: Payload, rank: int, size: int, *, seed: int) -> Payload:
@@ -93,11 +127,3 @@ def _merged(payload: Payload, parts: list[list[Own]]) -> dict[str, Any]:
             before = sums.get(name, [0.0, 0.0])
             sums[name] = [before[0] + total, before[1] + weight]
     return {**keys.own_of(payload)["partial"], "sums": sums}
-
-
-def child_path_of(path: tuple[Any, ...]) -> str:
-    """A place in a payload as messages spell it."""
-    spelled = ""
-    for key in path:
-        spelled = child_path(spelled, key)
-    return spelled

@@ -18,7 +18,9 @@ import torch.distributed as dist
 from unbroken.errors import GuardError, RanksError, UnbrokenError
 
 T = TypeVar("T")
+N = TypeVar("N")
 
+_AT_ONCE, _LENGTH = 1 << 14, 8  # bytes of a value that all hear of at once, and of its length before it
 _ALONE = 1 << 20  # bytes of a tensor from which on it travels by itself; smaller ones travel together
 
 
@@ -45,6 +47,10 @@ class Ranks:
         """Each does it for itself; where it fails for one, it fails for all, and the error says where."""
         return do()
 
+    def together_with(self, do: Callable[[], T], note: N) -> list[tuple[T, N]]:
+        """The same, with what each comes to and what each notes beside it, by rank: small things."""
+        return [(do(), note)]
+
     def by_first(self, do: Callable[[], T]) -> T:
         """Only the first does it; what it comes to, and an error too, is everybody's."""
         return do()
@@ -53,9 +59,9 @@ class Ranks:
         """The values of all, by rank."""
         return [value]
 
-    def at_first(self, value: T) -> list[T]:
-        """The same for the first alone; the others get only their own."""
-        return [value]
+    def at_first(self, value: T, note: N) -> tuple[list[T], list[N]]:
+        """The values of all for the first alone, the others get only their own; and what all note of theirs."""
+        return [value], [note]
 
     def most(self, numbers: Sequence[int]) -> list[int]:
         """The greatest of each number among all; of 63 bits."""
@@ -76,17 +82,24 @@ class ManyRanks(Ranks):
         self._group = dist.new_group(backend="gloo", timeout=_patience())
 
     def together(self, do: Callable[[], T]) -> T:
+        done: list[T] = []
+        self.together_with(lambda: done.append(do()), None)
+        return done[0]
+
+    def together_with(self, do: Callable[[], T], note: N) -> list[tuple[T, N]]:
+        result: T | None = None
+        failed: Exception | None = None
         try:
-            result, failed = do(), None
+            result = do()
         except Exception as error:  # told to the others before it goes its way
             failed = error
-        told = self.all(None if failed is None else _told(failed))
+        told = self.all((None if failed is None else _told(failed), result, note))
         if failed is not None:
             raise failed
-        for rank, one in enumerate(told):
+        for rank, (one, _, _) in enumerate(told):
             if one is not None:
                 _raise(one, rank)
-        return result
+        return [(theirs, noted) for _, theirs, noted in told]  # type: ignore[misc]
 
     def by_first(self, do: Callable[[], T]) -> T:
         if not self.is_first:
@@ -103,20 +116,37 @@ class ManyRanks(Ranks):
         return made
 
     def all(self, value: T) -> list[T]:
-        found: list[Any] = [None] * self.size
+        # Nearly always in one go: two, of the lengths first, would take twice as long.
+        written = pickle.dumps(value)
+        lengths = [len(written)]
         with _lost_told():
-            dist.all_gather_object(found, value, group=self._group)
-        return found
+            texts = self._gathered(written, _AT_ONCE, lengths)
+            if max(lengths) > _AT_ONCE:
+                texts = self._gathered(written, max(lengths), lengths)
+        return [pickle.loads(text) for text in texts]
 
-    def at_first(self, value: T) -> list[T]:
+    def _gathered(self, written: bytes, room: int, lengths: list[int]) -> list[bytes]:
+        """The first ``room`` bytes of what each has; ``lengths`` is filled with how many each really has."""
+        mine = torch.zeros(_LENGTH + room, dtype=torch.uint8)
+        text = len(written).to_bytes(_LENGTH, "little") + written[:room]
+        mine[: len(text)] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
+        found = [torch.empty_like(mine) for _ in range(self.size)]
+        dist.all_gather(found, mine, group=self._group)
+        received = [one.numpy().tobytes() for one in found]
+        lengths[:] = [int.from_bytes(one[:_LENGTH], "little") for one in received]
+        return [one[_LENGTH : _LENGTH + length] for one, length in zip(received, lengths, strict=True)]
+
+    def at_first(self, value: T, note: N) -> tuple[list[T], list[N]]:
         packed = _Packed.of(value)
-        heads = self.all(packed.head)
+        told = self.all((packed.head, note))
+        notes = [one for _, one in told]
         with _lost_told():
             if not self.is_first:
                 for part in packed.parts():
                     dist.send(part, 0, group=self._group)
-                return [value]
-            return [value, *(self._received(head, rank) for rank, head in enumerate(heads) if rank > 0)]
+                return [value], notes
+            others = [self._received(head, rank) for rank, (head, _) in enumerate(told) if rank > 0]
+            return [value, *others], notes
 
     def most(self, numbers: Sequence[int]) -> list[int]:
         agreed = torch.tensor(numbers, dtype=torch.int64)

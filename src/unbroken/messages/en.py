@@ -570,7 +570,7 @@ SENTENCES: dict[str, str] = {
     ),
     "on_rank": "On rank {rank}: {error}",
     "ranks_diverged": (
-        "This process has other bits in {tensor} than rank 0: the ranks have gone apart, and this state is not saved. "
+        "Rank {rank} has other bits in {tensor} than rank 0: the ranks have gone apart, and this state is not saved. "
         "Look for what one rank does and the others do not (a step skipped, weights changed without "
         "DistributedDataParallel), or for a faulty machine; the same command goes on from the last state saved."
     ),

@@ -413,7 +413,7 @@ SENTENCES: dict[str, str] = {
     ),
     "on_rank": "rank {rank}：{error}",
     "ranks_diverged": (
-        "本进程的 {tensor} 与 rank 0 的比特不一致：各 rank 已经分叉，此状态不予保存。请检查是否只有某个 "
+        "rank {rank} 的 {tensor} 与 rank 0 的比特不一致：各 rank 已经分叉，此状态不予保存。请检查是否只有某个 "
         "rank 做了某事（跳过一步、未经 DistributedDataParallel 修改权重），或机器有故障；同一命令将"
         "从最近保存的状态继续。"
     ),
