@@ -25,7 +25,7 @@ _ = (torch, Run)
 STRIKES_PER_RUN = 4
 _REPLAYED = re.compile(r"Replayed ([0-9]+) steps")
 _DIFFERS = re.compile("REPLAY DIFFERS.*|other bits in.*|other values than.*")
-_KNOWN = re.compile(r"RanksError|Connection closed by peer|Timed out waiting|RuntimeError: \[")
+_KNOWN = re.compile(r"RanksError|Connection (closed|reset|refused)|Timed out waiting|RuntimeError: \[|Gloo connect")
 
 
 def strike_of(size: int, dice: random.Random, longest: int) -> Strike:

@@ -18,7 +18,7 @@ import torch
 import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader, Dataset, DistributedSampler
+from torch.utils.data import DataLoader, Dataset, DistributedSampler, Sampler
 
 import unbroken
 
@@ -34,6 +34,7 @@ class Kind:
     two_models: bool = False
     workers: int = 0
     distributed_sampler: bool = False
+    own_sampler: bool = False
     epochs: int = 3
 
 
@@ -47,6 +48,7 @@ KINDS = {
     "two_models": Kind({"bucket_cap_mb": 0.005}, two_models=True),
     "workers": Kind(workers=2),
     "sampler": Kind(distributed_sampler=True),
+    "own_sampler": Kind(own_sampler=True),
 }
 
 
@@ -62,6 +64,20 @@ class Noisy(Dataset[tuple[torch.Tensor, torch.Tensor]]):
     def __getitem__(self, index: int) -> tuple[torch.Tensor, torch.Tensor]:
         value = self.inputs[index] + torch.randn(16) * 0.1 + random.random() * 0.01 + float(np.random.rand()) * 0.01
         return value, value.sum() > 0
+
+
+class Every(Sampler[int]):
+    """A sampler of the user's own that deals for itself: another part on each rank."""
+
+    def __init__(self, rank: int, size: int) -> None:
+        self._rank, self._size = rank, size
+
+    def __len__(self) -> int:
+        return SAMPLES // self._size
+
+    def __iter__(self) -> Iterator[int]:
+        order = torch.randperm(SAMPLES).tolist()
+        return iter(order[self._rank :: self._size])
 
 
 class Net(nn.Module):
@@ -95,8 +111,10 @@ def train(kind: Kind, folder: Path, tell: Tell, plant: str = "", **options: Any)
     dataset = Noisy()
     if planted == "shorter":
         dataset.inputs = dataset.inputs[:-GLOBAL_BATCH]
-    own = GLOBAL_BATCH // size if kind.distributed_sampler else GLOBAL_BATCH
-    sampler: DistributedSampler[Any] | None = DistributedSampler(dataset) if kind.distributed_sampler else None
+    own = GLOBAL_BATCH // size if kind.distributed_sampler or kind.own_sampler else GLOBAL_BATCH
+    sampler: Sampler[Any] | None = DistributedSampler(dataset) if kind.distributed_sampler else None
+    if kind.own_sampler:
+        sampler = Every(rank, size)
     loader = DataLoader(
         dataset, batch_size=own, shuffle=sampler is None, sampler=sampler, drop_last=True, num_workers=kind.workers
     )
@@ -110,7 +128,7 @@ def train(kind: Kind, folder: Path, tell: Tell, plant: str = "", **options: Any)
     run.begin()
     tell("begun", run.step)
     for epoch in run.epochs(kind.epochs):
-        if sampler is not None:
+        if isinstance(sampler, DistributedSampler):
             sampler.set_epoch(epoch)
         for number, (inputs, targets) in enumerate(run.batches(loader), run.batch):
             last = number % kind.accumulate == kind.accumulate - 1

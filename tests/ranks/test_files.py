@@ -16,7 +16,7 @@ from unbroken.store import payload as keys
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("saved") / "run"
-    start("plain", 2, folder, Strike((0,), 0, 12), every_steps=3)
+    start("plain", 2, folder, Strike((0,), 0, 36), every_steps=3)
     return folder / "checkpoint_latest.pth"
 
 

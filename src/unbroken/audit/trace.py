@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO, Protocol
 
-from unbroken.loop.trace import Kind, Name
+from unbroken.loop.trace import Kind, Name, folder_of
 
 _HEAD = frozenset({"line", "run", "step", "epoch", "batch", "at", "values"})
 
@@ -79,8 +79,9 @@ class Trace:
             return _line(json.loads(file.readline()), names)
 
     def last(self) -> Line | None:
-        """Where the process was when it ended."""
-        return next(iter(deque(self.lines(), maxlen=1)), None)
+        """Where the process was when it ended; of several ranks the first, for the others end in any order."""
+        of_first = (line for line in self.lines() if folder_of(line.moment.run) == line.moment.run)
+        return next(iter(deque(of_first, maxlen=1)), None)
 
 
 class Tail:

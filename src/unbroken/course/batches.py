@@ -114,6 +114,7 @@ class BatchLoops:
     ) -> Generator[Any, None, None]:
         course, cursor, stopping = self._course, self._course.cursor, self._course.stopping
         cursor.order = batches.order
+        course.order_is_common = getattr(loader, "divided", True)
         stopping.group = group
         most: int | None = None
         # A dataset that is loaded from in this process may draw from a generator that is tracked.

@@ -77,6 +77,8 @@ class Course:
         """The state to go on from, until the batches of the epoch that it is in the midst of begin."""
         self.expected_batch: Mapping[str, int] | None = None
         """What the first batch from here on has to hold."""
+        self.order_is_common = True
+        """Whether all ranks are given the same global batches, so that their order can be compared."""
         self.generators: Mapping[str, Any] = {}
         """The states of tracked generators before the batch in hand was fetched."""
         self.stopping = Stopping(parts.cursor, self._signalled, self._tell_stopping, starts_over=origin.starts_over)
@@ -415,7 +417,7 @@ class Course:
 
     def _save_or_stop(self, batch: object, order: int) -> None:
         keeper = self.kept_by
-        reason = self.asking.asked(keeper, self.cursor.step, self.cursor.order)
+        reason = self.asking.asked(keeper, self.cursor.step, self.cursor.order if self.order_is_common else 0)
         if keeper.writer.reports:
             keeper.report()
         if reason in (Reason.SIGNAL, Reason.BUDGET):

@@ -90,6 +90,8 @@ class PositionedLoader:
         if self.divided != alike:
             self.divided, self._built = alike, ()
             self._refresh()
+        if self.divided:
+            require_divisible(self._loader, self._share)
         if self._of_several and self.sizes is not None:
             require_parts(self.sizes[0], self._share)
 
@@ -129,9 +131,9 @@ class PositionedLoader:
             inner_of(source),
         )  # an id is of the living
         share = self._share
-        if self.divided:
-            require_divisible(loader, share)
         self._order, self.trial = order_of(loader)
+        if self.divided and not self.trial:  # else it may deal for itself: ``divide`` is told
+            require_divisible(loader, share)
         if is_distributed(loader) and max(share.size, share.processes) > 1:
             source = DistributedOrder(source, loader.sampler, share, rescaled=self._rescaled)  # type: ignore[arg-type]
         first, keyed = self._version == FIRST_VERSION, self._version >= KEYED
