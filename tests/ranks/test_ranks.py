@@ -135,3 +135,11 @@ def test_without_the_rehearsal_the_same_run_ends_otherwise(tmp_path: Path) -> No
     resumed = start("small_buckets", 3, tmp_path / "run", run=_without_rehearsal, every_steps=3)
     assert any("weights" in found for found in differences(resumed.ends, whole.ends))
     assert "DIFFERS" in resumed.logs[0]
+
+
+def test_an_error_on_one_rank_ends_all(tmp_path: Path) -> None:
+    attempt = start("plain", 3, tmp_path / "run", every_steps=3, plant="error")
+    assert all(code != 0 for code in attempt.codes), attempt.logs
+    assert "ValueError: on the last rank" in attempt.logs[2]
+    assert attempt.seconds < 30
+    assert start("plain", 3, tmp_path / "run").done
