@@ -77,7 +77,8 @@ class LocalVariables:
         where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         objects = [name for name in lost if self._saved[name].startswith((GENERATOR, STATEFUL))]
         others = [name for name in lost if name not in objects]
-        for key, group in (("variables_lost", others), ("objects_lost", objects)):
+        lost_key = "globals_lost" if all(name.isidentifier() for name in others) else "variables_lost"
+        for key, group in ((lost_key, others), ("objects_lost", objects)):
             names = [name.rpartition(":")[2] for name in group]
             if names:
                 shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")

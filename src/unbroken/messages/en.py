@@ -528,6 +528,11 @@ SENTENCES: dict[str, str] = {
         "local = run.local({first}=...) before the loop and local.{first} in it: resumes of what is saved then have "
         "them."
     ),
+    "globals_lost": (
+        "These variables of the loop are not what they were at the save: {names} ({where}). They began anew with the "
+        "program, so what depends on them is not exact in this resume. Keep them in the run, as run.local(globals(), "
+        "{first}={first}) before the loop: resumes of what is saved then have them."
+    ),
     "objects_lost": (
         "These objects of the loop have a state, are not tracked, and are not what they were at the save: {names} "
         "({where}). They began anew with the program, so what depends on them is not exact in this resume. Track "
@@ -753,6 +758,14 @@ SENTENCES: dict[str, str] = {
     ),
     "local_undeclared": (
         "run.local has no '{name}'; it has: {names}. Declare it before the run begins: run.local({name}=...)."
+    ),
+    "local_not_globals": (
+        "The first argument of run.local has to be globals(), written so, in the module that has these variables: "
+        "{names}. Variables of a function are kept as attributes: local = run.local(NAME=...), and local.NAME in the loop."
+    ),
+    "local_of_a_function": (
+        "'{name}' is a variable of the function {function}, which globals() does not have, and would not come back; "
+        "keep it as an attribute, local = run.local({name}=...) and local.{name} in the loop, or make it global there."
     ),
     "local_not_deleted": "local.{name} cannot be deleted, or a resume would have it again; set it to None.",
     "local_is_for_track": (

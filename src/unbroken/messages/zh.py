@@ -378,6 +378,10 @@ SENTENCES: dict[str, str] = {
         "确。请把它们交给 run，例如在循环前写 local = run.local({first}=...)，循环中用 local.{first}：此后保存的状态恢"
         "复时就会有它们。"
     ),
+    "globals_lost": (
+        "循环中的这些变量与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的内容在本次恢复中并不精"
+        "确。请把它们交给 run，例如在循环前写 run.local(globals(), {first}={first})：此后保存的状态恢复时就会有它们。"
+    ),
     "objects_lost": (
         "循环中的这些对象带有状态、没有被跟踪，且与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的"
         "内容在本次恢复中并不精确。请跟踪它们，例如 run.track({first}={first})：此后保存的状态恢复时就会有它们。"
@@ -551,6 +555,14 @@ SENTENCES: dict[str, str] = {
     "local_declared_twice": "run.local 中已有“{name}”；每个名称只给一次，并给出全新开始时的值。",
     "local_bad_name": "“{name}”不能用作 run.local 的名称；必须是标识符，且不以两个下划线开头。",
     "local_undeclared": "run.local 中没有“{name}”；现有：{names}。请在训练开始前声明：run.local({name}=...)。",
+    "local_not_globals": (
+        "run.local 的第一个参数只能是 globals()，照此写在拥有这些变量的模块里：{names}。"
+        "函数内的变量请作为属性保存：local = run.local(NAME=...)，循环中用 local.NAME。"
+    ),
+    "local_of_a_function": (
+        "“{name}”是函数 {function} 的变量，不在 globals() 中，恢复时不会还原；"
+        "请作为属性保存：local = run.local({name}=...)，循环中用 local.{name}；或在该函数中声明 global。"
+    ),
     "local_not_deleted": "local.{name} 不能删除，否则恢复后它又会出现；请设为 None。",
     "local_is_for_track": (
         "{path} 的类型是 {type}，它有自己的状态；请跟踪它，例如 run.track({name}=...)，这里只放普通的值。"
