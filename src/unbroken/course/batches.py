@@ -12,6 +12,7 @@ from unbroken.course.course import Course
 from unbroken.course.passes import OpenPass
 from unbroken.course.stopping import LIBRARY, OUTSIDE, WaitBrokenOffError
 from unbroken.errors import UsageError
+from unbroken.loop.accelerate import require_groups
 from unbroken.loop.batches import Pass
 from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.numbers import StepNumbers
@@ -96,6 +97,7 @@ class BatchLoops:
         course, cursor, stopping = self._course, self._course.cursor, self._course.stopping
         cursor.order = batches.order
         stopping.group = group
+        require_groups(group)
         most: int | None = None
         # A dataset that is loaded from in this process may draw from a generator that is tracked.
         counts = isinstance(loader, StepNumbers)

@@ -21,7 +21,8 @@ class CsvLog:
     """``log(loss=0.3)`` appends a row: the step, and the values under their names; new names get a column behind.
 
     When the run is gone on with, rows behind the step of its state are cut off, durably: these steps are trained, and
-    written, again. Where an older state was asked for, a copy of the file as it was stays beside it. A row is with the system when the call returns: a kill loses none, a power cut may.
+    written, again. Where an older state was asked for, a copy of the file as it was stays beside it. A
+    row is with the system when the call returns: a kill loses none, a power cut may.
     """
 
     def __init__(self, path: Path, course: Callable[[], Course]) -> None:

@@ -298,6 +298,18 @@ SENTENCES: dict[str, str] = {
         "run.batches 需要 torch.utils.data.DataLoader，而不是 {loader}。若自己取批次或不用批次：请改用 "
         "for step in run.steps(n)，在循环内取数据；否则请用 DataLoader 包装数据集。"
     ),
+    "fabric_loader": (
+        "run.batches 接受 torch.utils.data.DataLoader，而不是 fabric.setup_dataloaders 返回的对象（{loader}）。"
+        "请把原来的 loader 交给 run.batches，并在循环中自行移动每一批：batch = fabric.to_device(batch)。"
+    ),
+    "web_loader": (
+        "run.batches 接受 torch.utils.data.DataLoader，而不是包在它外面的 {loader}。请用同一个数据集"
+        "（其中用 .batched(n) 组批）构建：torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=...)。"
+    ),
+    "accelerate_accumulates": (
+        "Accelerate 每 {steps} 批累积一次梯度，并在程序里自行计数，因此在这些批次之间恢复不会精确。"
+        "请按组取批次：run.batches(loader, group={steps})，loader 应由 accelerator.prepare 返回。"
+    ),
     "loader_exact": (
         "可在任意批次精确恢复，且无需重新加载；第一批加载了两次，结果相同（每轮 {batches} 批，{workers} 个 worker）。"
     ),
@@ -393,6 +405,10 @@ SENTENCES: dict[str, str] = {
     "resumed_between": "已从 {path} 恢复（保存于 {timestamp}）：从第 {done} 轮、第 {step} 步之后继续。",
     "complete": "训练已完成，没有剩余的内容：此前已完成 {done}/{count} 轮，见 {latest}。",
     "complete_steps": "训练已完成，没有剩余的内容：此前已完成 {done}/{goal} 步，见 {latest}。",
+    "missing_behind_loop": (
+        "循环体不再运行，因此循环之后的代码要读取的这些名称并不存在：{names}（{where}）。"
+        "最后一轮之后仍要用到的内容，请放进 run.local。"
+    ),
     "fell_back": "{path} 已损坏，已移至 {aside}；将从最新的完好检查点继续。原因：{reason}",
     "several_ranks": (
         "本进程是 {count} 个 rank 之一（{told_by}），而本版本只能保存单个进程的状态：多个进程会在不知不觉中失去同步。"
