@@ -4,7 +4,7 @@ import operator
 import os
 import sys
 import weakref
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,7 @@ from unbroken.loop.shares import Share
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
 from unbroken.state.local import Local, Locals
-from unbroken.state.origins import Mentions
+from unbroken.state.origins import Mentions, users_frames
 from unbroken.state.settings import Settings
 from unbroken.state.tracked import Tracked, try_state
 from unbroken.state.user import UserState
@@ -149,8 +149,11 @@ class Run:
             self._parts.tracked.add(name, tracked)
             try_state(name, tracked)
 
-    def local(self, /, **values: Any) -> Local:
+    def local(self, namespace: dict[str, Any] | None = None, /, **values: Any) -> Local:
         """Variables of the loop that come back: an object with these attributes, saved and restored with the run.
+
+        With ``globals()`` as the first argument they are variables of that module, too, under their own names: for a
+        script whose loop is not in a function, or one that says ``global``.
 
         Numbers, text, None, tensors, arrays, and lists, tuples, dicts, sets, deques, named tuples, dataclasses and
         SimpleNamespaces of these. What is given is where a fresh run starts from. Names that are one object stay one;
@@ -166,13 +169,17 @@ class Run:
         >>> run.close()
 
         Raises:
-            UnsavableStateError: a value that no safe checkpoint can hold, here or where it is set.
-            UsageError: a name is used twice, or the run has begun.
+            UnsavableStateError: a value that no safe checkpoint can hold, here or where it is set; of a global, where
+                it is saved.
+            UsageError: a name is used twice, or the run has begun; the first argument is not ``globals()``, or a name
+                is a variable of a function that is running.
             AttributeError: (where it is used) a name that was not declared.
         """
         if self._course.keeper is not None:
             raise UsageError("local_too_late", names=", ".join(values))
-        self._parts.locals.declare(values)
+        if namespace is not None:
+            _require_globals(namespace, values)
+        self._parts.locals.declare(values, namespace)
         return self._parts.locals.local
 
     def start_from(self, path: str | os.PathLike[str], /, *, strict: bool = True, **names: str) -> None:
@@ -472,7 +479,7 @@ class Run:
         """A function that appends a row to a CSV file, for each step once, however often the run is gone on with.
 
         Begins the run, and cuts the rows off that were written behind the step it goes on from. Where it starts anew, a
-        file of a former run is renamed.
+        file of a former run is renamed; where it goes back to an older state that was asked for, a copy stays.
 
         Example:
             >>> import tempfile, torch, unbroken
@@ -543,6 +550,17 @@ class Run:
 
     def _steps(self, loader: ResumableLoader, goal: int, group: int) -> Iterator[Any]:
         yield from loops.steps(self._course, self._batches, loader, goal, group)
+
+
+def _require_globals(namespace: dict[str, Any], names: Iterable[str]) -> None:
+    """Nothing is silently kept that the loop does not read: a function has variables of its own."""
+    if not isinstance(namespace, dict) or "__builtins__" not in namespace:  # Python puts it into all globals
+        raise UsageError("local_not_globals", names=", ".join(names))
+    for frame in users_frames():
+        code = frame.f_code
+        own = [name for name in names if name in code.co_varnames + code.co_cellvars + code.co_freevars]
+        if own and frame.f_globals is namespace:
+            raise UsageError("local_of_a_function", name=own[0], function=code.co_qualname)
 
 
 def _seed(seed: object) -> int:

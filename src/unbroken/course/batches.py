@@ -12,6 +12,7 @@ from unbroken.course.course import Course
 from unbroken.course.passes import OpenPass
 from unbroken.course.stopping import LIBRARY, OUTSIDE, WaitBrokenOffError
 from unbroken.errors import LoaderRefusedError, UsageError
+from unbroken.loop.accelerate import require_groups
 from unbroken.loop.batches import Pass
 from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.numbers import StepNumbers
@@ -116,6 +117,7 @@ class BatchLoops:
         cursor.order = batches.order
         course.order_is_common = getattr(loader, "divided", True)
         stopping.group = group
+        require_groups(group)
         most: int | None = None
         # A dataset that is loaded from in this process may draw from a generator that is tracked.
         counts = isinstance(loader, StepNumbers)
