@@ -263,7 +263,8 @@ class Run:
         """
         self._take_up()
         self._course.require_open()
-        self._course.begin()
+        with self._course.refusals():
+            self._course.begin()
 
     def epochs(self, count: int, *, start: int = 1) -> Counted[int]:
         """The numbers of the epochs still to be trained, from ``start`` on, ``count`` in the whole run.
@@ -290,7 +291,8 @@ class Run:
 
         def initial() -> int:
             self._take_up()
-            loops.begin_epochs(self._course, count)
+            with self._course.refusals():
+                loops.begin_epochs(self._course, count)
             return self._parts.cursor.epoch
 
         return Counted(count, initial, lambda: self._epochs(count, start))
@@ -323,7 +325,8 @@ class Run:
             numbers = StepNumbers(goal)
             return Counted(goal, self._done_in_epoch, lambda: self._batches.iterate(numbers, None, group))
         last = sys.maxsize if goal is None else goal
-        loops.begin_steps(self._course, last)
+        with self._course.refusals():
+            loops.begin_steps(self._course, last)
         cursor = self._parts.cursor
         numbers = StepNumbers(None, base=cursor.step - cursor.batch)
         return Counted(goal, lambda: cursor.step, lambda: self._steps(numbers, last, group))
@@ -364,7 +367,8 @@ class Run:
             return Counted(known.length, self._done_in_epoch, lambda: self._batches.iterate(known, None, group), loader)
         goal = whole_number(steps, "steps")
         self._take_up()
-        loops.begin_steps(self._course, goal)
+        with self._course.refusals():
+            loops.begin_steps(self._course, goal)
         known = self._known(loader)
         cursor = self._parts.cursor
         return Counted(goal, lambda: cursor.step, lambda: self._steps(known, goal, group), loader)
@@ -536,9 +540,10 @@ class Run:
         compiled, ranks = self._parts.tracked.compiled, self._course.ranks
         identity = self._course.kept_by.identity
         share = Share(ranks.rank, ranks.size, identity.processes)
-        return ranks.together(
-            lambda: self._loaders.known(loader, self.seed, identity.loading, share, compiled=compiled)
-        )
+        with self._course.refusals():
+            return ranks.together(
+                lambda: self._loaders.known(loader, self.seed, identity.loading, share, compiled=compiled)
+            )
 
     def _done_in_epoch(self) -> int:
         return self._parts.cursor.batch if self._course.passes.lead is None else 0
@@ -546,10 +551,12 @@ class Run:
     def _epochs(self, count: int, start: int) -> Iterator[int]:
         # A generator of this run's: it must not be closed in the meantime.
         self._take_up()
-        yield from loops.epochs(self._course, self._batches, count, start)
+        with self._course.refusals():
+            yield from loops.epochs(self._course, self._batches, count, start)
 
     def _steps(self, loader: ResumableLoader, goal: int, group: int) -> Iterator[Any]:
-        yield from loops.steps(self._course, self._batches, loader, goal, group)
+        with self._course.refusals():
+            yield from loops.steps(self._course, self._batches, loader, goal, group)
 
 
 def _require_globals(namespace: dict[str, Any], names: Iterable[str]) -> None:

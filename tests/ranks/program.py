@@ -207,8 +207,5 @@ def child(kind: Kind, rank: int, size: int, folder: Path, meeting: Path, out: Pa
         Path(f"{out}.json").write_text(json.dumps(ends))
         tell("done")
         return 0
-    except unbroken.Stopped as stopped:
-        return int(stopped.code or 0)
-    except unbroken.UnbrokenError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        return error.exit_code
+    except SystemExit as ended:  # a stop, or a refusal that nobody catches
+        return int(ended.code or 0)

@@ -103,6 +103,8 @@ def test_what_is_other_on_one_rank_is_refused_on_all(tmp_path: Path, plant: str,
     attempt = start("plain", 3, tmp_path / "run", every_steps=3, plant=plant)
     assert attempt.codes == [4, 4, 4], attempt.logs
     assert said in attempt.logs[0]
+    assert "Traceback" not in "".join(attempt.logs)
+    assert "".join(attempt.logs[1:]).strip() == ""  # one line, on rank 0
     assert attempt.seconds < 30
 
 

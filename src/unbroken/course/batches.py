@@ -39,7 +39,8 @@ class BatchLoops:
         course, stopping = self._course, self._course.stopping
         self.require_epoch()
         before, stopping.phase = stopping.phase, LIBRARY
-        opened, batches = self._open(loader)
+        with course.refusals():
+            opened, batches = self._open(loader)
         # One of unknown length had given its last batch, and the loop in its place is the one that was begun after it.
         while opened.reopened and loader.length is None and not batches.has_more():
             opened.exhausted = True
@@ -88,6 +89,12 @@ class BatchLoops:
         ranks.together(lambda: loader.divide(alike=len({trial for _, trial in told}) == 1))
 
     def _pass(
+        self, opened: OpenPass, loader: ResumableLoader, batches: Pass, goal: int | None, group: int
+    ) -> Generator[Any, None, None]:
+        with self._course.refusals():
+            yield from self._batches_of(opened, loader, batches, goal, group)
+
+    def _batches_of(
         self, opened: OpenPass, loader: ResumableLoader, batches: Pass, goal: int | None, group: int
     ) -> Generator[Any, None, None]:
         course, passes = self._course, self._course.passes

@@ -7,7 +7,8 @@
 import logging
 import os
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -26,7 +27,7 @@ from unbroken.course.proof import ReplayProof
 from unbroken.course.stopping import LIBRARY, STEP, Stopping
 from unbroken.course.triggers import Triggers
 from unbroken.disk.space import parse_size
-from unbroken.errors import DiskError, UsageError
+from unbroken.errors import DiskError, UnbrokenError, UsageError
 from unbroken.keep.beginning import Beginning, begin_run
 from unbroken.keep.cursor import Cursor
 from unbroken.keep.keeper import Keeper
@@ -192,6 +193,17 @@ class Course:
             restore_streams(streams["now"])
             if state.source is not None:
                 keeper.finish_save(state.source, self._occasions())
+
+    @contextmanager
+    def refusals(self) -> Iterator[None]:
+        """What is refused in here is raised to the user's code, as it is due where there are several ranks."""
+        try:
+            yield
+        except UnbrokenError as error:
+            refused = self.ranks.refused(error)
+            if refused is error:
+                raise
+            raise refused from error
 
     def enter_loop(self) -> None:
         """A loop over epochs or steps begins: from here to ``leave_loop`` stop signals are heeded."""
