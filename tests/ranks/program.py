@@ -170,14 +170,14 @@ def _digest(tensors: list[Any]) -> str:
 
 
 @contextlib.contextmanager
-def group(rank: int, size: int, meeting: Path) -> Iterator[None]:
+def group(rank: int, size: int, meeting: Path, seconds: float) -> Iterator[None]:
     """A gloo process group that meets over a file."""
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(size), LOCAL_RANK=str(rank))
     torch.set_num_threads(1)
     from datetime import timedelta
 
     dist.init_process_group(
-        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=size, timeout=timedelta(seconds=60)
+        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=size, timeout=timedelta(seconds=seconds)
     )
     try:
         yield
@@ -185,7 +185,9 @@ def group(rank: int, size: int, meeting: Path) -> Iterator[None]:
         dist.destroy_process_group()
 
 
-def child(kind: Kind, rank: int, size: int, folder: Path, meeting: Path, out: Path, **options: Any) -> int:
+def child(
+    kind: Kind, rank: int, size: int, folder: Path, meeting: Path, out: Path, seconds: float = 60, **options: Any
+) -> int:
     """One process from its group to its end; its lines go to ``out``.log, what it ends with to ``out``.json."""
     log = os.open(f"{out}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
     os.dup2(log, 1)
@@ -202,7 +204,7 @@ def child(kind: Kind, rank: int, size: int, folder: Path, meeting: Path, out: Pa
 
     tell("up")
     try:
-        with group(rank, size, meeting):
+        with group(rank, size, meeting, seconds):
             ends = train(kind, folder, tell, **options)
         Path(f"{out}.json").write_text(json.dumps(ends))
         tell("done")

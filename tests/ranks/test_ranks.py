@@ -43,6 +43,15 @@ def test_a_killed_rank_costs_no_bit(tmp_path: Path, kind: str) -> None:
     assert "DIFFERS" not in "".join(resumed.logs)
 
 
+def test_a_rank_that_hangs_ends_the_others_by_their_time_out(tmp_path: Path) -> None:
+    whole = start("plain", 2, tmp_path / "whole", every_steps=3)
+    hung = Strike((1,), 0, _step(5), number=signal.SIGSTOP)
+    struck = start("plain", 2, tmp_path / "run", hung, grace=15, seconds=3, every_steps=3)
+    assert struck.codes[0] != 0 and struck.seconds < 40, struck.logs
+    resumed = start("plain", 2, tmp_path / "run", every_steps=3)
+    assert differences(resumed.ends, whole.ends) == []
+
+
 def test_a_signal_to_one_rank_stops_all_at_one_step(tmp_path: Path) -> None:
     whole = start("plain", 3, tmp_path / "whole")
     stopped = start("plain", 3, tmp_path / "run", Strike((2,), 2, _step(3), number=signal.SIGTERM))

@@ -1099,6 +1099,7 @@ SENTENCES: dict[str, str] = {
     "audit_cause": "likely cause",
     "audit_remedy": "what to change",
     "audit_apart": "furthest apart at the end",
+    "audit_on_rank": "on rank {rank}, {where}",
     "audit_at_step": "step {step} (epoch {epoch}, batch {batch})",
     "audit_at_epoch": "end of epoch {epoch} (step {step})",
     "audit_at_begin": "before the first step",

@@ -849,6 +849,7 @@ SENTENCES: dict[str, str] = {
     "audit_cause": "可能的原因",
     "audit_remedy": "如何修改",
     "audit_apart": "结束时相差最大",
+    "audit_on_rank": "rank {rank}，{where}",
     "audit_at_step": "第 {step} 步（第 {epoch} 轮第 {batch} 批）",
     "audit_at_epoch": "第 {epoch} 轮结束时（第 {step} 步）",
     "audit_at_begin": "第一步之前",
