@@ -3,6 +3,7 @@
 import functools
 import operator
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils.data import DataLoader, Dataset, DistributedSampler, Subset, TensorDataset
+from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampler, Subset, TensorDataset
 
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.batches import KEYED, VERSION
@@ -121,6 +122,19 @@ def test_what_cannot_be_divided_is_refused_by_name() -> None:
 
 def test_a_last_batch_too_small_for_all_is_refused() -> None:
     data = TensorDataset(torch.arange(13.0))
-    loader = PositionedLoader(DataLoader(data, batch_size=4), 5, KEYED, Share(0, 2))
+    with pytest.raises(LoaderRefusedError, match="Batch 4 has 1 samples for 2 processes"):
+        PositionedLoader(DataLoader(data, batch_size=4), 5, KEYED, Share(0, 2))
+    batches = BatchSampler([*range(12), 12], 4, drop_last=False)
+    loader = PositionedLoader(DataLoader(data, batch_sampler=_Own(batches)), 5, KEYED, Share(0, 2))
     with pytest.raises(LoaderRefusedError, match="Batch 4 has 1 samples for 2 processes"):
         list(loader.iterate(epoch=1, loop=1, start=0))
+
+
+class _Own:
+    """A sampler of batches of which nothing is known."""
+
+    def __init__(self, batches: BatchSampler) -> None:
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self._batches)

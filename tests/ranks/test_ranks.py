@@ -52,9 +52,11 @@ def test_a_rank_that_hangs_ends_the_others_by_their_time_out(tmp_path: Path) -> 
     assert differences(resumed.ends, whole.ends) == []
 
 
-def test_a_signal_to_one_rank_stops_all_at_one_step(tmp_path: Path) -> None:
+@pytest.mark.parametrize("every_steps", [None, 4])
+def test_a_signal_to_one_rank_stops_all_at_one_step(tmp_path: Path, every_steps: int | None) -> None:
     whole = start("plain", 3, tmp_path / "whole")
-    stopped = start("plain", 3, tmp_path / "run", Strike((2,), 2, _step(3), number=signal.SIGTERM))
+    strike = Strike((2,), 2, _step(6 if every_steps else 3), number=signal.SIGTERM)  # also where a save falls due next
+    stopped = start("plain", 3, tmp_path / "run", strike, every_steps=every_steps)
     assert stopped.codes == [75, 75, 75], stopped.logs
     assert len({told[-2] for told in stopped.told}) == 1  # the same last step on all
     resumed = start("plain", 3, tmp_path / "run")

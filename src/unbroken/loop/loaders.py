@@ -68,6 +68,9 @@ class Loaders:
         sizes = getattr(made, "sizes", None)
         if sizes is not None:
             self._say(messages.text("batch_divided", whole=sizes[0], each=sizes[1], size=sizes[0] // sizes[1]))
+            if made.uneven_rest:  # type: ignore[attr-defined]
+                said = {"count": made.uneven_rest, "size": sizes[0] // sizes[1]}  # type: ignore[attr-defined]
+                self._say(messages.text("uneven_rest", **said), logging.WARNING)
         if made.repeatable:
             self._say(messages.text(made.promise, **facts), logging.DEBUG if resumed else logging.INFO)
         else:

@@ -12,7 +12,7 @@ from unbroken.loop.content import SAMPLED, content_digest
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import Position, seed_streams
 from unbroken.loop.samplers import Order, PositionedSampler, Tag, inner_of, length_of, order_of
-from unbroken.loop.shares import DistributedOrder, Share, is_distributed, require_divisible, require_parts
+from unbroken.loop.shares import DistributedOrder, Share, is_distributed, require_divisible, require_parts, rest_of
 
 
 class PositionedLoader:
@@ -84,6 +84,13 @@ class PositionedLoader:
             return None
         whole = size * (self._share.processes if self._of_several else 1)
         return whole, whole // self._share.size
+
+    @property
+    def uneven_rest(self) -> int:
+        """How many samples the last batch of a pass has, where they can't be divided evenly; else 0."""
+        several = self._share.size > 1 and self.divided and not self._of_several
+        rest = rest_of(self._loader, 1) if several else 0
+        return rest if rest % self._share.size else 0
 
     def divide(self, *, alike: bool) -> None:
         """Told before its first pass whether its sampler gives the same on all ranks."""

@@ -64,6 +64,21 @@ class DistributedOrder:
         return one
 
 
+def rest_of(loader: DataLoader[Any], processes: int) -> int:
+    """How many samples the last batch of a pass has where it is smaller than the others; 0 where none is, or who knows.
+
+    ``processes``: how many such loaders make up a global batch.
+    """
+    batches = loader.batch_sampler
+    if type(batches) is not BatchSampler or batches.drop_last:
+        return 0
+    try:
+        samples = len(batches.sampler)  # type: ignore[arg-type]
+    except (TypeError, NotImplementedError):
+        return 0
+    return samples % batches.batch_size * processes
+
+
 def is_distributed(loader: DataLoader[Any]) -> bool:
     """Whether its order is that of a ``DistributedSampler``, one batch_size for each process."""
     return type(loader.sampler) is DistributedSampler and type(loader.batch_sampler) is BatchSampler
@@ -82,6 +97,9 @@ def require_divisible(loader: DataLoader[Any], share: Share) -> None:
             raise LoaderRefusedError("other_replicas", **said, size=share.size, this=share.rank)
     elif loader.batch_size is not None:
         require_parts(loader.batch_size, share)
+        if 0 < (rest := rest_of(loader, 1)) < share.size:
+            batch = len(loader)
+            raise LoaderRefusedError("batch_too_small", count=rest, size=share.size, batch=batch)
 
 
 def require_parts(count: int, share: Share) -> None:

@@ -653,6 +653,10 @@ SENTENCES: dict[str, str] = {
         "{kind} gives its samples one after the other, so {size} processes can't divide them and go on exactly. Use a "
         "map-style dataset, or train in one process."
     ),
+    "uneven_rest": (
+        "The last batch of an epoch has {count} samples, which {size} processes cannot share evenly: there the "
+        "gradient weighs each process alike, not each sample. drop_last=True leaves it out."
+    ),
     "batch_divided": "{whole} samples a step, {each} on each of {size} processes",
     "loader_unlike": (
         "The loaders of the ranks are not alike: {fact} is {here} on rank {rank} and {first} on rank 0. Give all "

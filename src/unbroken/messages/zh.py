@@ -490,6 +490,10 @@ SENTENCES: dict[str, str] = {
     "not_divisible": (
         "{kind} 逐个给出样本，{size} 个进程无法分配它们并精确恢复。请使用 map 风格的数据集，或用单个进程训练。"
     ),
+    "uneven_rest": (
+        "每轮最后一个批次有 {count} 个样本，{size} 个进程无法均分：此处梯度按进程而非按样本加权。"
+        "使用 drop_last=True 可略去该批次。"
+    ),
     "batch_divided": "每步 {whole} 个样本，{size} 个进程各 {each} 个",
     "loader_unlike": (
         "各 rank 的加载器不一致：{fact} 在 rank {rank} 上是 {here}，在 rank 0 上是 {f"
