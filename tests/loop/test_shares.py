@@ -11,7 +11,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils.data import BatchSampler, DataLoader, Dataset, DistributedSampler, Subset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.batches import KEYED, VERSION
@@ -105,6 +114,23 @@ def test_a_distributed_sampler_keeps_the_global_batches_of_its_first_start(size:
     divided = [_distributed(rank, size, 4, 12 // size, rescaled=size != 4) for rank in range(size)]
     for dealt in (kept, divided):
         assert [functools.reduce(operator.iadd, parts, []) for parts in zip(*dealt, strict=True)] == begun
+
+
+def test_samplers_that_deal_for_themselves_are_told_from_those_that_do_not() -> None:
+    def trials(sampler_of: Any) -> list[int]:
+        made = [DataLoader(Noisy(), batch_size=4, sampler=sampler_of(rank)) for rank in range(2)]
+        return [PositionedLoader(one, 5, KEYED, Share(rank, 2)).trial for rank, one in enumerate(made)]
+
+    one, other = trials(lambda rank: SubsetRandomSampler(range(rank, SAMPLES, 2)))
+    assert one != other
+    one, other = trials(lambda rank: WeightedRandomSampler([1.0] * SAMPLES, SAMPLES))
+    assert one == other != 0
+    batches = [BatchSampler(DistributedSampler(Noisy(), 2, rank), 4, drop_last=True) for rank in range(2)]
+    dealt = [
+        PositionedLoader(DataLoader(Noisy(), batch_sampler=one), 5, KEYED, Share(rank, 2, 2))
+        for rank, one in enumerate(batches)
+    ]
+    assert [one.trial for one in dealt] == [0, 0] and dealt[0].sizes == (8, 4)
 
 
 def test_what_cannot_be_divided_is_refused_by_name() -> None:

@@ -109,6 +109,8 @@ def train(kind: Kind, folder: Path, tell: Tell, plant: str = "", **options: Any)
     wrapped = [DistributedDataParallel(model, **kind.ddp) for model in models]
     optimizers = [torch.optim.AdamW(model.parameters(), lr=1e-2) for model in wrapped]
     dataset = Noisy()
+    if planted == "shard":
+        dataset.inputs = dataset.inputs + 1
     if planted == "shorter":
         dataset.inputs = dataset.inputs[:-GLOBAL_BATCH]
     own = GLOBAL_BATCH // size if kind.distributed_sampler or kind.own_sampler else GLOBAL_BATCH

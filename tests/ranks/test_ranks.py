@@ -107,6 +107,7 @@ def test_sums_of_a_resized_epoch_are_over_all(tmp_path: Path) -> None:
         ("seed", "seed is 8 on rank 2 and 7 on rank 0"),
         ("built", "model0.d.bias has other values on rank 2"),
         ("shorter", "length is 7 on rank 2 and 8 on rank 0"),
+        ("shard", "The same sample is another one on rank 2 than on rank 0"),
         ("bit", "Rank 2 has other bits in model0.d.bias"),
     ],
 )

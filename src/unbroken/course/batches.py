@@ -88,6 +88,16 @@ class BatchLoops:
                     raise LoaderRefusedError("loader_unlike", **said)
         ranks.together(lambda: loader.divide(alike=len({trial for _, trial in told}) == 1))
 
+    def _require_same_samples(self, batches: Pass) -> None:
+        """Raise LoaderRefusedError where a sample is not the same on all ranks: each has been given data of its own."""
+        ranks = self._course.ranks
+        if not ranks.several:
+            return
+        told = ranks.all(batches.common)
+        for rank, digest in enumerate(told):
+            if None not in told and digest != told[0]:
+                raise LoaderRefusedError("samples_unlike", rank=rank)
+
     def _pass(
         self, opened: OpenPass, loader: ResumableLoader, batches: Pass, goal: int | None, group: int
     ) -> Generator[Any, None, None]:
@@ -108,6 +118,7 @@ class BatchLoops:
                 return
             for batch in batches:
                 if opened.given == 0:
+                    self._require_same_samples(batches)
                     self._loaders.say_promise(loader, resumed=course.resumed_from is not None)
                 opened.given += 1
                 opened.order = batches.order
@@ -151,6 +162,7 @@ class BatchLoops:
                 break
             if first:
                 first = False
+                self._require_same_samples(batches)
                 self._loaders.say_promise(loader, resumed=course.resumed_from is not None)
                 course.check_batch(batch, batches.order)
                 most = self._end_of_counting(resumed_after=cursor.batch, goal=goal)

@@ -74,6 +74,8 @@ class Pass:
         self._note = note
         self._ahead: list[Any] = []
         self.order = order
+        self.common: int | None = None
+        """A digest of the first rank's part of the first global batch, where this process loaded that to compare it."""
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -140,6 +142,9 @@ class Pass:
                 same = False
             else:
                 same = same and content_digest(again, WHOLE) == content_digest(first[index], WHOLE)
+        if sampler.is_divided:
+            first_ranks = next(self._batches, None)
+            self.common = content_digest(first_ranks, WHOLE) if same else None
         note(same)
 
 

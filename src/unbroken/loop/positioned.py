@@ -67,7 +67,7 @@ class PositionedLoader:
 
     def fits_rescaled(self, batch: object) -> bool:
         """Whether its ``batch_size`` is a share of the global batch that was made of so many from each process."""
-        own = self._loader.batch_size
+        own = getattr(self._loader.batch_sampler, "batch_size", None)
         return self._of_several and own != batch and own * self._share.size == batch * self._share.processes  # type: ignore[operator]
 
     def rescale(self) -> None:
@@ -138,11 +138,11 @@ class PositionedLoader:
             inner_of(source),
         )  # an id is of the living
         share = self._share
-        self._order, self.trial = order_of(loader)
+        self._order, self.trial = order_of(loader, among_ranks=share.size > 1)
         if self.divided and not self.trial:  # else it may deal for itself: ``divide`` is told
             require_divisible(loader, share)
         if is_distributed(loader) and max(share.size, share.processes) > 1:
-            source = DistributedOrder(source, loader.sampler, share, rescaled=self._rescaled)  # type: ignore[arg-type]
+            source = DistributedOrder(source, share, rescaled=self._rescaled)
         first, keyed = self._version == FIRST_VERSION, self._version >= KEYED
         self._sampler = PositionedSampler(
             source,

@@ -33,10 +33,8 @@ class DistributedOrder:
     behind the other, each with the ``batch_size`` of then; ``rescaled`` where the script has divided a global
     batch by the number of processes that there are now."""
 
-    def __init__(
-        self, batches: BatchSampler, sampler: "DistributedSampler[Any]", share: Share, *, rescaled: bool = False
-    ) -> None:
-        self.sampler = sampler
+    def __init__(self, batches: BatchSampler, share: Share, *, rescaled: bool = False) -> None:
+        self.sampler: DistributedSampler[Any] = batches.sampler  # type: ignore[assignment]
         self.batch_size = batches.batch_size * share.size // share.processes if rescaled else batches.batch_size
         self.drop_last = batches.drop_last
         self._processes = share.processes
@@ -81,7 +79,9 @@ def rest_of(loader: DataLoader[Any], processes: int) -> int:
 
 def is_distributed(loader: DataLoader[Any]) -> bool:
     """Whether its order is that of a ``DistributedSampler``, one batch_size for each process."""
-    return type(loader.sampler) is DistributedSampler and type(loader.batch_sampler) is BatchSampler
+    batches = loader.batch_sampler
+    sampler: Any = getattr(batches, "sampler", None)
+    return type(batches) is BatchSampler and type(sampler) is DistributedSampler
 
 
 def require_divisible(loader: DataLoader[Any], share: Share) -> None:
@@ -90,10 +90,10 @@ def require_divisible(loader: DataLoader[Any], share: Share) -> None:
         return
     if loader.batch_sampler is None:
         raise LoaderRefusedError("batch_not_divided", size=share.size)
-    sampler = loader.sampler
     if is_distributed(loader):
-        if sampler.num_replicas != share.size or sampler.rank != share.rank:  # type: ignore[attr-defined]
-            said = {"replicas": sampler.num_replicas, "rank": sampler.rank}  # type: ignore[attr-defined]
+        sampler: Any = loader.batch_sampler.sampler  # type: ignore[attr-defined]
+        if sampler.num_replicas != share.size or sampler.rank != share.rank:
+            said = {"replicas": sampler.num_replicas, "rank": sampler.rank}
             raise LoaderRefusedError("other_replicas", **said, size=share.size, this=share.rank)
     elif loader.batch_size is not None:
         require_parts(loader.batch_size, share)

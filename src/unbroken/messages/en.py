@@ -657,6 +657,11 @@ SENTENCES: dict[str, str] = {
         "The last batch of an epoch has {count} samples, which {size} processes cannot share evenly: there the "
         "gradient weighs each process alike, not each sample. drop_last=True leaves it out."
     ),
+    "samples_unlike": (
+        "The same sample is another one on rank {rank} than on rank 0: the ranks have data of their own, most of which "
+        "would never be trained on. Give every rank the whole dataset; its parts are made here, or by a "
+        "DistributedSampler."
+    ),
     "batch_divided": "{whole} samples a step, {each} on each of {size} processes",
     "loader_unlike": (
         "The loaders of the ranks are not alike: {fact} is {here} on rank {rank} and {first} on rank 0. Give all "

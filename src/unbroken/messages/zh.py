@@ -494,6 +494,10 @@ SENTENCES: dict[str, str] = {
         "每轮最后一个批次有 {count} 个样本，{size} 个进程无法均分：此处梯度按进程而非按样本加权。"
         "使用 drop_last=True 可略去该批次。"
     ),
+    "samples_unlike": (
+        "同一个样本在 rank {rank} 上与 rank 0 上不同：各 rank 拿到的是各自的数据，其中大部分将永远不会被训练。"
+        "请把完整的数据集交给每个 rank：由本库或 DistributedSampler 来划分。"
+    ),
     "batch_divided": "每步 {whole} 个样本，{size} 个进程各 {each} 个",
     "loader_unlike": (
         "各 rank 的加载器不一致：{fact} 在 rank {rank} 上是 {here}，在 rank 0 上是 {f"
