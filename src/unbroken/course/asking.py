@@ -28,6 +28,8 @@ class Asking:
         self.agreement = Agreement()
         self.stop_reason: str | None = None
         self.save_wanted = False
+        self.among_steps = False
+        """Whether there is no epoch whose end a ``stop_reason`` waits for."""
         self.every_epoch = False
         """Whether each epoch's end is saved, however short the epochs are."""
         self._budget = budget
@@ -46,7 +48,7 @@ class Asking:
             reason = self.triggers.due(steps, self._seconds_since_save(keeper))
         # Whatever this process wishes: all ranks have to know where the others ask.
         due = keeper.ranks.several and self.triggers.due(steps, 0.0) is Reason.STEPS
-        busy, ends = keeper.writer.busy, self.stop_reason is not None
+        busy, ends = keeper.writer.busy, self.stop_reason is not None if self.among_steps else None
         agreed = self.agreement.at_boundary(Wish(reason, step, order, due, busy, ends))
         return None if busy and agreed not in (Reason.SIGNAL, Reason.BUDGET) else agreed
 

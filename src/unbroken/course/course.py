@@ -82,6 +82,7 @@ class Course(EpochCourse):
         ranks = self.ranks = self.stopping.ranks = ranks_here()
         if ranks.several:
             self.asking.agreement = AgreementOfMany(ranks)
+            self.parts.history.part = 1 / ranks.size
             if not ranks.is_first:
                 self._level = _log.level
                 _log.setLevel(logging.ERROR)  # the first speaks for all

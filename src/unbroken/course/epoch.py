@@ -21,7 +21,7 @@ from unbroken.keep.occasions import Occasion
 from unbroken.keep.state import Parts, restore
 from unbroken.loop.local_variables import LocalVariables
 from unbroken.loop.randomness import capture_streams, restore_streams
-from unbroken.loop.ranks import Ranks
+from unbroken.loop.ranks import At, Ranks
 from unbroken.state.encoding import decode
 from unbroken.store.payload import Payload
 from unbroken.store.runstate import Moment, Reason, RunState
@@ -78,7 +78,7 @@ class EpochCourse:
     def open_epoch(self) -> None:
         """An epoch begins; or one is gone on with, from the streams and the generators that it began with."""
         if self.ranks.several and not self._settled:
-            self.ranks.together(self.kept_by.arrivals.require_settled)
+            self.ranks.together(At.EPOCH, self.kept_by.arrivals.require_settled)
             self._settled = True
         self._variables.at_epoch()
         # The code before the batches runs again when the epoch is resumed inside, and what it draws must be the same.
@@ -123,7 +123,7 @@ class EpochCourse:
         expected, self.expected_batch = self.expected_batch, None
         if expected is not None:
             self.ranks.together(
-                lambda: next_batch.compare(expected, batch, order, self.parts, self.kept_by, self._changed)
+                At.LOADER, lambda: next_batch.compare(expected, batch, order, self.parts, self.kept_by, self._changed)
             )
 
     def before_batch(self, batch: object, order: int, *, boundary: bool = True) -> None:
@@ -187,7 +187,7 @@ class EpochCourse:
         self._leave_epoch()
         cursor.finish_epoch()
         if self.ranks.several:
-            self._merge(self.ranks.all(self.parts.history.partial()))
+            self._merge(self.ranks.all(At.EPOCH, self.parts.history.partial()))
         self.parts.history.finish_epoch()
         self._say_if_best_is_missing()
         for listener in self.listeners:

@@ -78,7 +78,7 @@ def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: in
     """
     _require_no_epochs(course)
     cursor, asking = course.cursor, course.asking
-    counts = isinstance(loader, StepNumbers)
+    counts = asking.among_steps = isinstance(loader, StepNumbers)
     done_before = False
 
     def is_done() -> bool:

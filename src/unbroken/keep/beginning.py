@@ -25,7 +25,7 @@ from unbroken.keep.state import Parts, restore
 from unbroken.keep.unlike import require_alike, require_same_weights
 from unbroken.loop.batches import KEYED, VERSION
 from unbroken.loop.randomness import capture_streams
-from unbroken.loop.ranks import Ranks
+from unbroken.loop.ranks import At, Ranks
 from unbroken.state import guards
 from unbroken.state.drift import Built
 from unbroken.state.rehearsal import Arrivals
@@ -104,8 +104,8 @@ def begin_run(
 
     try:
         try:
-            ranks.by_first(take)
-            return ranks.together(look).begin()
+            ranks.by_first(At.BEGIN, take)
+            return ranks.together(At.BEGIN, look).begin()
         except BaseException:
             lock.release()
             raise
@@ -155,8 +155,8 @@ class _Beginner:
         self._parts.tracked.remember_built()
         self._parts.locals.remember_built()
         require_alike(ranks, self._origin, self._parts, self._surroundings)
-        self._seed = ranks.by_first(lambda: self._seed)
-        found = ranks.by_first(self._find)
+        self._seed = ranks.by_first(At.BEGIN, lambda: self._seed)
+        found = ranks.by_first(At.BEGIN, self._find)
         beginning = self._start() if found.point is None else self._go_on(found.point, found)
         beginning = replace(beginning, built=self._built)
         if self._parts.tracked.size_is_known and ranks.is_first:
@@ -171,13 +171,13 @@ class _Beginner:
     def _start(self) -> Beginning:
         ranks = self._ranks
         # Before the file may move aside, and before anything is written.
-        ranks.together(lambda: self._starting.take(self._parts.tracked))
+        ranks.together(At.BEGIN, lambda: self._starting.take(self._parts.tracked))
         require_same_weights(ranks, self._parts)
-        ranks.by_first(self._move_former_run_aside)
+        ranks.by_first(At.BEGIN, self._move_former_run_aside)
         version = KEYED if ranks.grouped else VERSION
-        run_id = ranks.by_first(lambda: uuid.uuid4().hex)
+        run_id = ranks.by_first(At.BEGIN, lambda: uuid.uuid4().hex)
         identity = Identity(run_id, 0, None, self._seed, version, processes=ranks.size)
-        ranks.by_first(lambda: self._write_record(identity))
+        ranks.by_first(At.BEGIN, lambda: self._write_record(identity))
         self._arrivals.watch()
         keeper = self._keeper(identity)
         self._save_first(keeper, self._state_as_built(keeper, Reason.START))
@@ -207,12 +207,12 @@ class _Beginner:
 
     def _go_on(self, point: ResumePoint, found: Found) -> Beginning:
         ranks = self._ranks
-        state = ranks.together(lambda: from_payload(self._own(point.payload)))
+        state = ranks.together(At.BEGIN, lambda: from_payload(self._own(point.payload)))
         state = replace(state, source=point.payload)  # of all ranks, as a new branch begins with it
         of_ranks = ranks_of(point.payload)
         then, moment, identity = state.surroundings, state.moment, state.identity
         if then is not None:
-            ranks.together(lambda: self._check_data(then.data))
+            ranks.together(At.BEGIN, lambda: self._check_data(then.data))
         else:
             _log.warning(messages.text("plain_checkpoint", path=self._shown(point.path)))
         config = None if then is None else then.config
@@ -220,19 +220,19 @@ class _Beginner:
         built = None if then is None else then.built
         settings.resume(built, config, state.training.states, self._surroundings.config)
         if of_ranks is not None:
-            ranks.together(lambda: self._arrivals.rehearse(of_ranks.arrivals))
+            ranks.together(At.BEGIN, lambda: self._arrivals.rehearse(of_ranks.arrivals))
         self._arrivals.watch()
         prologue_follows = moment is not None and moment.in_epoch
-        ranks.together(lambda: restore(self._parts, state.training, prologue_follows=prologue_follows))
+        ranks.together(At.BEGIN, lambda: restore(self._parts, state.training, prologue_follows=prologue_follows))
         changes = self._changes([] if then is None else then.changes)
         self._changed += [f"{one.name}: {one.then} → {one.now}" for one in changes]
-        leaves = ranks.by_first(lambda: found.asked_for and not finding.is_newest(self._folder, point))
+        leaves = ranks.by_first(At.BEGIN, lambda: found.asked_for and not finding.is_newest(self._folder, point))
         if identity is None or leaves:
             keeper = self._branch_off(point, state, found)
         else:
             identity = replace(identity, request=found.request)
             keeper = self._keeper(identity, state.replays, protected=point.path.name)
-            ranks.by_first(self._take_over_record)
+            ranks.by_first(At.BEGIN, self._take_over_record)
         stop_requested = None if moment is None or found.asked_for else moment.stop_requested
         self._say_where(point, ends=stop_requested is not None)
         self._starting.passed_over()
@@ -275,8 +275,8 @@ class _Beginner:
         """Make the state resumed from the first file of a new branch; what it leaves behind moves aside after."""
         progress = point.manifest.progress
         ranks = self._ranks
-        run_id = progress.run_id or ranks.by_first(lambda: uuid.uuid4().hex)
-        taken = ranks.by_first(lambda: self._branches_of(run_id))
+        run_id = progress.run_id or ranks.by_first(At.BEGIN, lambda: uuid.uuid4().hex)
+        taken = ranks.by_first(At.BEGIN, lambda: self._branches_of(run_id))
         parent = {
             "run_id": progress.run_id,
             "branch": progress.branch,
@@ -294,7 +294,7 @@ class _Beginner:
         else:
             first = as_branch(state, identity, self._surroundings)
         self._save_first(keeper, first)
-        ranks.by_first(lambda: self._write_record(identity))
+        ranks.by_first(At.BEGIN, lambda: self._write_record(identity))
         return keeper
 
     def _branches_of(self, run_id: str) -> list[int]:

@@ -23,7 +23,7 @@ from unbroken.keep.occasions import Occasion
 from unbroken.keep.sharing import shared
 from unbroken.keep.state import Parts, capture
 from unbroken.keep.status import end_with
-from unbroken.loop.ranks import Ranks
+from unbroken.loop.ranks import At, Ranks
 from unbroken.state.drift import Built, differences
 from unbroken.state.encoding import encode
 from unbroken.state.rehearsal import Arrivals
@@ -250,7 +250,7 @@ class Keeper:
         """As ``wait``, for all ranks: the others have the first one's failure."""
         self.wait()
         if self.ranks.several:
-            failed = self.ranks.by_first(lambda: None if self.failure is None else str(self.failure))
+            failed = self.ranks.by_first(At.END, lambda: None if self.failure is None else str(self.failure))
             if failed is not None and not self.ranks.is_first:
                 self.writer.failure = DiskError("on_rank", rank=0, error=failed)
 

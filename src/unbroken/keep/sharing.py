@@ -8,7 +8,7 @@ from typing import Any
 from unbroken import messages
 from unbroken.errors import GuardError
 from unbroken.loop.randomness import Position, fresh_streams
-from unbroken.loop.ranks import Ranks
+from unbroken.loop.ranks import At, Ranks
 from unbroken.state import replicas
 from unbroken.state.encoding import child_path
 from unbroken.state.rehearsal import Records
@@ -47,20 +47,20 @@ def shared(
         mine.update({part: replicas.digests(value) for part, value in _by_part(replicated(made[0])).items()})
         return {part: found if len(found) <= _FEW else replicas.together(found) for part, found in mine.items()}
 
-    told = ranks.together_with(look, proof)
+    told = ranks.together_with(At.SAVE, look, proof)
     summed, live = [one for one, _ in told], made[0]
     tree = _by_part(replicated(live))
     first: dict[Part, Any] = dict(summed[0])
     unequal = sorted({part for one in summed for part in one if one[part] != first.get(part)})
     # Of a large part the first rank has told one digest, and tells the others only where they are needed.
     if large := [part for part in unequal if type(first.get(part)) is int]:
-        first |= ranks.by_first(lambda: {part: mine[part] for part in large})
+        first |= ranks.by_first(At.SAVE, lambda: {part: mine[part] for part in large})
     own: list[Own] = []
     for part in unequal:
         if part in tree:
             found = replicas.differing(tree[part], mine[part], first.get(part, {}))
             own += [Own((*part, *one.path), one.value) for one in found]
-    parts, apart = ranks.at_first(own, _replicated_in(own, tracked))
+    parts, apart = ranks.at_first(At.SAVE, own, _replicated_in(own, tracked))
     for rank, name in enumerate(apart):
         if name is not None:
             raise GuardError("ranks_diverged", tensor=name, rank=rank)

@@ -9,7 +9,7 @@ from torch import nn
 from unbroken.errors import GuardError
 from unbroken.keep.origin import Origin
 from unbroken.keep.state import Parts
-from unbroken.loop.ranks import Ranks
+from unbroken.loop.ranks import At, Ranks
 from unbroken.state import replicas
 from unbroken.state.encoding import encode
 from unbroken.store.runstate import Surroundings
@@ -31,7 +31,7 @@ def require_alike(ranks: Ranks, origin: Origin, parts: Parts, surroundings: Surr
     """Raise GuardError on all ranks, naming one and what it is, where they were not started alike."""
     if not ranks.several:
         return
-    ranks.together(lambda: _require_replicas(parts))
+    ranks.together(At.BEGIN, lambda: _require_replicas(parts))
     mine = {
         "seed": origin.seed,
         "resume": str(origin.resume),
@@ -39,7 +39,7 @@ def require_alike(ranks: Ranks, origin: Origin, parts: Parts, surroundings: Surr
         "tracked": parts.tracked.names,
         "architecture": surroundings.architecture,
     }
-    of_all = ranks.all(mine)
+    of_all = ranks.all(At.BEGIN, mine)
     for rank, theirs in enumerate(of_all):
         for what, value in theirs.items():
             if value != of_all[0][what]:
@@ -53,10 +53,11 @@ def require_same_weights(ranks: Ranks, parts: Parts) -> None:
     if not ranks.several:
         return
     weights = ranks.all(
+        At.BEGIN,
         {
             name: replicas.together(replicas.digests(encode(value, name)))
             for name, value in parts.tracked.parameters().items()
-        }
+        },
     )
     for rank, held in enumerate(weights):
         for name, digest in held.items():

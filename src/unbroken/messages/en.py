@@ -582,6 +582,18 @@ SENTENCES: dict[str, str] = {
         "All {size} processes have trained the steps behind the last save again, {steps} or more, each bit for "
         "bit as before."
     ),
+    "ranks_apart": (
+        "Rank {rank} is at {here} where rank 0 is at {first}, and each would wait for the other. All ranks have "
+        "to make the same calls of the run and leave its loops alike: no run.batches and no break on one rank "
+        "only. What one rank does alone (validation, a plot), it does with a plain DataLoader."
+    ),
+    "ranks_at_begin": "the beginning of the run",
+    "ranks_at_loader": "the first batch of a loader",
+    "ranks_at_boundary": "a boundary between steps",
+    "ranks_at_epoch": "the start or end of an epoch",
+    "ranks_at_save": "a save",
+    "ranks_at_stop": "a stop",
+    "ranks_at_end": "the end of the run",
     "no_process_group": (
         "This process is one of {count} (WORLD_SIZE), and they have no process group yet. Call "
         'torch.distributed.init_process_group("gloo") or ("nccl") before the run begins, or unset WORLD_SIZE.'

@@ -422,6 +422,18 @@ SENTENCES: dict[str, str] = {
         "在 join() 中各 rank 的批次数可能不同，没有所有 rank 共同的步。请去掉 join()：run.batches 会均匀划分批次。"
     ),
     "replayed_by_all": ("全部 {size} 个进程都已重新训练最近一次保存之后的步（至少 {steps} 步），每个进程均逐位一致。"),
+    "ranks_apart": (
+        "rank {rank} 位于{here}，而 rank 0 位于{first}，双方会互相等待。所有 rank "
+        "必须以相同方式调用 run 并离开循环：不要只在一个 rank 上使用 run.batches 或 break。"
+        "只由一个 rank 做的事（验证、绘图）请用普通的 DataLoader。"
+    ),
+    "ranks_at_begin": "运行的开始",
+    "ranks_at_loader": "加载器的第一个批次",
+    "ranks_at_boundary": "两步之间",
+    "ranks_at_epoch": "一轮的开始或结束",
+    "ranks_at_save": "一次保存",
+    "ranks_at_stop": "停止处",
+    "ranks_at_end": "运行的结束",
     "no_process_group": (
         "本进程是 {count} 个进程之一（WORLD_SIZE），但尚未建立进程组。请在运行开始之前调用 torch.dis"
         'tributed.init_process_group("gloo") 或 ("nccl")，或取消 WORLD_SIZ'
