@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from unbroken.errors import GuardError
+from unbroken.errors import GuardError, RanksError
 from unbroken.loop.ranks import At, Ranks
 from unbroken.store.runstate import Reason
 
@@ -56,12 +56,13 @@ class Agreement:
 class AgreementOfMany(Agreement):
     """Of several ranks; each call is made by all of them, behind the same steps."""
 
-    def __init__(self, ranks: Ranks) -> None:
+    def __init__(self, ranks: Ranks, *, ended: bool) -> None:
+        """``ended``: the state that the run goes on from is one that was ended on purpose."""
         self._ranks = ranks
         self._next = self._last = 0
         self._at = time.monotonic()
         self._stride = 0
-        self._ends = False
+        self._ends = ended
 
     def ends(self, *, wanted: bool) -> bool:
         return self._ends
@@ -74,8 +75,19 @@ class AgreementOfMany(Agreement):
         # Over all since the last time: also what came between the steps.
         now, steps = time.monotonic(), max(wish.step - self._last, 1)
         microseconds = int((now - self._at) / steps * 1e6)
-        told = [_WISHES.index(wish.reason), microseconds, wish.busy, ending and bool(wish.ends), order, -order]
-        wished, slowest, busy, ends, highest, lowest = self._ranks.most(At.BOUNDARY, told)
+        told = [
+            _WISHES.index(wish.reason),
+            microseconds,
+            wish.busy,
+            ending and bool(wish.ends),
+            order,
+            -order,
+            wish.step,
+            -wish.step,
+        ]
+        wished, slowest, busy, ends, highest, lowest, farthest, nearest = self._ranks.most(At.BOUNDARY, told)
+        if farthest != -nearest:
+            raise RanksError("ranks_steps", least=-nearest, most=farthest)
         if highest != -lowest:
             self._tell_apart(order, wish.step)
         # Twice as long as the last one at most: a few quick steps tell little of the next ones.

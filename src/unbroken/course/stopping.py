@@ -207,9 +207,11 @@ class Stopping:
         return self.keeper
 
     def _note_cause(self) -> None:
-        """What a knock sends later is not the cause."""
-        received = self.signals.received
-        self._cause = self._cause or ("budget" if received is None else received.name)
+        """What a knock sends later is not the cause; the signal may have come to another rank."""
+        if not self._cause:
+            received = self.signals.received
+            told = self.ranks.all(At.STOP, None if received is None else received.name)
+            self._cause = next((name for name in told if name is not None), "budget")
 
     def _save_last(self, state: Payload | None) -> None:
         self._note_cause()

@@ -70,6 +70,8 @@ class Beginning:
     changed: tuple[str, ...] = ()
     built: Built | None = None
     planned_before: int | None = None
+    resized: bool = False
+    """Saved by another number of processes: no step that was done since is one of this course."""
 
 
 def begin_run(
@@ -81,6 +83,7 @@ def begin_run(
     starting: Starting,
     built: Built | None,
     ranks: Ranks,
+    alike: Mapping[str, object],
 ) -> Beginning:
     """Take the folder, find the state to go on from, check it against what is tracked, restore it.
 
@@ -88,7 +91,8 @@ def begin_run(
 
     On return a state of this run is durable in the folder: the one it goes on from, or its very first. ``built`` is
     what a restart will build, where what is tracked has been trained in this process and no longer shows it. Of several
-    ``ranks`` all begin together: the first looks and writes, the others take from it what it has found.
+    ``ranks`` all begin together: the first looks and writes, the others take from it what it has found; they have to be
+    ``alike`` in that, too.
     """
     folder = CheckpointFolder(origin.place, origin.folder)
     lock: FolderLock | NoLock = NoLock()
@@ -100,7 +104,7 @@ def begin_run(
         lineage.clean(folder)
 
     def look() -> _Beginner:
-        return _Beginner(origin, folder, lock, parts, seed, planned_epochs, starting, built, ranks)
+        return _Beginner(origin, folder, lock, parts, seed, planned_epochs, starting, built, ranks, alike)
 
     try:
         try:
@@ -128,8 +132,10 @@ class _Beginner:
         starting: Starting,
         built: Built | None,
         ranks: Ranks,
+        alike: Mapping[str, object],
     ) -> None:
         self._ranks = ranks
+        self._alike = alike
         self._arrivals = Arrivals(parts.tracked.parameters() if ranks.several else {})
         self._origin = origin
         self._folder = folder
@@ -154,7 +160,7 @@ class _Beginner:
         ranks = self._ranks
         self._parts.tracked.remember_built()
         self._parts.locals.remember_built()
-        require_alike(ranks, self._origin, self._parts, self._surroundings)
+        require_alike(ranks, self._origin, self._parts, self._surroundings, self._alike)
         self._seed = ranks.by_first(At.BEGIN, lambda: self._seed)
         found = ranks.by_first(At.BEGIN, self._find)
         beginning = self._start() if found.point is None else self._go_on(found.point, found)
@@ -209,6 +215,8 @@ class _Beginner:
         ranks = self._ranks
         state = ranks.together(At.BEGIN, lambda: from_payload(self._own(point.payload)))
         state = replace(state, source=point.payload)  # of all ranks, as a new branch begins with it
+        if state.identity is not None and state.training.step == 0:
+            state = replace(state, identity=replace(state.identity, processes=ranks.size))  # nothing was dealt yet
         of_ranks = ranks_of(point.payload)
         then, moment, identity = state.surroundings, state.moment, state.identity
         if then is not None:
@@ -246,11 +254,12 @@ class _Beginner:
             stop_requested=stop_requested,
             planned_before=None if then is None else then.planned_epochs,
             changed=tuple(self._changed),
+            resized=(1 if of_ranks is None else of_ranks.size) != ranks.size,
         )
 
     def _own(self, payload: Payload) -> Payload:
         seed = keys.own_of(payload).get("seed", self._seed)
-        return of_rank(payload, self._ranks.rank, self._ranks.size, seed=seed)
+        return of_rank(payload, self._ranks.rank, self._ranks.size, seed=seed, tracked=self._parts.tracked)
 
     def _changes(self, earlier: list[dict[str, Any]]) -> list[Setting]:
         """The settings that this start has changed as it was asked to; the lineage keeps them."""

@@ -1,13 +1,14 @@
 """Unlike: what must be the same on all ranks before they begin, and what no rank may have tracked."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import nn
 
 from unbroken.errors import GuardError
 from unbroken.keep.origin import Origin
+from unbroken.keep.sharing import weights_of
 from unbroken.keep.state import Parts
 from unbroken.loop.ranks import At, Ranks
 from unbroken.state import replicas
@@ -27,7 +28,9 @@ _REFUSED = {
 _STATEFUL_HOOKS = ("PowerSGDState", "PostLocalSGDState")
 
 
-def require_alike(ranks: Ranks, origin: Origin, parts: Parts, surroundings: Surroundings) -> None:
+def require_alike(
+    ranks: Ranks, origin: Origin, parts: Parts, surroundings: Surroundings, more: Mapping[str, object]
+) -> None:
     """Raise GuardError on all ranks, naming one and what it is, where they were not started alike."""
     if not ranks.several:
         return
@@ -38,6 +41,9 @@ def require_alike(ranks: Ranks, origin: Origin, parts: Parts, surroundings: Surr
         "data": surroundings.data,
         "tracked": parts.tracked.names,
         "architecture": surroundings.architecture,
+        "best": (parts.history.metric, parts.history.mode),
+        "epochs": surroundings.planned_epochs,
+        **more,
     }
     of_all = ranks.all(At.BEGIN, mine)
     for rank, theirs in enumerate(of_all):
@@ -56,7 +62,7 @@ def require_same_weights(ranks: Ranks, parts: Parts) -> None:
         At.BEGIN,
         {
             name: replicas.together(replicas.digests(encode(value, name)))
-            for name, value in parts.tracked.parameters().items()
+            for name, value in weights_of(parts.tracked).items()
         },
     )
     for rank, held in enumerate(weights):

@@ -41,6 +41,17 @@ class At(StrEnum):
     END = "end"
 
 
+_WHERE = {
+    At.BEGIN: "ranks_at_begin",
+    At.LOADER: "ranks_at_loader",
+    At.BOUNDARY: "ranks_at_boundary",
+    At.EPOCH: "ranks_at_epoch",
+    At.SAVE: "ranks_at_save",
+    At.STOP: "ranks_at_stop",
+    At.END: "ranks_at_end",
+}
+
+
 class Ranks:
     """One process: agrees with itself at no cost. ``ManyRanks`` has the same calls."""
 
@@ -152,7 +163,7 @@ class ManyRanks(Ranks):
         told = [pickle.loads(text) for text in texts]
         for rank, (where, _) in enumerate(told):
             if where != told[0][0]:
-                here, first = (messages.text(f"ranks_at_{one}") for one in (where, told[0][0]))
+                here, first = (messages.text(_WHERE[At(one)]) for one in (where, told[0][0]))
                 raise RanksError("ranks_apart", rank=rank, here=here, first=first)
         return [one for _, one in told]
 
@@ -186,7 +197,7 @@ class ManyRanks(Ranks):
         # A traceback of each process would bury the one line. It may be caught as ever; else it ends the process.
         if isinstance(error, SystemExit):
             return error
-        if self.is_first:
+        if self.is_first or isinstance(error, RanksError):  # where the first is lost somebody has to say so
             _log.error("%s", error)
         kind = type(error)
         ending = type(kind.__name__, (kind, SystemExit), {"__module__": kind.__module__, "__doc__": kind.__doc__})
@@ -319,5 +330,7 @@ def _lost_told() -> Any:
     """A peer that is gone, or that did not come in time, is one line."""
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
+        if not dist.is_initialized():
+            raise RanksError("group_destroyed") from error
         raise RanksError("rank_lost", reason=str(error).partition("\n")[0][:200]) from error

@@ -594,6 +594,18 @@ SENTENCES: dict[str, str] = {
     "ranks_at_save": "a save",
     "ranks_at_stop": "a stop",
     "ranks_at_end": "the end of the run",
+    "ranks_steps": (
+        "The ranks have done different numbers of steps, {least} to {most}, and would save states of different "
+        "moments. Take as many batches on each."
+    ),
+    "wrapped_twice": (
+        "Two DistributedDataParallel have the same parameters ({name}), and which of them is which can't be told "
+        "after a restart. Wrap a model once."
+    ),
+    "group_destroyed": (
+        "The process group was destroyed before the run was closed, and its last state is not saved. Call "
+        "run.close() (or leave `with run:`) before destroy_process_group()."
+    ),
     "no_process_group": (
         "This process is one of {count} (WORLD_SIZE), and they have no process group yet. Call "
         'torch.distributed.init_process_group("gloo") or ("nccl") before the run begins, or unset WORLD_SIZE.'
@@ -611,7 +623,8 @@ SENTENCES: dict[str, str] = {
     "resized": (
         "Saved by {saved_by} processes, gone on with by {size}: the same global batches in the same order, each "
         "sample with the same bits; sums over the ranks and random layers such as dropout are no longer the same "
-        "bits."
+        "bits. run.state and run.local of further processes begin as rank 0's, and those of processes that are gone "
+        "are lost."
     ),
     "resized_in_accumulation": (
         "This state was saved in the midst of an accumulation by {saved_by} processes, each with gradients of its "

@@ -434,6 +434,16 @@ SENTENCES: dict[str, str] = {
     "ranks_at_save": "一次保存",
     "ranks_at_stop": "停止处",
     "ranks_at_end": "运行的结束",
+    "ranks_steps": (
+        "各 rank 完成的步数不同（{least} 到 {most}），保存的将是不同时刻的状态。请让每个 rank 取同样多的批次。"
+    ),
+    "wrapped_twice": (
+        "有两个 DistributedDataParallel 含有相同的参数（{name}），重启之后无法区分它们。请只包装一次模型。"
+    ),
+    "group_destroyed": (
+        "进程组在 run 关闭之前已被销毁，最后的状态没有保存。请在 destroy_process_group() 之"
+        "前调用 run.close()（或离开 `with run:`）。"
+    ),
     "no_process_group": (
         "本进程是 {count} 个进程之一（WORLD_SIZE），但尚未建立进程组。请在运行开始之前调用 torch.dis"
         'tributed.init_process_group("gloo") 或 ("nccl")，或取消 WORLD_SIZ'
@@ -452,6 +462,7 @@ SENTENCES: dict[str, str] = {
     "resized": (
         "由 {saved_by} 个进程保存，现由 {size} 个进程继续：全局批次及其顺序相同，每个样本逐位一致；跨 ran"
         "k 的求和以及 dropout 等随机层不再逐位一致。"
+        "新增进程的 run.state 和 run.local 从 rank 0 的值开始；不再存在的进程的值会丢失。"
     ),
     "resized_in_accumulation": (
         "此状态由 {saved_by} 个进程在梯度累积中途保存，各自持有自己的梯度，{size} 个进程无法接续。请仍用 {s"

@@ -21,9 +21,9 @@ from unbroken.errors import ArchitectureChangedError, GuardError
 Found = TypeVar("Found")
 
 Records = dict[str, dict[str, Any]]
-"""Of each module, by the name of its first tracked parameter: ``order``, the names of its parameters as their gradients
-came, empty before they have; and whether its next forward ``sends`` the first rank's buffers, as it does not behind a
-pass without synchronisation."""
+"""Of each module, by the name of its first tracked parameter, with a number where another one has the same: ``order``,
+the names of its parameters as their gradients came, empty before they have; and whether its next forward ``sends`` the
+first rank's buffers, as it does not behind a pass without synchronisation."""
 
 
 class Arrivals:
@@ -52,8 +52,9 @@ class Arrivals:
 
     def records(self) -> Records:
         """What is known so far, for a checkpoint."""
-        for key, module in self._modules.items():
-            if key in self._watched and len(self._watched[key]) >= _count(module):
+        for key in self._modules:
+            # A boundary is never in the midst of a pass; who is not there by then takes no part in it.
+            if self._watched.get(key):
                 self._orders[key] = self._watched.pop(key)
                 for hook in self._hooks.pop(key):
                     hook.remove()
@@ -125,7 +126,7 @@ def _rehearse(module: DistributedDataParallel, order: Sequence[nn.Parameter]) ->
     try:
         with torch.enable_grad():
             for _ in range(2):  # a static graph reduces its first one late
-                module().backward()
+                type(module).forward(module).backward()  # type: ignore[no-untyped-call]  # past the hooks on it
     finally:
         module.module, module.broadcast_buffers = inner, sends_buffers
     for parameter, gradient in gradients:
@@ -134,17 +135,19 @@ def _rehearse(module: DistributedDataParallel, order: Sequence[nn.Parameter]) ->
 
 def _modules_with(names: Mapping[int, str]) -> dict[str, DistributedDataParallel]:
     # One may be tracked, or only what is inside it: nothing but the memory knows of all.
-    found: dict[str, DistributedDataParallel] = {}
+    of_names: dict[tuple[str, ...], DistributedDataParallel] = {}
     for module in _instances(DistributedDataParallel):
-        own = [names[id(p)] for p in module.parameters() if id(p) in names]
+        own = tuple(sorted(names[id(p)] for p in module.parameters() if id(p) in names))
+        if own in of_names:
+            raise GuardError("wrapped_twice", name=own[0])
         if own:
-            found[min(own)] = module
-    return dict(sorted(found.items()))
+            of_names[own] = module
+    found: dict[str, DistributedDataParallel] = {}
+    for own, module in sorted(of_names.items(), key=lambda one: one[0]):
+        number = sum(key.partition("#")[0] == own[0] for key in found)
+        found[f"{own[0]}#{number + 1}" if number else own[0]] = module
+    return found
 
 
 def _instances(kind: type[Found]) -> list[Found]:
     return [one for one in gc.get_objects() if issubclass(type(one), kind)]
-
-
-def _count(module: DistributedDataParallel) -> int:
-    return sum(parameter.requires_grad for parameter in module.module.parameters())
