@@ -23,13 +23,14 @@ from unbroken.course.proof import ReplayProof
 from unbroken.course.stopping import LIBRARY
 from unbroken.course.triggers import Triggers
 from unbroken.disk.space import parse_size
-from unbroken.errors import DiskError, UnbrokenError, UsageError
+from unbroken.errors import DiskError, RanksError, UnbrokenError, UsageError
 from unbroken.keep.beginning import Beginning, begin_run
 from unbroken.keep.cursor import Cursor
 from unbroken.keep.keeper import Keeper
 from unbroken.keep.origin import Origin
 from unbroken.keep.starting import Starting
 from unbroken.keep.state import Parts
+from unbroken.keep.status import end_with
 from unbroken.loop.randomness import restore_streams
 from unbroken.loop.ranks import At, ranks_here
 from unbroken.loop.trace import Kind, TraceFile, name_of, trace_file
@@ -213,7 +214,7 @@ class Course(EpochCourse):
         if os.getpid() != self._process:
             return  # a forked child that ends: the run is its parent's
         if self.at_close is not None and not self.stopping.stopped and not _is_broken_off():
-            self.at_close()
+            self._finish_loop(self.at_close)
         self._closed = True
         keeper, self.keeper = self.keeper, None
         if keeper is None:
@@ -234,6 +235,14 @@ class Course(EpochCourse):
         if self.in_epoch and not self.stopping.stopped and not self._given_up:
             key = self.stopping.with_way_on("left_early", "left_early_resume")
             _log.warning(messages.text(key, epoch=self.cursor.epoch + 1, latest=keeper.latest))
+
+    @staticmethod
+    def _finish_loop(finish: Callable[[], None]) -> None:
+        try:
+            finish()
+        except RanksError as error:  # at the end of Python nobody could catch it, and the exit status would be 0
+            _log.error("%s", error)
+            end_with(error.exit_code)
 
     def give_up(self) -> None:
         """Release the folder for who goes on with the run in this process; a batch in hand will be trained again."""
