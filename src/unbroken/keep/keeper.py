@@ -41,6 +41,7 @@ from unbroken.version import __version__
 _log = logging.getLogger("unbroken")
 
 _REPLAYS_KEPT = 20
+_ANSWER = 5.0  # seconds
 _FAR = 10_000  # epochs: a forecast beyond them says nothing
 
 
@@ -248,7 +249,10 @@ class Keeper:
 
     def conclude(self) -> None:
         """As ``wait``, for all ranks: the others have the first one's failure."""
-        self.wait()
+        # A disk may take longer than the others would wait for an answer.
+        while not self.ranks.by_first(At.END, lambda: self.writer.wait(_ANSWER)):
+            pass
+        self.report()
         if self.ranks.several:
             failed = self.ranks.by_first(At.END, lambda: None if self.failure is None else str(self.failure))
             if failed is not None and not self.ranks.is_first:

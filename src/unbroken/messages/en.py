@@ -599,8 +599,8 @@ SENTENCES: dict[str, str] = {
         "moments. Take as many batches on each."
     ),
     "wrapped_twice": (
-        "Two DistributedDataParallel have the same parameters ({name}), and which of them is which can't be told "
-        "after a restart. Wrap a model once."
+        "Two DistributedDataParallel have the same parameters ({name}), and which of them is which can't be told after "
+        "a restart. Wrap a model once, before the run begins."
     ),
     "group_destroyed": (
         "The process group was destroyed before the run was closed, and its last state is not saved. Call "

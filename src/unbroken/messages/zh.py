@@ -438,7 +438,8 @@ SENTENCES: dict[str, str] = {
         "各 rank 完成的步数不同（{least} 到 {most}），保存的将是不同时刻的状态。请让每个 rank 取同样多的批次。"
     ),
     "wrapped_twice": (
-        "有两个 DistributedDataParallel 含有相同的参数（{name}），重启之后无法区分它们。请只包装一次模型。"
+        "有两个 DistributedDataParallel 含有相同的参数（{name}），重启之后无法区分它们。"
+        "请只包装一次模型，并在运行开始之前包装。"
     ),
     "group_destroyed": (
         "进程组在 run 关闭之前已被销毁，最后的状态没有保存。请在 destroy_process_group() 之"

@@ -36,6 +36,7 @@ class Arrivals:
         self._orders: dict[str, list[str]] = {}
         self._watched: dict[str, list[str]] = {}
         self._hooks: dict[str, list[Any]] = {}
+        self._forward: set[str] = set()
 
     def require_settled(self) -> None:
         """Raise GuardError for what makes a restart inexact: a module wrapped since it began, hooks that keep a state,
@@ -68,7 +69,9 @@ class Arrivals:
         for key, module in self._modules.items():
             if key not in self._orders:
                 self._watched[key] = []
-                self._hooks[key] = [
+                # A parameter of two modules gets gradients in the passes of both; each is of the one that went forward.
+                forward = module.register_forward_pre_hook(self._note_forward(key, module))
+                self._hooks[key] = [forward] + [
                     parameter.register_post_accumulate_grad_hook(self._note(key, module, name))
                     for name, parameter in module.module.named_parameters()
                     if parameter.requires_grad
@@ -92,10 +95,18 @@ class Arrivals:
                 self._orders[key] = list(order)
             module.require_forward_param_sync = record["sends"]
 
+    def _note_forward(self, key: str, module: DistributedDataParallel) -> Any:
+        def hook(_module: nn.Module, _inputs: Any) -> None:
+            if torch.is_grad_enabled() and module.require_backward_grad_sync:
+                self._forward.add(key)
+
+        return hook
+
     def _note(self, key: str, module: DistributedDataParallel, name: str) -> Any:
         def hook(parameter: torch.Tensor) -> None:
             order = self._watched.get(key)
-            if order is not None and module.require_backward_grad_sync and name not in order:
+            taking_part = key in self._forward and module.require_backward_grad_sync
+            if order is not None and taking_part and name not in order:
                 order.append(name)
 
         return hook
