@@ -537,14 +537,15 @@ SENTENCES: dict[str, str] = {
     # Loop: variables
     "variables_lost": (
         "These variables of the loop are not what they were at the save: {names} ({where}). They began anew with the "
-        "program, so what depends on them is not exact in this resume. Keep them in the run, as "
-        "local = run.local({first}=...) before the loop and local.{first} in it: resumes of what is saved then have "
-        "them."
+        "program, so what depends on them is not exact in this resume; no loss are those that the loop fills anew "
+        "before it reads them. Keep them in the run, as local = run.local({first}=...) before the loop and "
+        "local.{first} in it: resumes of what is saved then have them."
     ),
     "globals_lost": (
         "These variables of the loop are not what they were at the save: {names} ({where}). They began anew with the "
-        "program, so what depends on them is not exact in this resume. Keep them in the run, as run.local(globals(), "
-        "{first}={first}) before the loop: resumes of what is saved then have them."
+        "program, so what depends on them is not exact in this resume; no loss are those that the loop fills anew "
+        "before it reads them. Keep them in the run, as run.local(globals(), {first}={first}) before the loop: resumes "
+        "of what is saved then have them."
     ),
     "objects_lost": (
         "These objects of the loop have a state, are not tracked, and are not what they were at the save: {names} "
