@@ -4,7 +4,7 @@ import operator
 import os
 import sys
 import weakref
-from collections.abc import Iterator, Mapping, MutableMapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping, Sequence
 from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
@@ -32,7 +32,7 @@ from unbroken.loop.shares import Share
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
 from unbroken.state.local import Local, Locals
-from unbroken.state.origins import Mentions
+from unbroken.state.origins import Mentions, users_frames
 from unbroken.state.settings import Settings
 from unbroken.state.tracked import Tracked, try_state
 from unbroken.state.user import UserState
@@ -149,8 +149,11 @@ class Run:
             self._parts.tracked.add(name, tracked)
             try_state(name, tracked)
 
-    def local(self, /, **values: Any) -> Local:
+    def local(self, namespace: dict[str, Any] | None = None, /, **values: Any) -> Local:
         """Variables of the loop that come back: an object with these attributes, saved and restored with the run.
+
+        With ``globals()`` as the first argument they are variables of that module, too, under their own names: for a
+        script whose loop is not in a function, or one that says ``global``.
 
         Numbers, text, None, tensors, arrays, and lists, tuples, dicts, sets, deques, named tuples, dataclasses and
         SimpleNamespaces of these. What is given is where a fresh run starts from. Names that are one object stay one;
@@ -166,13 +169,17 @@ class Run:
         >>> run.close()
 
         Raises:
-            UnsavableStateError: a value that no safe checkpoint can hold, here or where it is set.
-            UsageError: a name is used twice, or the run has begun.
+            UnsavableStateError: a value that no safe checkpoint can hold, here or where it is set; of a global, where
+                it is saved.
+            UsageError: a name is used twice, or the run has begun; the first argument is not ``globals()``, or a name
+                is a variable of a function that is running.
             AttributeError: (where it is used) a name that was not declared.
         """
         if self._course.keeper is not None:
             raise UsageError("local_too_late", names=", ".join(values))
-        self._parts.locals.declare(values)
+        if namespace is not None:
+            _require_globals(namespace, values)
+        self._parts.locals.declare(values, namespace)
         return self._parts.locals.local
 
     def start_from(self, path: str | os.PathLike[str], /, *, strict: bool = True, **names: str) -> None:
@@ -256,7 +263,8 @@ class Run:
         """
         self._take_up()
         self._course.require_open()
-        self._course.begin()
+        with self._course.refusals():
+            self._course.begin()
 
     def epochs(self, count: int, *, start: int = 1) -> Counted[int]:
         """The numbers of the epochs still to be trained, from ``start`` on, ``count`` in the whole run.
@@ -283,7 +291,8 @@ class Run:
 
         def initial() -> int:
             self._take_up()
-            loops.begin_epochs(self._course, count)
+            with self._course.refusals():
+                loops.begin_epochs(self._course, count)
             return self._parts.cursor.epoch
 
         return Counted(count, initial, lambda: self._epochs(count, start))
@@ -316,7 +325,8 @@ class Run:
             numbers = StepNumbers(goal)
             return Counted(goal, self._done_in_epoch, lambda: self._batches.iterate(numbers, None, group))
         last = sys.maxsize if goal is None else goal
-        loops.begin_steps(self._course, last)
+        with self._course.refusals():
+            loops.begin_steps(self._course, last)
         cursor = self._parts.cursor
         numbers = StepNumbers(None, base=cursor.step - cursor.batch)
         return Counted(goal, lambda: cursor.step, lambda: self._steps(numbers, last, group))
@@ -357,7 +367,8 @@ class Run:
             return Counted(known.length, self._done_in_epoch, lambda: self._batches.iterate(known, None, group), loader)
         goal = whole_number(steps, "steps")
         self._take_up()
-        loops.begin_steps(self._course, goal)
+        with self._course.refusals():
+            loops.begin_steps(self._course, goal)
         known = self._known(loader)
         cursor = self._parts.cursor
         return Counted(goal, lambda: cursor.step, lambda: self._steps(known, goal, group), loader)
@@ -472,7 +483,7 @@ class Run:
         """A function that appends a row to a CSV file, for each step once, however often the run is gone on with.
 
         Begins the run, and cuts the rows off that were written behind the step it goes on from. Where it starts anew, a
-        file of a former run is renamed.
+        file of a former run is renamed; where it goes back to an older state that was asked for, a copy stays.
 
         Example:
             >>> import tempfile, torch, unbroken
@@ -529,9 +540,10 @@ class Run:
         compiled, ranks = self._parts.tracked.compiled, self._course.ranks
         identity = self._course.kept_by.identity
         share = Share(ranks.rank, ranks.size, identity.processes)
-        return ranks.together(
-            lambda: self._loaders.known(loader, self.seed, identity.loading, share, compiled=compiled)
-        )
+        with self._course.refusals():
+            return ranks.together(
+                lambda: self._loaders.known(loader, self.seed, identity.loading, share, compiled=compiled)
+            )
 
     def _done_in_epoch(self) -> int:
         return self._parts.cursor.batch if self._course.passes.lead is None else 0
@@ -539,10 +551,23 @@ class Run:
     def _epochs(self, count: int, start: int) -> Iterator[int]:
         # A generator of this run's: it must not be closed in the meantime.
         self._take_up()
-        yield from loops.epochs(self._course, self._batches, count, start)
+        with self._course.refusals():
+            yield from loops.epochs(self._course, self._batches, count, start)
 
     def _steps(self, loader: ResumableLoader, goal: int, group: int) -> Iterator[Any]:
-        yield from loops.steps(self._course, self._batches, loader, goal, group)
+        with self._course.refusals():
+            yield from loops.steps(self._course, self._batches, loader, goal, group)
+
+
+def _require_globals(namespace: dict[str, Any], names: Iterable[str]) -> None:
+    """Nothing is silently kept that the loop does not read: a function has variables of its own."""
+    if not isinstance(namespace, dict) or "__builtins__" not in namespace:  # Python puts it into all globals
+        raise UsageError("local_not_globals", names=", ".join(names))
+    for frame in users_frames():
+        code = frame.f_code
+        own = [name for name in names if name in code.co_varnames + code.co_cellvars + code.co_freevars]
+        if own and frame.f_globals is namespace:
+            raise UsageError("local_of_a_function", name=own[0], function=code.co_qualname)
 
 
 def _seed(seed: object) -> int:

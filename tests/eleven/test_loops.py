@@ -29,20 +29,22 @@ from unbroken.audit.verdict import Verdict
 KILLS, STOPS = 20, 10
 MOST_RUNS = 20
 
-# How many lines of a published loop are changed, added or taken away.
+# How many lines of a published loop are changed, added or taken away; making the run and its first track are one, as
+# the README prints it.
+MOST_LINES = 6
 LINES = {
     "accumulation": 5,
-    "dqn": 9,
+    "dqn": 5,
     "early_stopping": 4,
     "gcn": 3,
-    "lr_by_hand": 9,
-    "makemore": 5,
-    "nanogpt": 6,
-    "ppo": 9,
+    "lr_by_hand": 5,
+    "makemore": 4,
+    "nanogpt": 4,
+    "ppo": 5,
     "time_series": 3,
-    "transformer": 6,
-    "vae": 8,
-    "word_language_model": 8,
+    "transformer": 5,
+    "vae": 6,
+    "word_language_model": 6,
 }
 
 # Their data come in the order that a loader draws, which is another with `run.batches`.
@@ -110,6 +112,10 @@ def interruptions(whole: Outcome, kinds: Sequence[Kind], signals: Sequence[signa
 
 def test_every_loop_is_counted() -> None:
     assert {name: loop.changed for name, loop in LOOPS.items()} == LINES
+    assert max(LINES.values()) <= MOST_LINES
+    run_and_track = re.compile(r"run = unbroken\.Run\(.*\); run\.track\(.*\)$")
+    lines = [line for loop in LOOPS.values() for line in loop.converted.splitlines() if "; " in line]
+    assert not [line for line in lines if not run_and_track.match(line) and '"""' not in line], "several in one"
 
 
 @pytest.mark.parametrize("name", LINES)

@@ -10,7 +10,9 @@ Its only ties to the toolkit are ``say`` and the digest of what it ends with.
 import argparse
 import json
 import math
+import os
 import random
+import signal
 import time
 from collections.abc import Mapping
 from pathlib import Path
@@ -19,7 +21,7 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 import unbroken
 from tests.kill.toolkit.digests import digest
@@ -35,20 +37,29 @@ Sample = tuple[Tensor, Tensor]
 class Noisy(Dataset[Sample]):
     """Windows of a fixed series, augmented anew each time; ``delay`` is a slow disk: seconds per sample."""
 
-    def __init__(self, count: int, seed: int, *, augment: bool, delay: float, tell: bool = False) -> None:
+    def __init__(
+        self, count: int, seed: int, *, augment: bool, delay: float, tell: bool = False, freeze: bool = False
+    ) -> None:
         fixed = torch.Generator().manual_seed(seed)
         self.windows = torch.randn(count, DAYS, FEATURES, generator=fixed)
         self.targets = self.windows[:, :, 0].mean(1) + 0.1 * torch.randn(count, generator=fixed)
         self.augment = augment
         self.delay = delay
         self.tell = tell
+        self.freeze = freeze
 
     def __len__(self) -> int:
         return len(self.targets)
 
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        say("born")  # a spawned worker, before it heeds anybody
+        self.__dict__.update(state)
+
     def __getitem__(self, index: int) -> Sample:
         if self.tell:
             say("loading", index)
+        if self.freeze:
+            self._freeze()
         if self.delay:
             time.sleep(self.delay)
         window = self.windows[index]
@@ -58,6 +69,14 @@ class Noisy(Dataset[Sample]):
             if random.gauss(0, 1) > 1:
                 window = window.flip(0)
         return window, self.targets[index]
+
+    def _freeze(self) -> None:
+        """The second worker stops itself, for good, at its fourth batch."""
+        worker = get_worker_info()
+        self.loaded = getattr(self, "loaded", 0) + 1
+        if worker is not None and worker.id == 1 and self.loaded > 3 * BATCH_SIZE:
+            say("frozen")
+            os.kill(os.getpid(), signal.SIGSTOP)
 
 
 class Net(nn.Module):
@@ -98,11 +117,12 @@ def main() -> None:
     random.seed(options.seed)
 
     train_loader = DataLoader(
-        Noisy(SAMPLES, 1, augment=True, delay=options.delay, tell=options.tell_loads),
+        Noisy(SAMPLES, 1, augment=True, delay=options.delay, tell=options.tell_loads, freeze=options.freeze),
         batch_size=BATCH_SIZE,
         shuffle=True,
         num_workers=options.workers,
         persistent_workers=options.persistent,
+        multiprocessing_context="spawn" if options.spawn else None,
     )
     validation_loader = DataLoader(
         Noisy(40, 2, augment=False, delay=options.delay), batch_size=16, num_workers=options.validation_workers
@@ -212,6 +232,8 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser()
     parser.add_argument("--workers", type=int, default=0)
     parser.add_argument("--persistent", action="store_true")
+    parser.add_argument("--spawn", action="store_true")
+    parser.add_argument("--freeze", action="store_true")
     parser.add_argument("--delay", type=float, default=0.0)
     parser.add_argument("--validation-workers", type=int, default=0)
     parser.add_argument("--tell-loads", action="store_true")

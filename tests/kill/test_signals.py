@@ -143,6 +143,28 @@ def test_a_worker_that_hangs_does_not_keep_the_run_from_stopping(
     must_be_equal(outcome, reference(WORKERS))
 
 
+@pytest.mark.parametrize("number", [signal.SIGTERM, slow(signal.SIGINT)])
+def test_a_worker_that_is_still_being_started_does_not_keep_the_run_from_stopping(
+    nursery: Nursery, tmp_path: Path, number: signal.Signals
+) -> None:
+    """A spawned one imports torch for seconds, deaf to all signals until then; this one waits for ever."""
+    program = Program(SCRIPT, ("--workers", "1", "--spawn"))
+    starting = Interruption(Moment("born", "born"), number, hold="born", release=False)
+    stopped = nursery.attempt(program, tmp_path, starting, time_limit=30)
+    assert stopped.code == STOPPED, stopped.log
+
+
+def test_a_worker_that_hears_nothing_does_not_keep_the_run_from_its_time_budget(
+    nursery: Nursery, tmp_path: Path
+) -> None:
+    """It is killed; torch would raise for that in the training process."""
+    program = Program(SCRIPT, ("--workers", "2", "--freeze", "--stop-after", "0.01"))
+    stopped = nursery.attempt(program, tmp_path, time_limit=30)
+    assert "frozen" in stopped.lines
+    assert stopped.code == STOPPED, stopped.log
+    assert "DataLoader worker" not in stopped.log
+
+
 @pytest.mark.parametrize(
     "program",
     [pytest.param(IN_PROCESS, id="in process"), slow(WORKERS, "workers")],

@@ -3,6 +3,7 @@
 import functools
 import operator
 import random
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -10,7 +11,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from torch.utils.data import DataLoader, Dataset, DistributedSampler, Subset, TensorDataset
+from torch.utils.data import (
+    BatchSampler,
+    DataLoader,
+    Dataset,
+    DistributedSampler,
+    Subset,
+    SubsetRandomSampler,
+    TensorDataset,
+    WeightedRandomSampler,
+)
 
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.batches import KEYED, VERSION
@@ -106,6 +116,23 @@ def test_a_distributed_sampler_keeps_the_global_batches_of_its_first_start(size:
         assert [functools.reduce(operator.iadd, parts, []) for parts in zip(*dealt, strict=True)] == begun
 
 
+def test_samplers_that_deal_for_themselves_are_told_from_those_that_do_not() -> None:
+    def trials(sampler_of: Any) -> list[int]:
+        made = [DataLoader(Noisy(), batch_size=4, sampler=sampler_of(rank)) for rank in range(2)]
+        return [PositionedLoader(one, 5, KEYED, Share(rank, 2)).trial for rank, one in enumerate(made)]
+
+    one, other = trials(lambda rank: SubsetRandomSampler(range(rank, SAMPLES, 2)))
+    assert one != other
+    one, other = trials(lambda rank: WeightedRandomSampler([1.0] * SAMPLES, SAMPLES))
+    assert one == other != 0
+    batches = [BatchSampler(DistributedSampler(Noisy(), 2, rank), 4, drop_last=True) for rank in range(2)]
+    dealt = [
+        PositionedLoader(DataLoader(Noisy(), batch_sampler=one), 5, KEYED, Share(rank, 2, 2))
+        for rank, one in enumerate(batches)
+    ]
+    assert [one.trial for one in dealt] == [0, 0] and dealt[0].sizes == (8, 4)
+
+
 def test_what_cannot_be_divided_is_refused_by_name() -> None:
     loader: Any = DataLoader(Noisy(), batch_size=10)
     with pytest.raises(
@@ -121,6 +148,19 @@ def test_what_cannot_be_divided_is_refused_by_name() -> None:
 
 def test_a_last_batch_too_small_for_all_is_refused() -> None:
     data = TensorDataset(torch.arange(13.0))
-    loader = PositionedLoader(DataLoader(data, batch_size=4), 5, KEYED, Share(0, 2))
+    with pytest.raises(LoaderRefusedError, match="Batch 4 has 1 samples for 2 processes"):
+        PositionedLoader(DataLoader(data, batch_size=4), 5, KEYED, Share(0, 2))
+    batches = BatchSampler([*range(12), 12], 4, drop_last=False)
+    loader = PositionedLoader(DataLoader(data, batch_sampler=_Own(batches)), 5, KEYED, Share(0, 2))
     with pytest.raises(LoaderRefusedError, match="Batch 4 has 1 samples for 2 processes"):
         list(loader.iterate(epoch=1, loop=1, start=0))
+
+
+class _Own:
+    """A sampler of batches of which nothing is known."""
+
+    def __init__(self, batches: BatchSampler) -> None:
+        self._batches = batches
+
+    def __iter__(self) -> Iterator[list[int]]:
+        return iter(self._batches)

@@ -68,6 +68,7 @@ def main() -> int:
                 break
         whole, folder = wholes[name, size], place / f"{number} {name} {size}"
         number += 1
+        told = len(failures)
         attempt, story = None, []
         for _ in range(STRIKES_PER_RUN + 1):
             last = len(story) == STRIKES_PER_RUN
@@ -100,9 +101,9 @@ def main() -> int:
             f"{struck.total():4} struck, {len(replayed)} replays, {len(failures)} failures; {name} at {size}",
             flush=True,
         )
+        for failure in failures[told:]:
+            print(failure, "\n", flush=True)
         shutil.rmtree(folder, ignore_errors=True)
-    for failure in failures[:20]:
-        print(failure, "\n")
     print(f"{number} trainings; {dict(sorted(struck.items()))}")
     print(f"{len(replayed)} resumes replayed {sum(replayed)} steps bit for bit; failures: {len(failures)}")
     shutil.rmtree(place, ignore_errors=True)

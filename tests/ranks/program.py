@@ -109,6 +109,8 @@ def train(kind: Kind, folder: Path, tell: Tell, plant: str = "", **options: Any)
     wrapped = [DistributedDataParallel(model, **kind.ddp) for model in models]
     optimizers = [torch.optim.AdamW(model.parameters(), lr=1e-2) for model in wrapped]
     dataset = Noisy()
+    if planted == "shard":
+        dataset.inputs = dataset.inputs + 1
     if planted == "shorter":
         dataset.inputs = dataset.inputs[:-GLOBAL_BATCH]
     own = GLOBAL_BATCH // size if kind.distributed_sampler or kind.own_sampler else GLOBAL_BATCH
@@ -170,14 +172,14 @@ def _digest(tensors: list[Any]) -> str:
 
 
 @contextlib.contextmanager
-def group(rank: int, size: int, meeting: Path) -> Iterator[None]:
+def group(rank: int, size: int, meeting: Path, seconds: float) -> Iterator[None]:
     """A gloo process group that meets over a file."""
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(size), LOCAL_RANK=str(rank))
     torch.set_num_threads(1)
     from datetime import timedelta
 
     dist.init_process_group(
-        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=size, timeout=timedelta(seconds=60)
+        "gloo", init_method=f"file://{meeting}", rank=rank, world_size=size, timeout=timedelta(seconds=seconds)
     )
     try:
         yield
@@ -197,7 +199,9 @@ def speak_to(log: Path) -> None:
         logging.getLogger(name).handlers.clear()
 
 
-def child(kind: Kind, rank: int, size: int, folder: Path, meeting: Path, out: Path, **options: Any) -> int:
+def child(
+    kind: Kind, rank: int, size: int, folder: Path, meeting: Path, out: Path, seconds: float = 60, **options: Any
+) -> int:
     """One process from its group to its end; its lines go to ``out``.log, what it ends with to ``out``.json."""
     speak_to(Path(f"{out}.log"))
     told = os.open(f"{out}.told", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
@@ -207,13 +211,10 @@ def child(kind: Kind, rank: int, size: int, folder: Path, meeting: Path, out: Pa
 
     tell("up")
     try:
-        with group(rank, size, meeting):
+        with group(rank, size, meeting, seconds):
             ends = train(kind, folder, tell, **options)
         Path(f"{out}.json").write_text(json.dumps(ends))
         tell("done")
         return 0
-    except unbroken.Stopped as stopped:
-        return int(stopped.code or 0)
-    except unbroken.UnbrokenError as error:
-        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)
-        return error.exit_code
+    except SystemExit as ended:  # a stop, or a refusal that nobody catches
+        return int(ended.code or 0)

@@ -43,9 +43,20 @@ def test_a_killed_rank_costs_no_bit(tmp_path: Path, kind: str) -> None:
     assert "DIFFERS" not in "".join(resumed.logs)
 
 
-def test_a_signal_to_one_rank_stops_all_at_one_step(tmp_path: Path) -> None:
+def test_a_rank_that_hangs_ends_the_others_by_their_time_out(tmp_path: Path) -> None:
+    whole = start("plain", 2, tmp_path / "whole", every_steps=3)
+    hung = Strike((1,), 0, _step(5), number=signal.SIGSTOP)
+    struck = start("plain", 2, tmp_path / "run", hung, grace=15, seconds=3, every_steps=3)
+    assert struck.codes[0] != 0 and struck.seconds < 40, struck.logs
+    resumed = start("plain", 2, tmp_path / "run", every_steps=3)
+    assert differences(resumed.ends, whole.ends) == []
+
+
+@pytest.mark.parametrize("every_steps", [None, 4])
+def test_a_signal_to_one_rank_stops_all_at_one_step(tmp_path: Path, every_steps: int | None) -> None:
     whole = start("plain", 3, tmp_path / "whole")
-    stopped = start("plain", 3, tmp_path / "run", Strike((2,), 2, _step(3), number=signal.SIGTERM))
+    strike = Strike((2,), 2, _step(6 if every_steps else 3), number=signal.SIGTERM)  # also where a save falls due next
+    stopped = start("plain", 3, tmp_path / "run", strike, every_steps=every_steps)
     assert stopped.codes == [75, 75, 75], stopped.logs
     assert len({told[-2] for told in stopped.told}) == 1  # the same last step on all
     resumed = start("plain", 3, tmp_path / "run")
@@ -96,6 +107,7 @@ def test_sums_of_a_resized_epoch_are_over_all(tmp_path: Path) -> None:
         ("seed", "seed is 8 on rank 2 and 7 on rank 0"),
         ("built", "model0.d.bias has other values on rank 2"),
         ("shorter", "length is 7 on rank 2 and 8 on rank 0"),
+        ("shard", "The same sample is another one on rank 2 than on rank 0"),
         ("bit", "Rank 2 has other bits in model0.d.bias"),
     ],
 )
@@ -103,6 +115,8 @@ def test_what_is_other_on_one_rank_is_refused_on_all(tmp_path: Path, plant: str,
     attempt = start("plain", 3, tmp_path / "run", every_steps=3, plant=plant)
     assert attempt.codes == [4, 4, 4], attempt.logs
     assert said in attempt.logs[0]
+    assert "Traceback" not in "".join(attempt.logs)
+    assert "".join(attempt.logs[1:]).strip() == ""  # one line, on rank 0
     assert attempt.seconds < 30
 
 
@@ -135,3 +149,11 @@ def test_without_the_rehearsal_the_same_run_ends_otherwise(tmp_path: Path) -> No
     resumed = start("small_buckets", 3, tmp_path / "run", run=_without_rehearsal, every_steps=3)
     assert any("weights" in found for found in differences(resumed.ends, whole.ends))
     assert "DIFFERS" in resumed.logs[0]
+
+
+def test_an_error_on_one_rank_ends_all(tmp_path: Path) -> None:
+    attempt = start("plain", 3, tmp_path / "run", every_steps=3, plant="error")
+    assert all(code != 0 for code in attempt.codes), attempt.logs
+    assert "ValueError: on the last rank" in attempt.logs[2]
+    assert attempt.seconds < 30
+    assert start("plain", 3, tmp_path / "run").done

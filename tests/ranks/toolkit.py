@@ -49,9 +49,10 @@ def start(
     folder: Path,
     strike: Strike | None = None,
     run: Callable[..., int] = child,
+    grace: float = _GRACE,
     **options: Any,
 ) -> Attempt:
-    """Train with ``size`` processes until all have ended."""
+    """Train with ``size`` processes until all have ended; ``grace`` is how long the others may go on after a strike."""
     known = KINDS[kind] if isinstance(kind, str) else kind
     place = Path(f"{folder}.attempts")
     place.mkdir(exist_ok=True)
@@ -78,7 +79,7 @@ def start(
                     os.kill(processes[rank], strike.number)
             struck_at = now
         # A launcher ends the others when one has died; not all of them notice by themselves before their time-out.
-        if now - began > _PATIENCE or (struck_at is not None and codes and now - struck_at > _GRACE):
+        if now - began > _PATIENCE or (struck_at is not None and codes and now - struck_at > grace):
             for rank, process in enumerate(processes):
                 if rank not in codes:
                     os.kill(process, signal.SIGKILL)

@@ -62,6 +62,16 @@ def test_a_run_begun_anew_leaves_the_file_of_the_former_one(tmp_path: Path, log:
     assert (tmp_path / "log.former-1.csv").read_text().splitlines() == former
 
 
+def test_rows_behind_an_older_checkpoint_that_is_asked_for_stay_in_a_copy(tmp_path: Path, log: Lines) -> None:
+    whole = train(tmp_path, every_epochs=1)
+    older = str(tmp_path / "checkpoints" / "checkpoint_epoch_1.pth")
+    train(tmp_path, "batch 2 3", every_steps=2, resume=older)
+    assert (tmp_path / "log.former-1.csv").read_text().splitlines() == whole
+    # Started again it goes on with what came of it, and these rows are only written again.
+    assert train(tmp_path, every_steps=2, resume=older) == whole
+    assert not (tmp_path / "log.former-2.csv").exists()
+
+
 def test_another_file_is_left_as_it_is(tmp_path: Path, log: Lines) -> None:
     path = tmp_path / "log.csv"
     path.write_text("a,b\n1,2\n")

@@ -1,10 +1,13 @@
 """What the log says at a resume: one line, in the user's language, and the promised ones where they were promised."""
 
 import logging
+import re
 from pathlib import Path
 
 import pytest
+import torch
 
+import unbroken
 from tests.run.loop import BrokenOffError, Lines, Trial, break_off_at
 from unbroken.state.guards import Change, that_matter
 
@@ -58,6 +61,39 @@ def test_a_finished_run_says_that_it_is_complete_and_nothing_of_a_next_epoch(
     text = "\n".join(shown.lines(tmp_path, 2))
     assert "Complete: nothing to train. 2 of 2 epochs were done before" in text
     assert "epoch 3" not in text and "Done" not in text
+
+
+def test_what_only_the_body_of_a_finished_loop_sets_is_told_by_name(
+    tmp_path: Path, log: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNBROKEN_LANG", "en")
+
+    def epochs() -> None:
+        run, best = run_over(tmp_path / "epochs"), None
+        for epoch in run.epochs(2):
+            loss = best = run.step + epoch
+            only_inside = [loss]
+            print(only_inside)
+        run.close()
+        print(loss, best, epoch, Path, len)
+        late = 1
+        print(late)
+
+    names = {"run_over": run_over, "path": tmp_path / "steps"}
+    steps = compile("for i in run_over(path).steps(3):\n    loss = i\nloss.real\nlate = 1\nlate", "<string>", "exec")
+    for script, told in ((epochs, {"epoch, loss"}), (lambda: exec(steps, dict(names)), {"loss"})):
+        script()
+        assert not [line for line in log.lines if "are not there" in line]
+        with pytest.raises(NameError):
+            script()
+        assert {found for line in log.lines for found in re.findall(r"are not there: (.*?) \(", line)} == told
+        del log.lines[:]
+
+
+def run_over(folder: Path) -> unbroken.Run:
+    run = unbroken.Run(folder)
+    run.track(weight=torch.zeros(1))
+    return run
 
 
 def test_the_forecast_says_nothing_of_epochs_beyond_all_that_are_planned(tmp_path: Path, log: Lines) -> None:

@@ -137,12 +137,17 @@ def steps(session: Session) -> Any:
         yield loss.item()
 
 
-def run(script: Any, folder: Path, until: int | None = None, **values: Any) -> dict[str, str]:
+def session_of(folder: Path, until: int | None) -> Any:
     session: Any = Session(folder, until)
     session.model = nn.Linear(6, 1)
     session.optimizer = torch.optim.SGD(session.model.parameters(), 0.05)
     session.loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(session.x, session.y), 8, shuffle=True)
     session.track(model=session.model, optimizer=session.optimizer)
+    return session
+
+
+def run(script: Any, folder: Path, until: int | None = None, **values: Any) -> dict[str, str]:
+    session = session_of(folder, until)
     given = {**GIVEN[script](), **values}
     local = session.run.local(**given)
     with session.run:
@@ -158,6 +163,67 @@ def test_a_loop_broken_off_anywhere_has_its_variables_back(script: Any, tmp_path
         with pytest.raises(BrokenOffError):
             run(script, folder, until)
         assert run(script, folder) == whole, until
+
+
+AT_THE_TOP = """
+run = session.run
+best, window, seen = None, deque(maxlen=3), {"values": []}
+run.local(globals(), best=best, window=window, seen=seen, total=0.0)
+values = seen["values"]
+with run:
+    for epoch in run.epochs(EPOCHS):
+        total = 0.0
+        for value in steps(session):
+            total = add(value)
+            window.append(value)
+            values.append(value)
+        if best is None or total < best:
+            best = total
+"""
+
+
+def run_at_the_top(folder: Path, until: int | None = None) -> dict[str, str]:
+    """A script whose loop is in no function; one of its functions says ``global``."""
+    session = session_of(folder, until)
+    names: dict[str, Any] = {"session": session, "steps": steps, "deque": collections.deque, "EPOCHS": EPOCHS}
+    exec("def add(value):\n    global total\n    total += value\n    return total", names)
+    exec(AT_THE_TOP, names)
+    return {name: looks(names[name]) for name in ("best", "window", "seen", "total", "values")}
+
+
+def test_variables_at_the_top_of_a_script_keep_their_names(tmp_path: Path, log: Lines) -> None:
+    whole = run_at_the_top(tmp_path / "whole")
+    for until in (1, 5, 6, 9, 14):
+        folder = tmp_path / str(until)
+        with pytest.raises(BrokenOffError):
+            run_at_the_top(folder, until)
+        assert run_at_the_top(folder) == whole, until
+    # That dict of names is a variable of the test's own.
+    assert {line for line in log.lines if "at the save: " in line and "at the save: names (" not in line} == set()
+
+
+def test_a_function_has_no_variables_in_globals(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("UNBROKEN_LANG", "en")
+    patience = 1
+    with unbroken.Run(tmp_path / "run") as run:
+        with pytest.raises(UsageError, match="'patience' is a variable of the function test_a_function"):
+            run.local(globals(), patience=patience)
+        for other in (locals(), vars(run), {"patience": 0}):
+            with pytest.raises(UsageError, match=r"has to be globals\(\)"):
+                run.local(other, best=None)
+        assert "best" not in globals()
+
+
+def test_a_global_that_was_deleted_is_no_error(tmp_path: Path) -> None:
+    names: dict[str, Any] = {"__builtins__": {}}
+    owner = fresh(kept=1)
+    owner.declare({"gone": 2, "there": 3}, names)
+    del names["gone"]
+    assert owner.names == ["kept", "there"]
+    other = Locals(dict)
+    other.declare({"gone": 5, "there": 6}, names := {"__builtins__": {}})
+    other.restore(through_a_file(owner))
+    assert (names["gone"], names["there"]) == (5, 3)
 
 
 def test_the_code_before_the_batches_finds_the_variables_of_the_epochs_start(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from unbroken.store import lineage, torchfile
 from unbroken.store import manifest as manifests
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.payload import Payload
+from unbroken.store.record import RunRecord, next_generation, read_run_record
 from unbroken.store.retention import Policy
 from unbroken.store.save import save
 from unbroken.store.tensors import tensor_digests
@@ -308,3 +309,19 @@ def test_a_state_saved_twice_does_not_push_the_one_before_it_out(folder: Checkpo
     for epoch in (1, 2, 2):
         saved(writer, state(epoch), folder.latest)
     assert same(torchfile.read(folder.previous), state(1))
+
+
+def test_a_trainer_cut_off_by_the_network_puts_nothing_in_place_of_what_a_later_one_saves(tmp_path: Path) -> None:
+    folder = CheckpointFolder(tmp_path)
+    folder.prepare()
+    first, later = ("run", 0, "2026-01-01", "python train.py"), ("run", 0, "2026-01-02", "python train.py")
+    lineage.write_run_record(folder, RunRecord(*first, generation=next_generation(folder)))
+    mine = read_run_record(folder)
+    assert mine is not None and mine.generation == 1
+    assert save(folder, SaveJob(state(1), (folder.latest,), generation=1), set()).safe
+    lineage.write_run_record(folder, RunRecord(*later, generation=next_generation(folder)))
+    before = file_digest(folder.latest)
+    report = save(folder, SaveJob(state(2), (folder.latest,), generation=1), set())
+    assert report.error is not None and report.error.key == "store_superseded" and not report.safe
+    assert file_digest(folder.latest) == before and not list(tmp_path.glob(".*.tmp"))
+    assert save(folder, SaveJob(state(2), (folder.latest,), generation=2), set()).safe

@@ -26,7 +26,7 @@ from unbroken.cli.output import Row, columns, print_json, print_pairs, print_tab
 from unbroken.cli.parsing import positive
 from unbroken.errors import UsageError
 from unbroken.keep.arguments import seconds
-from unbroken.loop.trace import Kind
+from unbroken.loop.trace import Kind, rank_of
 from unbroken.messages import text
 
 _KILLS = 7
@@ -225,6 +225,8 @@ def _where(finding: Finding) -> str:
     places = {Kind.STEP: "audit_at_step", Kind.EPOCH: "audit_at_epoch", Kind.END: "audit_at_end"}
     key = places.get(moment.kind, "audit_at_resume" if finding.at_resume else "audit_at_begin")
     where = text(key, step=moment.step, epoch=moment.epoch, batch=moment.batch, next=moment.step + 1)
+    if (rank := rank_of(moment.run)) > 0:
+        where = text("audit_on_rank", rank=rank, where=where)
     steps = finding.steps_after
     if finding.resumed is None or not steps:
         return where

@@ -39,14 +39,13 @@ class Asking:
 
         ``order``: the digest of the indices up to there.
         """
-        reason, due = self._stop_cause(), False
-        if reason is None:
-            if self.save_wanted:
-                reason = Reason.ASKED
-            elif keeper.ranks.is_first or self.triggers.every_steps is not None:
-                since = time.monotonic() - keeper.saved_at if keeper.ranks.is_first else 0.0
-                reason = self.triggers.due(step - keeper.saved_step, since)
-                due = reason is Reason.STEPS
+        reason, steps = self._stop_cause(), step - keeper.saved_step
+        if reason is None and self.save_wanted:
+            reason = Reason.ASKED
+        elif reason is None:
+            reason = self.triggers.due(steps, self._seconds_since_save(keeper))
+        # Whatever this process wishes: all ranks have to know where the others ask.
+        due = keeper.ranks.several and self.triggers.due(steps, 0.0) is Reason.STEPS
         busy, ends = keeper.writer.busy, self.stop_reason is not None
         agreed = self.agreement.at_boundary(Wish(reason, step, order, due, busy, ends))
         return None if busy and agreed not in (Reason.SIGNAL, Reason.BUDGET) else agreed
@@ -58,7 +57,7 @@ class Asking:
 
     def at_epoch_end(self, keeper: Keeper, step: int) -> AtEpochEnd:
         """What is to be done behind an epoch; it is due where somebody has asked for it, else once a second."""
-        since = time.monotonic() - keeper.saved_at if keeper.ranks.is_first else 0.0
+        since = self._seconds_since_save(keeper)
         due = self.save_wanted or self.every_epoch or since >= _EPOCHS_APART
         due = due or self.triggers.due(step - keeper.saved_step, since) is not None
         self.save_wanted = False
@@ -67,6 +66,11 @@ class Asking:
         self.stop_reason = next((reason for _, _, reason in of_all if reason is not None), None)
         stops = Reason.SIGNAL if Reason.SIGNAL in causes else causes[0] if causes else None
         return AtEpochEnd(stops, any(due for _, due, _ in of_all))
+
+    @staticmethod
+    def _seconds_since_save(keeper: Keeper) -> float:
+        """By the clock of the first rank."""
+        return time.monotonic() - keeper.saved_at if keeper.ranks.is_first else 0.0
 
     def _stop_cause(self) -> Reason | None:
         """Why the process is to end with its state saved, if it is."""

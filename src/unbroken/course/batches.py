@@ -12,6 +12,7 @@ from unbroken.course.course import Course
 from unbroken.course.passes import OpenPass
 from unbroken.course.stopping import LIBRARY, OUTSIDE, WaitBrokenOffError
 from unbroken.errors import LoaderRefusedError, UsageError
+from unbroken.loop.accelerate import require_groups
 from unbroken.loop.batches import Pass
 from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.numbers import StepNumbers
@@ -38,7 +39,8 @@ class BatchLoops:
         course, stopping = self._course, self._course.stopping
         self.require_epoch()
         before, stopping.phase = stopping.phase, LIBRARY
-        opened, batches = self._open(loader)
+        with course.refusals():
+            opened, batches = self._open(loader)
         # One of unknown length had given its last batch, and the loop in its place is the one that was begun after it.
         while opened.reopened and loader.length is None and not batches.has_more():
             opened.exhausted = True
@@ -86,7 +88,23 @@ class BatchLoops:
                     raise LoaderRefusedError("loader_unlike", **said)
         ranks.together(lambda: loader.divide(alike=len({trial for _, trial in told}) == 1))
 
+    def _require_same_samples(self, batches: Pass) -> None:
+        """Raise LoaderRefusedError where a sample is not the same on all ranks: each has been given data of its own."""
+        ranks = self._course.ranks
+        if not ranks.several:
+            return
+        told = ranks.all(batches.common)
+        for rank, digest in enumerate(told):
+            if None not in told and digest != told[0]:
+                raise LoaderRefusedError("samples_unlike", rank=rank)
+
     def _pass(
+        self, opened: OpenPass, loader: ResumableLoader, batches: Pass, goal: int | None, group: int
+    ) -> Generator[Any, None, None]:
+        with self._course.refusals():
+            yield from self._batches_of(opened, loader, batches, goal, group)
+
+    def _batches_of(
         self, opened: OpenPass, loader: ResumableLoader, batches: Pass, goal: int | None, group: int
     ) -> Generator[Any, None, None]:
         course, passes = self._course, self._course.passes
@@ -100,6 +118,7 @@ class BatchLoops:
                 return
             for batch in batches:
                 if opened.given == 0:
+                    self._require_same_samples(batches)
                     self._loaders.say_promise(loader, resumed=course.resumed_from is not None)
                 opened.given += 1
                 opened.order = batches.order
@@ -116,6 +135,7 @@ class BatchLoops:
         cursor.order = batches.order
         course.order_is_common = getattr(loader, "divided", True)
         stopping.group = group
+        require_groups(group)
         most: int | None = None
         # A dataset that is loaded from in this process may draw from a generator that is tracked.
         counts = isinstance(loader, StepNumbers)
@@ -142,6 +162,7 @@ class BatchLoops:
                 break
             if first:
                 first = False
+                self._require_same_samples(batches)
                 self._loaders.say_promise(loader, resumed=course.resumed_from is not None)
                 course.check_batch(batch, batches.order)
                 most = self._end_of_counting(resumed_after=cursor.batch, goal=goal)

@@ -21,7 +21,8 @@ class CsvLog:
     """``log(loss=0.3)`` appends a row: the step, and the values under their names; new names get a column behind.
 
     When the run is gone on with, rows behind the step of its state are cut off, durably: these steps are trained, and
-    written, again. A row is with the system when the call returns: a kill loses none, a power cut may.
+    written, again. Where an older state was asked for, a copy of the file as it was stays beside it. A
+    row is with the system when the call returns: a kill loses none, a power cut may.
     """
 
     def __init__(self, path: Path, course: Callable[[], Course]) -> None:
@@ -75,6 +76,8 @@ class CsvLog:
         done, first = course.begun_at, course.begun_at - course.begun_in_batch
         kept = [row for row in rows if row[_STEP].isdecimal() and int(row[_STEP]) <= done]
         if len(kept) != len(rows) or self._is_torn():
+            if len(kept) != len(rows) and _leaves_rows_for_good(course):
+                self._copy_aside()
             self._rewrite(kept)
         # The code before the batches of an epoch runs again, with the step before that epoch.
         last = [row for row in kept if int(row[_STEP]) == first]
@@ -116,6 +119,15 @@ class CsvLog:
         content = self._path.read_bytes() if self._path.exists() else b""
         return bool(content) and not content.endswith(b"\n")
 
+    def _copy_aside(self) -> None:
+        content = self._path.read_bytes()
+
+        def write(file: BinaryIO) -> None:
+            file.write(content)
+
+        # The file itself stays until the new one is there: a kill in between loses nothing.
+        durable.write_durably(_free_name(self._path), write)
+
     def _rewrite(self, rows: list[Row]) -> None:
         content = _lines(self._columns, [dict(zip(self._columns, self._columns, strict=True)), *rows])
 
@@ -123,6 +135,12 @@ class CsvLog:
             file.write(content)
 
         durable.write_durably(self._path, write)
+
+
+def _leaves_rows_for_good(course: Course) -> bool:
+    """Whether the run went back to an older state that was asked for: what follows need not become what it was."""
+    parent = course.kept_by.identity.parent
+    return parent is not None and parent["step"] == course.begun_at
 
 
 def _lines(columns: list[str], rows: list[Row]) -> bytes:

@@ -10,6 +10,7 @@ from unbroken.course.course import Course
 from unbroken.course.stopping import STEP
 from unbroken.errors import UsageError
 from unbroken.loop.loaders import ResumableLoader
+from unbroken.loop.local_variables import say_what_is_missing
 from unbroken.loop.numbers import StepNumbers
 
 
@@ -35,6 +36,8 @@ def epochs(course: Course, batches: BatchLoops, count: int, start: int) -> Itera
             _close_epoch(course, batches, count)
         said = {"done": cursor.epoch, "count": count, "latest": course.kept_by.latest}
         course.end(messages.text("complete" if done_before else "ended", **said))
+        if done_before:
+            say_what_is_missing()
     finally:
         course.leave_loop()
 
@@ -86,6 +89,8 @@ def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: in
         course.end_in_epoch()
         said = {"done": cursor.step, "goal": goal, "latest": course.kept_by.latest}
         course.end(messages.text("complete_steps" if done_before else "ended_steps", **said))
+        if done_before:
+            say_what_is_missing()
 
     def finish_at_close() -> None:
         if course.stopping.phase is STEP and cursor.step + 1 == goal:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from types import FrameType
 from typing import Any
 
-from unbroken.loop.signals import STOP_SIGNALS
+from unbroken.loop.signals import STOP_SIGNALS, workers_may_die
 
 
 class StopSignals:
@@ -71,10 +71,7 @@ class StopSignals:
         self._interrupts += number == signal.SIGINT
         if number == signal.SIGINT and self._interrupts > (2 if self.state_is_kept else 1):
             raise KeyboardInterrupt
-        # The group's signal also kills the workers of loaders that the user iterates without us. torch's handler
-        # would raise for each, here or in the midst of the save; from now on this process is about to end.
-        if hasattr(signal, "SIGCHLD"):
-            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        workers_may_die()  # the group's signal also kills those of loaders that the user iterates without us
         if self.received is None:
             self.received = signal.Signals(number)
         self._on_signal()

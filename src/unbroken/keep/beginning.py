@@ -208,6 +208,7 @@ class _Beginner:
     def _go_on(self, point: ResumePoint, found: Found) -> Beginning:
         ranks = self._ranks
         state = ranks.together(lambda: from_payload(self._own(point.payload)))
+        state = replace(state, source=point.payload)  # of all ranks, as a new branch begins with it
         of_ranks = ranks_of(point.payload)
         then, moment, identity = state.surroundings, state.moment, state.identity
         if then is not None:

@@ -1,5 +1,6 @@
 """Batches: what every kind of loader gives, and what the kinds share. ``loaders`` says which kinds there are."""
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import islice
 from typing import Any, Protocol
@@ -11,7 +12,7 @@ from unbroken.loop.content import WHOLE, content_digest
 from unbroken.loop.generators import OwnGenerators
 from unbroken.loop.randomness import Aside, Position, seed_streams, seeds_at
 from unbroken.loop.samplers import PositionedSampler
-from unbroken.loop.signals import heed_parent_only, stop_signals_held_back
+from unbroken.loop.signals import heed_parent_only, stop_signals_held_back, workers_may_die
 
 FIRST_VERSION = 1
 """Of how positions become batches; that of runs begun by version 0.1.0, which goes on as it was."""
@@ -20,6 +21,8 @@ VERSION = 2
 
 KEYED = 3
 """Of runs begun by several processes: each sample has streams of its own, by its place in the global batch."""
+
+HEARD = 0.2  # seconds in which a worker ends at its parent's word, if it hears it
 
 
 class ResumableLoader(Protocol):
@@ -71,6 +74,8 @@ class Pass:
         self._note = note
         self._ahead: list[Any] = []
         self.order = order
+        self.common: int | None = None
+        """A digest of the first rank's part of the first global batch, where this process loaded that to compare it."""
 
     def __iter__(self) -> Iterator[Any]:
         return self
@@ -104,9 +109,15 @@ class Pass:
     def end_workers(self) -> None:
         """End them now: a worker is otherwise given seconds to finish the batch that it loads, one after the other."""
         # The thread that pins memory would wait for ever for the rest of a message cut off here.
-        if not hasattr(self._batches, "_pin_memory_thread"):
-            for worker in getattr(self._batches, "_workers", ()):
-                worker.terminate()
+        workers = [] if hasattr(self._batches, "_pin_memory_thread") else [*getattr(self._batches, "_workers", ())]
+        for worker in workers:
+            worker.terminate()
+        # One that still imports torch (spawned), holds the GIL or is stopped itself does not hear that word.
+        until = time.monotonic() + HEARD
+        for worker in workers:
+            worker.join(max(0.0, until - time.monotonic()))
+            if worker.is_alive() and workers_may_die():
+                worker.kill()
 
     def _loaded(self) -> Iterator[Any]:
         note, self._note = self._note, None
@@ -131,6 +142,9 @@ class Pass:
                 same = False
             else:
                 same = same and content_digest(again, WHOLE) == content_digest(first[index], WHOLE)
+        if sampler.is_divided:
+            first_ranks = next(self._batches, None)
+            self.common = content_digest(first_ranks, WHOLE) if same else None
         note(same)
 
 

@@ -21,6 +21,12 @@ def live_at(frame: FrameType) -> frozenset[str]:
     return liveness.after(number) | {LOCAL + name for name in frame.f_code.co_cellvars}
 
 
+def live_behind(frame: FrameType) -> frozenset[str]:
+    """The names read behind the ``for`` that waits for its next item, on some way, before they are set."""
+    liveness = _of(frame.f_code)
+    return liveness.behind(liveness.number_at(frame.f_lasti))
+
+
 def live_at_entry(code: CodeType) -> frozenset[str]:
     """The names that a function reads, on some way, before it sets them."""
     return _of(code).before(0)
@@ -63,6 +69,12 @@ class _Liveness:
         if self._instructions[number].opname == "FOR_ITER":
             return self._names(self._live[number + 1])
         return self._names(sum_of([self._live[one] for one in self._successors(number)]))
+
+    def behind(self, number: int) -> frozenset[str]:
+        one = self._instructions[number]
+        if one.opname != "FOR_ITER":
+            return frozenset()
+        return self.before(self._numbers.get(one.argval, number + 1))
 
     def _names(self, bits: int) -> frozenset[str]:
         return frozenset(name for name, bit in self._bits.items() if bits & bit)

@@ -19,6 +19,8 @@ from unbroken.loop.shares import Share
 _log = logging.getLogger("unbroken")
 
 _STATEFUL = "torchdata.stateful_dataloader"
+# By the package that it is of: what to do about a wrapper of a loader that is none itself.
+_AROUND_A_LOADER = {"lightning": "fabric_loader", "lightning_fabric": "fabric_loader", "webdataset": "web_loader"}
 
 
 class Loaders:
@@ -66,6 +68,9 @@ class Loaders:
         sizes = getattr(made, "sizes", None)
         if sizes is not None:
             self._say(messages.text("batch_divided", whole=sizes[0], each=sizes[1], size=sizes[0] // sizes[1]))
+            if made.uneven_rest:  # type: ignore[attr-defined]
+                said = {"count": made.uneven_rest, "size": sizes[0] // sizes[1]}  # type: ignore[attr-defined]
+                self._say(messages.text("uneven_rest", **said), logging.WARNING)
         if made.repeatable:
             self._say(messages.text(made.promise, **facts), logging.DEBUG if resumed else logging.INFO)
         else:
@@ -88,7 +93,8 @@ def resumable(loader: Any, seed: int, version: int = VERSION, share: Share | Non
     name = f"{type(loader).__module__}.{type(loader).__qualname__}"
     stateful = type(loader).__module__.startswith(_STATEFUL)
     if not (isinstance(loader, DataLoader) or stateful):
-        raise LoaderRefusedError("not_a_loader", loader=name)
+        key = _AROUND_A_LOADER.get(name.partition(".")[0], "not_a_loader")
+        raise LoaderRefusedError(key, loader=name)
     if not getattr(loader, "in_order", True):
         raise LoaderRefusedError("loader_out_of_order")
     own_way = not stateful and _iterates_its_own_way(type(loader))

@@ -5,6 +5,7 @@ same place after a resume those that are not what they were are named. Nothing i
 """
 
 import argparse
+import builtins
 import enum
 import logging
 import sys
@@ -77,11 +78,26 @@ class LocalVariables:
         where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         objects = [name for name in lost if self._saved[name].startswith((GENERATOR, STATEFUL))]
         others = [name for name in lost if name not in objects]
-        for key, group in (("variables_lost", others), ("objects_lost", objects)):
+        lost_key = "globals_lost" if all(name.isidentifier() for name in others) else "variables_lost"
+        for key, group in ((lost_key, others), ("objects_lost", objects)):
             names = [name.rpartition(":")[2] for name in group]
             if names:
                 shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
                 _log.warning(messages.text(key, names=shown, where=where, first=names[0].rpartition(".")[2]))
+
+
+def say_what_is_missing() -> None:
+    """The loop has nothing to train: of its variables those that code behind it reads are not there."""
+    frame = next(users_frames(), None)
+    if frame is None or "locals" in frame.f_code.co_names:  # whose variables are not looked at
+        return
+    there = {*_variables(frame), *frame.f_globals, *dir(builtins)}
+    kinds = (liveness.LOCAL, liveness.GLOBAL)
+    read = {name.partition(" ")[2] for name in liveness.live_behind(frame) if name.startswith(kinds)}
+    names = sorted(name for name in read - there if not name.startswith(("_", ".")))
+    if names:
+        where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+        _log.info(messages.text("missing_behind_loop", names=", ".join(names[:_MOST_NAMED]), where=where))
 
 
 def _look_all(tracked: Iterable[object], *, live: bool) -> dict[str, str]:

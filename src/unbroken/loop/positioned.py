@@ -12,7 +12,7 @@ from unbroken.loop.content import SAMPLED, content_digest
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import Position, seed_streams
 from unbroken.loop.samplers import Order, PositionedSampler, Tag, inner_of, length_of, order_of
-from unbroken.loop.shares import DistributedOrder, Share, is_distributed, require_divisible, require_parts
+from unbroken.loop.shares import DistributedOrder, Share, is_distributed, require_divisible, require_parts, rest_of
 
 
 class PositionedLoader:
@@ -67,7 +67,7 @@ class PositionedLoader:
 
     def fits_rescaled(self, batch: object) -> bool:
         """Whether its ``batch_size`` is a share of the global batch that was made of so many from each process."""
-        own = self._loader.batch_size
+        own = getattr(self._loader.batch_sampler, "batch_size", None)
         return self._of_several and own != batch and own * self._share.size == batch * self._share.processes  # type: ignore[operator]
 
     def rescale(self) -> None:
@@ -84,6 +84,13 @@ class PositionedLoader:
             return None
         whole = size * (self._share.processes if self._of_several else 1)
         return whole, whole // self._share.size
+
+    @property
+    def uneven_rest(self) -> int:
+        """How many samples the last batch of a pass has, where they can't be divided evenly; else 0."""
+        several = self._share.size > 1 and self.divided and not self._of_several
+        rest = rest_of(self._loader, 1) if several else 0
+        return rest if rest % self._share.size else 0
 
     def divide(self, *, alike: bool) -> None:
         """Told before its first pass whether its sampler gives the same on all ranks."""
@@ -131,11 +138,11 @@ class PositionedLoader:
             inner_of(source),
         )  # an id is of the living
         share = self._share
-        self._order, self.trial = order_of(loader)
+        self._order, self.trial = order_of(loader, among_ranks=share.size > 1)
         if self.divided and not self.trial:  # else it may deal for itself: ``divide`` is told
             require_divisible(loader, share)
         if is_distributed(loader) and max(share.size, share.processes) > 1:
-            source = DistributedOrder(source, loader.sampler, share, rescaled=self._rescaled)  # type: ignore[arg-type]
+            source = DistributedOrder(source, share, rescaled=self._rescaled)
         first, keyed = self._version == FIRST_VERSION, self._version >= KEYED
         self._sampler = PositionedSampler(
             source,

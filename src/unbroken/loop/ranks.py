@@ -5,6 +5,7 @@ with the error of the group's time-out, never with a save of its own.
 """
 
 import io
+import logging
 import os
 import pickle
 from collections.abc import Callable, Sequence
@@ -16,6 +17,8 @@ import torch
 import torch.distributed as dist
 
 from unbroken.errors import GuardError, RanksError, UnbrokenError
+
+_log = logging.getLogger("unbroken")
 
 T = TypeVar("T")
 N = TypeVar("N")
@@ -66,6 +69,10 @@ class Ranks:
     def most(self, numbers: Sequence[int]) -> list[int]:
         """The greatest of each number among all; of 63 bits."""
         return list(numbers)
+
+    def refused(self, error: UnbrokenError) -> UnbrokenError:
+        """The error to raise to the user's code for ``error``."""
+        return error
 
 
 class ManyRanks(Ranks):
@@ -153,6 +160,18 @@ class ManyRanks(Ranks):
         with _lost_told():
             dist.all_reduce(agreed, dist.ReduceOp.MAX, group=self._group)
         return agreed.tolist()
+
+    def refused(self, error: UnbrokenError) -> UnbrokenError:
+        # A traceback of each process would bury the one line. It may be caught as ever; else it ends the process.
+        if isinstance(error, SystemExit):
+            return error
+        if self.is_first:
+            _log.error("%s", error)
+        kind = type(error)
+        ending = type(kind.__name__, (kind, SystemExit), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+        refused: UnbrokenError = ending(error.key, **error.values)
+        refused.code = error.exit_code  # type: ignore[attr-defined]
+        return refused
 
     def _received(self, head: "_Head", rank: int) -> Any:
         packed = _Packed.expected(head)

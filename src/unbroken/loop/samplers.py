@@ -3,6 +3,7 @@
 import copy
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sized
+from dataclasses import replace
 from enum import Enum
 from itertools import islice
 from typing import Any
@@ -15,7 +16,7 @@ from unbroken.errors import LoaderRefusedError
 from unbroken.loop.content import WHOLE, content_digest
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import SAMPLER_BATCH, Aside, Position, seed_streams
-from unbroken.loop.shares import Share
+from unbroken.loop.shares import Share, is_distributed
 from unbroken.state.encoding import decode
 
 # Drawn ahead at a time, so that putting the training streams aside costs next to nothing per batch.
@@ -56,7 +57,7 @@ class PositionedSampler:
 
     ``digests`` has one entry per batch yielded and not yet taken from it: the order, for those who compare it. Where
     ``seek`` was told to ``check``, the first ``checked`` batches are followed by some of them once more: those at
-    ``repeated``, without a digest.
+    ``repeated``, without a digest; and of a global batch that is divided by the first rank's part, for all ranks.
     """
 
     def __init__(
@@ -85,6 +86,7 @@ class PositionedSampler:
         self._drawn_from = 0
         self._held: int | None = None
         self.digests: deque[int] = deque()
+        self._common: Tag | None = None
         self.checked = 0
         self.repeated: list[int] = []
         self.is_drawing = False
@@ -137,6 +139,8 @@ class PositionedSampler:
         yield from head
         for index in repeats:
             yield head[index]
+        if self._common is not None:
+            yield self._common
         yield from tags
 
     def _tags(
@@ -144,22 +148,32 @@ class PositionedSampler:
     ) -> Iterator[Tag]:
         seed, epoch, loop, batch, _ = position
         digest = 0 if expected is None else expected
-        self._drawn_batches, self._drawn_from, self._held = [], batch, None
+        self._drawn_batches, self._drawn_from, self._held, self._common = [], batch, None, None
         for drawn in self._drawn(position, expected) if ahead is None else self._as_kept(ahead):
             ready = []
             for indices in drawn:
                 digest = digest_of(indices, digest, bytes_of_tensors=self._bytes_of_tensors)
-                ready.append((digest, ((seed, epoch, loop, batch), *self._part(indices, position, batch))))
+                place = (seed, epoch, loop, batch)
+                ready.append((digest, (place, *self._part(indices, position, batch, self._share))))
+                if self._share is not None and self._common is None:
+                    self._common = (place, *self._part(indices, position, batch, replace(self._share, rank=0)))
                 batch += 1
             for digest, tag in ready:
                 digests.append(digest)
                 yield tag
 
-    def _part(self, indices: Any, position: Position, batch: int) -> tuple[Any, tuple[int, int, int]]:
-        """What of a global batch this process needs, the place of its first sample, and from which to which to keep."""
-        if self._share is None:
+    @property
+    def is_divided(self) -> bool:
+        """Whether this process has a part of each batch."""
+        return self._share is not None
+
+    def _part(
+        self, indices: Any, position: Position, batch: int, share: Share | None
+    ) -> tuple[Any, tuple[int, int, int]]:
+        """What of a global batch is needed, the place of its first sample, and from which to which to keep."""
+        if share is None:
             return indices, (0, 0, -1)
-        start, stop = self._share.bounds(len(indices), position._replace(batch=batch))
+        start, stop = share.bounds(len(indices), position._replace(batch=batch))
         if self._keyed:
             return indices[start:stop], (start, 0, stop - start)
         return indices, (0, start, stop)  # the streams go through the whole batch
@@ -279,8 +293,10 @@ def inner_of(source: Any) -> Any:
     return getattr(source, "sampler", source)
 
 
-def order_of(loader: DataLoader[Any]) -> tuple[Order, int]:
-    """What the order of this loader's sampler depends on; and a digest of what a trial of it gave, 0 if not needed.
+def order_of(loader: DataLoader[Any], *, among_ranks: bool = False) -> tuple[Order, int]:
+    """What the order of this loader's sampler depends on; and a digest of what a trial of it gave, 0 if there was none.
+
+    ``among_ranks``: it may deal to one of several processes.
 
     Samplers of torch itself are known; any other is copied and tried from the same streams: two passes, twice.
 
@@ -292,7 +308,8 @@ def order_of(loader: DataLoader[Any]) -> tuple[Order, int]:
     if type(source) in _FIXED and type(inner) in _FIXED:
         return Order.KNOWN, 0
     if _is_torchs(source) and _is_torchs(inner):
-        return Order.POSITIONAL, 0
+        own = among_ranks and not is_distributed(loader)  # of that it is known how it deals
+        return Order.POSITIONAL, digest_of(_tried(source)) if own else 0
     name = type(inner if _is_torchs(source) else source).__qualname__
     try:
         one, other = (copy.deepcopy(source, {id(loader.dataset): loader.dataset}) for _ in range(2))

@@ -33,10 +33,8 @@ class DistributedOrder:
     behind the other, each with the ``batch_size`` of then; ``rescaled`` where the script has divided a global
     batch by the number of processes that there are now."""
 
-    def __init__(
-        self, batches: BatchSampler, sampler: "DistributedSampler[Any]", share: Share, *, rescaled: bool = False
-    ) -> None:
-        self.sampler = sampler
+    def __init__(self, batches: BatchSampler, share: Share, *, rescaled: bool = False) -> None:
+        self.sampler: DistributedSampler[Any] = batches.sampler  # type: ignore[assignment]
         self.batch_size = batches.batch_size * share.size // share.processes if rescaled else batches.batch_size
         self.drop_last = batches.drop_last
         self._processes = share.processes
@@ -64,9 +62,26 @@ class DistributedOrder:
         return one
 
 
+def rest_of(loader: DataLoader[Any], processes: int) -> int:
+    """How many samples the last batch of a pass has where it is smaller than the others; 0 where none is, or who knows.
+
+    ``processes``: how many such loaders make up a global batch.
+    """
+    batches = loader.batch_sampler
+    if type(batches) is not BatchSampler or batches.drop_last:
+        return 0
+    try:
+        samples = len(batches.sampler)  # type: ignore[arg-type]
+    except (TypeError, NotImplementedError):
+        return 0
+    return samples % batches.batch_size * processes
+
+
 def is_distributed(loader: DataLoader[Any]) -> bool:
     """Whether its order is that of a ``DistributedSampler``, one batch_size for each process."""
-    return type(loader.sampler) is DistributedSampler and type(loader.batch_sampler) is BatchSampler
+    batches = loader.batch_sampler
+    sampler: Any = getattr(batches, "sampler", None)
+    return type(batches) is BatchSampler and type(sampler) is DistributedSampler
 
 
 def require_divisible(loader: DataLoader[Any], share: Share) -> None:
@@ -75,13 +90,16 @@ def require_divisible(loader: DataLoader[Any], share: Share) -> None:
         return
     if loader.batch_sampler is None:
         raise LoaderRefusedError("batch_not_divided", size=share.size)
-    sampler = loader.sampler
     if is_distributed(loader):
-        if sampler.num_replicas != share.size or sampler.rank != share.rank:  # type: ignore[attr-defined]
-            said = {"replicas": sampler.num_replicas, "rank": sampler.rank}  # type: ignore[attr-defined]
+        sampler: Any = loader.batch_sampler.sampler  # type: ignore[attr-defined]
+        if sampler.num_replicas != share.size or sampler.rank != share.rank:
+            said = {"replicas": sampler.num_replicas, "rank": sampler.rank}
             raise LoaderRefusedError("other_replicas", **said, size=share.size, this=share.rank)
     elif loader.batch_size is not None:
         require_parts(loader.batch_size, share)
+        if 0 < (rest := rest_of(loader, 1)) < share.size:
+            batch = len(loader)
+            raise LoaderRefusedError("batch_too_small", count=rest, size=share.size, batch=batch)
 
 
 def require_parts(count: int, share: Share) -> None:

@@ -38,6 +38,18 @@ def _start_servers(method: str) -> None:
         multiprocessing.forkserver.ensure_running()
 
 
+def workers_may_die() -> bool:
+    """For a process about to end: a worker's death by a signal raises nothing any more. False in another thread.
+
+    torch's handler would raise for each, wherever the process is: in the midst of a save, too.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        return False
+    if hasattr(signal, "SIGCHLD"):
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    return True
+
+
 def heed_parent_only() -> None:
     """For worker processes: deaf to stop signals, but for the SIGTERM by which the parent ends them.
 

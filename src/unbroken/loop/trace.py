@@ -161,6 +161,12 @@ def folder_of(run: str) -> str:
     return run.partition(_RANK)[0]
 
 
+def rank_of(run: str) -> int:
+    """The rank that told of it."""
+    rank = run.partition(_RANK)[2]
+    return int(rank) if rank.isdecimal() else 0
+
+
 def name_of(folder: Path, rank: int = 0) -> str:
     """What a run with this checkpoint folder is called in the trace: its path within the copy that is under audit.
 

@@ -439,6 +439,19 @@ SENTENCES: dict[str, str] = {
         "over "
         "for step in run.steps(n), and make them inside; else wrap your dataset in a DataLoader."
     ),
+    "fabric_loader": (
+        "run.batches takes a torch.utils.data.DataLoader, not what fabric.setup_dataloaders makes of it ({loader}). "
+        "Give run.batches the loader itself, and move each batch in the loop: batch = fabric.to_device(batch)."
+    ),
+    "web_loader": (
+        "run.batches takes a torch.utils.data.DataLoader, not a {loader} around one. Make it of the same dataset, with "
+        ".batched(n) in that: torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=...)."
+    ),
+    "accelerate_accumulates": (
+        "Accelerate accumulates gradients over {steps} batches, and counts them in the program, so that a resume "
+        "between them would not be exact. Take the batches in such groups: run.batches(loader, group={steps}), of a "
+        "loader that accelerator.prepare has made."
+    ),
     "loader_exact": (
         "Exact at any batch, and nothing is loaded again; the first batch, loaded twice, was the same ({batches} "
         "batches per epoch, {workers} workers)."
@@ -528,6 +541,11 @@ SENTENCES: dict[str, str] = {
         "local = run.local({first}=...) before the loop and local.{first} in it: resumes of what is saved then have "
         "them."
     ),
+    "globals_lost": (
+        "These variables of the loop are not what they were at the save: {names} ({where}). They began anew with the "
+        "program, so what depends on them is not exact in this resume. Keep them in the run, as run.local(globals(), "
+        "{first}={first}) before the loop: resumes of what is saved then have them."
+    ),
     "objects_lost": (
         "These objects of the loop have a state, are not tracked, and are not what they were at the save: {names} "
         "({where}). They began anew with the program, so what depends on them is not exact in this resume. Track "
@@ -543,6 +561,10 @@ SENTENCES: dict[str, str] = {
     "resumed_between": "Resumed from {path} (saved {timestamp}): goes on after epoch {done}, step {step}.",
     "complete": "Complete: nothing to train. {done} of {count} epochs were done before, as {latest} has them.",
     "complete_steps": "Complete: nothing to train. {done} of {goal} steps were done before, as {latest} has them.",
+    "missing_behind_loop": (
+        "The body of the loop does not run any more, so that these names, which the code behind it reads, are not "
+        "there: {names} ({where}). What is to be there after the last epoch belongs into run.local."
+    ),
     "fell_back": "{path} is damaged and was set aside as {aside}; going on from the newest good one. Why: {reason}",
     "store_superseded": (
         "{path} was not written: another trainer has begun in this folder since ({record} counts them), and has "
@@ -630,6 +652,15 @@ SENTENCES: dict[str, str] = {
     "not_divisible": (
         "{kind} gives its samples one after the other, so {size} processes can't divide them and go on exactly. Use a "
         "map-style dataset, or train in one process."
+    ),
+    "uneven_rest": (
+        "The last batch of an epoch has {count} samples, which {size} processes cannot share evenly: there the "
+        "gradient weighs each process alike, not each sample. drop_last=True leaves it out."
+    ),
+    "samples_unlike": (
+        "The same sample is another one on rank {rank} than on rank 0: the ranks have data of their own, most of which "
+        "would never be trained on. Give every rank the whole dataset; its parts are made here, or by a "
+        "DistributedSampler."
     ),
     "batch_divided": "{whole} samples a step, {each} on each of {size} processes",
     "loader_unlike": (
@@ -844,6 +875,15 @@ SENTENCES: dict[str, str] = {
     ),
     "local_undeclared": (
         "run.local has no '{name}'; it has: {names}. Declare it before the run begins: run.local({name}=...)."
+    ),
+    "local_not_globals": (
+        "The first argument of run.local has to be globals(), written so, in the module that has these variables: "
+        "{names}. Variables of a function are kept as attributes: local = run.local(NAME=...), and local.NAME in the "
+        "loop."
+    ),
+    "local_of_a_function": (
+        "'{name}' is a variable of the function {function}, which globals() does not have, and would not come back; "
+        "keep it as an attribute, local = run.local({name}=...) and local.{name} in the loop, or make it global there."
     ),
     "local_not_deleted": "local.{name} cannot be deleted, or a resume would have it again; set it to None.",
     "local_is_for_track": (
@@ -1068,6 +1108,7 @@ SENTENCES: dict[str, str] = {
     "audit_cause": "likely cause",
     "audit_remedy": "what to change",
     "audit_apart": "furthest apart at the end",
+    "audit_on_rank": "on rank {rank}, {where}",
     "audit_at_step": "step {step} (epoch {epoch}, batch {batch})",
     "audit_at_epoch": "end of epoch {epoch} (step {step})",
     "audit_at_begin": "before the first step",

@@ -298,6 +298,18 @@ SENTENCES: dict[str, str] = {
         "run.batches 需要 torch.utils.data.DataLoader，而不是 {loader}。若自己取批次或不用批次：请改用 "
         "for step in run.steps(n)，在循环内取数据；否则请用 DataLoader 包装数据集。"
     ),
+    "fabric_loader": (
+        "run.batches 接受 torch.utils.data.DataLoader，而不是 fabric.setup_dataloaders 返回的对象（{loader}）。"
+        "请把原来的 loader 交给 run.batches，并在循环中自行移动每一批：batch = fabric.to_device(batch)。"
+    ),
+    "web_loader": (
+        "run.batches 接受 torch.utils.data.DataLoader，而不是包在它外面的 {loader}。请用同一个数据集"
+        "（其中用 .batched(n) 组批）构建：torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=...)。"
+    ),
+    "accelerate_accumulates": (
+        "Accelerate 每 {steps} 批累积一次梯度，并在程序里自行计数，因此在这些批次之间恢复不会精确。"
+        "请按组取批次：run.batches(loader, group={steps})，loader 应由 accelerator.prepare 返回。"
+    ),
     "loader_exact": (
         "可在任意批次精确恢复，且无需重新加载；第一批加载了两次，结果相同（每轮 {batches} 批，{workers} 个 worker）。"
     ),
@@ -378,6 +390,10 @@ SENTENCES: dict[str, str] = {
         "确。请把它们交给 run，例如在循环前写 local = run.local({first}=...)，循环中用 local.{first}：此后保存的状态恢"
         "复时就会有它们。"
     ),
+    "globals_lost": (
+        "循环中的这些变量与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的内容在本次恢复中并不精"
+        "确。请把它们交给 run，例如在循环前写 run.local(globals(), {first}={first})：此后保存的状态恢复时就会有它们。"
+    ),
     "objects_lost": (
         "循环中的这些对象带有状态、没有被跟踪，且与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的"
         "内容在本次恢复中并不精确。请跟踪它们，例如 run.track({first}={first})：此后保存的状态恢复时就会有它们。"
@@ -389,6 +405,10 @@ SENTENCES: dict[str, str] = {
     "resumed_between": "已从 {path} 恢复（保存于 {timestamp}）：从第 {done} 轮、第 {step} 步之后继续。",
     "complete": "训练已完成，没有剩余的内容：此前已完成 {done}/{count} 轮，见 {latest}。",
     "complete_steps": "训练已完成，没有剩余的内容：此前已完成 {done}/{goal} 步，见 {latest}。",
+    "missing_behind_loop": (
+        "循环体不再运行，因此循环之后的代码要读取的这些名称并不存在：{names}（{where}）。"
+        "最后一轮之后仍要用到的内容，请放进 run.local。"
+    ),
     "fell_back": "{path} 已损坏，已移至 {aside}；将从最新的完好检查点继续。原因：{reason}",
     "store_superseded": (
         "未写入 {path}：此后已有另一个训练进程在该文件夹中开始（由 {record} 计数），本进程不再拥有它。"
@@ -469,6 +489,14 @@ SENTENCES: dict[str, str] = {
     "batch_not_divisible": ("{count} 个样本的全局批次无法由 {size} 个进程均分。可以均分的进程数：{fitting}。"),
     "not_divisible": (
         "{kind} 逐个给出样本，{size} 个进程无法分配它们并精确恢复。请使用 map 风格的数据集，或用单个进程训练。"
+    ),
+    "uneven_rest": (
+        "每轮最后一个批次有 {count} 个样本，{size} 个进程无法均分：此处梯度按进程而非按样本加权。"
+        "使用 drop_last=True 可略去该批次。"
+    ),
+    "samples_unlike": (
+        "同一个样本在 rank {rank} 上与 rank 0 上不同：各 rank 拿到的是各自的数据，其中大部分将永远不会被训练。"
+        "请把完整的数据集交给每个 rank：由本库或 DistributedSampler 来划分。"
     ),
     "batch_divided": "每步 {whole} 个样本，{size} 个进程各 {each} 个",
     "loader_unlike": (
@@ -636,6 +664,14 @@ SENTENCES: dict[str, str] = {
     "local_declared_twice": "run.local 中已有“{name}”；每个名称只给一次，并给出全新开始时的值。",
     "local_bad_name": "“{name}”不能用作 run.local 的名称；必须是标识符，且不以两个下划线开头。",
     "local_undeclared": "run.local 中没有“{name}”；现有：{names}。请在训练开始前声明：run.local({name}=...)。",
+    "local_not_globals": (
+        "run.local 的第一个参数只能是 globals()，照此写在拥有这些变量的模块里：{names}。"
+        "函数内的变量请作为属性保存：local = run.local(NAME=...)，循环中用 local.NAME。"
+    ),
+    "local_of_a_function": (
+        "“{name}”是函数 {function} 的变量，不在 globals() 中，恢复时不会还原；"
+        "请作为属性保存：local = run.local({name}=...)，循环中用 local.{name}；或在该函数中声明 global。"
+    ),
     "local_not_deleted": "local.{name} 不能删除，否则恢复后它又会出现；请设为 None。",
     "local_is_for_track": (
         "{path} 的类型是 {type}，它有自己的状态；请跟踪它，例如 run.track({name}=...)，这里只放普通的值。"
@@ -821,6 +857,7 @@ SENTENCES: dict[str, str] = {
     "audit_cause": "可能的原因",
     "audit_remedy": "如何修改",
     "audit_apart": "结束时相差最大",
+    "audit_on_rank": "rank {rank}，{where}",
     "audit_at_step": "第 {step} 步（第 {epoch} 轮第 {batch} 批）",
     "audit_at_epoch": "第 {epoch} 轮结束时（第 {step} 步）",
     "audit_at_begin": "第一步之前",

@@ -50,7 +50,9 @@ class Locals:
 
     def __init__(self, known: Known) -> None:
         self._known = known
-        self._values: dict[str, Any] = {}
+        self._own: dict[str, Any] = {}
+        self._places: dict[str, dict[str, Any]] = {}
+        """By name, the dict that has the value."""
         self._at_beginning = Built()
         self._begun = False
         self._in_epoch = Built()
@@ -62,34 +64,45 @@ class Locals:
     def names(self) -> list[str]:
         return list(self._values)
 
-    def declare(self, values: Mapping[str, Any]) -> None:
-        """Raises UsageError for a name that is there, UnsavableStateError for a value that no checkpoint can hold."""
+    @property
+    def _values(self) -> dict[str, Any]:
+        # A global may be deleted at times.
+        return {name: place[name] for name, place in self._places.items() if name in place}
+
+    def declare(self, values: Mapping[str, Any], place: dict[str, Any] | None = None) -> None:
+        """The values live in ``place``, a module's globals, or in here.
+
+        Raises UsageError for a name that is there, UnsavableStateError for a value that no checkpoint can hold.
+        """
         for name, value in values.items():
-            if name in self._values:
+            if name in self._places:
                 raise UsageError("local_declared_twice", name=name)
             if name.startswith("__") or not name.isidentifier():
                 raise UsageError("local_bad_name", name=name)
             self._check(name, value)
-        self._values.update(values)
+        place = self._own if place is None else place
+        place.update(values)
+        self._places.update(dict.fromkeys(values, place))
 
     def get(self, name: str) -> Any:
-        if name not in self._values:
-            raise self._undeclared(name)
-        return self._values[name]
+        try:
+            return self._places[name][name]
+        except KeyError:
+            raise self._undeclared(name) from None
 
     def set(self, name: str, value: Any) -> None:
         """Raises UnsavableStateError at once for what no checkpoint can hold."""
-        if name not in self._values:
+        if name not in self._places:
             raise self._undeclared(name)
         self._check(name, value)
-        self._values[name] = value
+        self._places[name][name] = value
 
     def looks(self) -> dict[str, str]:
         """A short text for each value, equal for equal values."""
         try:
             return {name: look(without_places(tree)) for name, tree in self._trees().items()}
         except UnsavableStateError as error:
-            return dict.fromkeys(self._values, str(error))
+            return dict.fromkeys(self._places, str(error))
 
     def remember_built(self) -> None:
         """The run begins: what is there now is what the program builds at every start; only the first call counts."""
@@ -135,14 +148,17 @@ class Locals:
         self.remember_built()
         maker = Maker(self._known() if saved else {}, self._at_beginning, self._in_epoch)
         trees = own_copy(dict(saved), _ROOT)
+        now = self._values
         try:
             # Those of names that are gone too: others may refer to them.
-            made = {name: maker.make(tree, self._values.get(name), f"{_ROOT}.{name}") for name, tree in trees.items()}
+            made = {name: maker.make(tree, now.get(name), f"{_ROOT}.{name}") for name, tree in trees.items()}
         except (KeyError, TypeError, ValueError, AttributeError, IndexError, RuntimeError) as error:
             raise CheckpointDamagedError("state_bad_encoding", path="locals", detail=one_line(error)) from error
-        self._values.update({name: value for name, value in made.items() if name in self._values})
-        self._say("local_new", [name for name in self._values if name not in made])
-        self._say("local_gone", [name for name in made if name not in self._values])
+        for name, value in made.items():
+            if name in self._places:
+                self._places[name][name] = value
+        self._say("local_new", [name for name in now if name not in made])
+        self._say("local_gone", [name for name in made if name not in self._places])
         self._say("local_homeless", maker.homeless)
         self._say("local_graphs", maker.graphs)
         self._say("local_elsewhere", maker.elsewhere)
@@ -166,7 +182,7 @@ class Locals:
             Describer(self._known).describe(value, f"{_ROOT}.{name}")
 
     def _undeclared(self, name: str) -> AttributeError:
-        names = ", ".join(self._values) or "-"
+        names = ", ".join(self._places) or "-"
         return AttributeError(messages.text("local_undeclared", name=name, names=names))
 
     def _say(self, key: str, paths: list[str]) -> None:

@@ -34,7 +34,7 @@ class Interruption:
     """A signal to a process at a moment; to its whole group, as when a node is lost, or to it alone.
 
     ``hold``: the script waits at that line, until the signal is sent, or for ever unless ``release``.
-    ``insist``: send the signal again and again, so many seconds apart, until the process ends.
+    ``insist``: send the signal again and again, so many seconds apart, until the process ends or has had ``most``.
     """
 
     moment: Moment
@@ -43,6 +43,7 @@ class Interruption:
     hold: str | None = None
     release: bool = True
     insist: float | None = None
+    most: int | None = None
 
     def __str__(self) -> str:
         at = self.moment

@@ -202,8 +202,8 @@ class _Course:
         send(self.pid, self.interruption.signal)
         self.signals_sent += 1
         self.signalled_at = self.signalled_at or self.now()
-        insist = self.interruption.insist
-        self.due = None if insist is None else self.now() + insist
+        insist, enough = self.interruption.insist, self.signals_sent == self.interruption.most
+        self.due = None if insist is None or enough else self.now() + insist
 
 
 class _Channels:
