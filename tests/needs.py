@@ -57,6 +57,12 @@ def _strace() -> bool:
     return _works("strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync:error=EIO:when=9", "true")
 
 
+def _gpus(count: int) -> bool:
+    import torch
+
+    return torch.cuda.is_available() and torch.cuda.device_count() >= count
+
+
 def _works(*command: str) -> bool:
     if shutil.which(command[0]) is None:
         return False
@@ -71,6 +77,9 @@ NEEDS = {
     "memory_group": Need(
         "a limit to a process's memory", "run as root, with version 1 of control groups", _memory_group
     ),
+    "gpu": Need("a GPU", "run on a machine with one, by `pytest -m gpu`", lambda: _gpus(1)),
+    "two_gpus": Need("two GPUs", "run on a machine with two", lambda: _gpus(2)),
+    "four_gpus": Need("four GPUs", "run on a machine with four", lambda: _gpus(4)),
     "strace": Need("system calls that fail when told to", "install strace (`apt-get install strace`)", _strace),
 }
 

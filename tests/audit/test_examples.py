@@ -14,6 +14,7 @@ SMALL = {
     "gan": ("--epochs", "3", "--points", "1300"),
     "cnn": ("--epochs", "3", "--pictures", "320"),
     "lstm": ("--epochs", "3", "--windows", "500"),
+    "ddp": ("--epochs", "3", "--points", "720"),
 }
 
 

@@ -9,7 +9,14 @@ ROOT = Path(__file__).resolve().parents[2]
 README, CHINESE = "README.md", "README.zh-CN.md"
 PAGES = (
     *(README, CHINESE, "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
-    *("docs/design.md", "docs/format.md", "docs/recipes.md", "docs/testing.md", "tests/README.md"),
+    *(
+        "docs/design.md",
+        "docs/format.md",
+        "docs/many-processes.md",
+        "docs/recipes.md",
+        "docs/testing.md",
+        "tests/README.md",
+    ),
 )
 
 _BLOCK = re.compile(

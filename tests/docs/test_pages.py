@@ -22,8 +22,12 @@ from unbroken.store.folder import CheckpointFolder
 # The one section that the Chinese page has for itself: a walk through everything, in the order of a user's guide.
 GUIDE = "使用指南：从头到尾"
 
+OF_LAUNCHERS = {
+    *("--nproc-per-node", "--max-restarts", "--signals-to-handle", "--shutdown-timeout"),
+    *("--nodes", "--ntasks-per-node", "--gpus-per-node", "--time", "--signal", "--requeue", "--open-mode"),
+}
 # Flags of other people's commands that our pages show.
-OF_OTHERS = {"--collect-only", "--check", "--one-in", "--nothing-left-out", "--only"}
+OF_OTHERS = {"--collect-only", "--check", "--one-in", "--nothing-left-out", "--only", *OF_LAUNCHERS}
 
 
 def test_both_pages_have_the_same_sections() -> None:

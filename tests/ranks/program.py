@@ -187,18 +187,23 @@ def group(rank: int, size: int, meeting: Path, seconds: float) -> Iterator[None]
         dist.destroy_process_group()
 
 
+def speak_to(log: Path) -> None:
+    """From here on all that this process says goes there, and none of it to the test that has forked it."""
+    file = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(file, 1)
+    os.dup2(file, 2)
+    sys.stdout, sys.stderr = io.TextIOWrapper(io.FileIO(1, "w")), io.TextIOWrapper(io.FileIO(2, "w"))
+    sys.stdout.reconfigure(write_through=True)
+    sys.stderr.reconfigure(write_through=True)
+    for name in ("", "unbroken"):
+        logging.getLogger(name).handlers.clear()
+
+
 def child(
     kind: Kind, rank: int, size: int, folder: Path, meeting: Path, out: Path, seconds: float = 60, **options: Any
 ) -> int:
     """One process from its group to its end; its lines go to ``out``.log, what it ends with to ``out``.json."""
-    log = os.open(f"{out}.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-    os.dup2(log, 1)
-    os.dup2(log, 2)
-    sys.stdout, sys.stderr = io.TextIOWrapper(io.FileIO(1, "w")), io.TextIOWrapper(io.FileIO(2, "w"))  # not pytest's
-    sys.stdout.reconfigure(write_through=True)
-    sys.stderr.reconfigure(write_through=True)
-    for name in ("", "unbroken"):  # those of the test that has forked this
-        logging.getLogger(name).handlers.clear()
+    speak_to(Path(f"{out}.log"))
     told = os.open(f"{out}.told", os.O_WRONLY | os.O_CREAT | os.O_APPEND)
 
     def tell(*what: object) -> None:

@@ -61,7 +61,7 @@ def start(
     meeting = Path(f"{folder}.meeting{number}")
     began = time.monotonic()
     processes = [
-        _forked(lambda r=rank: run(known, r, size, folder, meeting, outs[r], **options)) for rank in range(size)
+        forked(lambda r=rank: run(known, r, size, folder, meeting, outs[r], **options)) for rank in range(size)
     ]
     codes: dict[int, int] = {}
     struck_at: float | None = None
@@ -98,7 +98,8 @@ def _lines(path: str) -> list[str]:
         return []
 
 
-def _forked(do: Callable[[], int]) -> int:
+def forked(do: Callable[[], int]) -> int:
+    """The number of a new process that does this and ends with the code it comes to."""
     process = os.fork()
     if process:
         return process
