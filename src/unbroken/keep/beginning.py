@@ -42,6 +42,7 @@ from unbroken.store.record import next_generation, read_run_record
 from unbroken.store.runstate import (
     Identity,
     Moment,
+    OfRanks,
     Reason,
     RunState,
     Surroundings,
@@ -227,11 +228,8 @@ class _Beginner:
         settings = self._parts.settings
         built = None if then is None else then.built
         settings.resume(built, config, state.training.states, self._surroundings.config)
-        if of_ranks is not None:
-            ranks.together(At.BEGIN, lambda: self._arrivals.rehearse(of_ranks.arrivals))
-        self._arrivals.watch()
-        prologue_follows = moment is not None and moment.in_epoch
-        ranks.together(At.BEGIN, lambda: restore(self._parts, state.training, prologue_follows=prologue_follows))
+        ranks.together(At.BEGIN, lambda: self._restore(state, of_ranks))
+        require_same_weights(ranks, self._parts)
         changes = self._changes([] if then is None else then.changes)
         self._changed += [f"{one.name}: {one.then} → {one.now}" for one in changes]
         leaves = ranks.by_first(At.BEGIN, lambda: found.asked_for and not finding.is_newest(self._folder, point))
@@ -256,6 +254,18 @@ class _Beginner:
             changed=tuple(self._changed),
             resized=(1 if of_ranks is None else of_ranks.size) != ranks.size,
         )
+
+    def _restore(self, state: RunState, of_ranks: OfRanks | None) -> None:
+        unlike: RuntimeError | None = None
+        try:
+            self._arrivals.rehearse({} if of_ranks is None else of_ranks.arrivals)
+        except RuntimeError as error:  # of another model; the restore knows in what
+            unlike = error
+        prologue_follows = state.moment is not None and state.moment.in_epoch
+        restore(self._parts, state.training, prologue_follows=prologue_follows)
+        if unlike is not None:
+            raise unlike
+        self._arrivals.watch()
 
     def _own(self, payload: Payload) -> Payload:
         seed = keys.own_of(payload).get("seed", self._seed)

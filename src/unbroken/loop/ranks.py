@@ -111,7 +111,8 @@ class ManyRanks(Ranks):
         self.rank = dist.get_rank()
         self.size = dist.get_world_size()
         # Of our own: a collective that the user's code calls on one rank alone must never be taken for one of these.
-        self._group = dist.new_group(backend="gloo", timeout=_patience())
+        with _lost_told():
+            self._group = dist.new_group(backend="gloo", timeout=_patience())
 
     def together(self, at: At, do: Callable[[], T]) -> T:
         done: list[T] = []
