@@ -13,7 +13,7 @@ from typing import Any
 from unbroken import contract, messages
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import require_space
-from unbroken.errors import DataChangedError, UnbrokenError
+from unbroken.errors import ArchitectureChangedError, DataChangedError, UnbrokenError, reason_of
 from unbroken.keep import finding, promised
 from unbroken.keep.finding import Found
 from unbroken.keep.following import NoLock
@@ -264,7 +264,7 @@ class _Beginner:
         prologue_follows = state.moment is not None and state.moment.in_epoch
         restore(self._parts, state.training, prologue_follows=prologue_follows)
         if unlike is not None:
-            raise unlike
+            raise ArchitectureChangedError("buckets_refused", reason=reason_of(unlike)) from unlike
         self._arrivals.watch()
 
     def _own(self, payload: Payload) -> Payload:

@@ -607,6 +607,10 @@ SENTENCES: dict[str, str] = {
         "The process group was destroyed before the run was closed, and its last state is not saved. Call "
         "run.close() (or leave `with run:`) before destroy_process_group()."
     ),
+    "buckets_refused": (
+        "DistributedDataParallel could not be led through its first passes as they were when this state was saved, so the "
+        "next steps would end in other bits: {reason}"
+    ),
     "no_process_group": (
         "This process is one of {count} (WORLD_SIZE), and they have no process group yet. Call "
         'torch.distributed.init_process_group("gloo") or ("nccl") before the run begins, or unset WORLD_SIZE.'

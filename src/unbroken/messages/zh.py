@@ -446,6 +446,9 @@ SENTENCES: dict[str, str] = {
         "进程组在 run 关闭之前已被销毁，最后的状态没有保存。请在 destroy_process_group() 之"
         "前调用 run.close()（或离开 `with run:`）。"
     ),
+    "buckets_refused": (
+        "无法让 DistributedDataParallel 重现保存此状态时的最初几次反向传播，接下来的步将不再逐位一致：{reason}"
+    ),
     "no_process_group": (
         "本进程是 {count} 个进程之一（WORLD_SIZE），但尚未建立进程组。请在运行开始之前调用 torch.dis"
         'tributed.init_process_group("gloo") 或 ("nccl")，或取消 WORLD_SIZ'
