@@ -608,8 +608,8 @@ SENTENCES: dict[str, str] = {
         "run.close() (or leave `with run:`) before destroy_process_group()."
     ),
     "buckets_refused": (
-        "DistributedDataParallel could not be led through its first passes as they were when this state was saved, so the "
-        "next steps would end in other bits: {reason}"
+        "DistributedDataParallel could not be led through its first passes as they were when this state was saved, so "
+        "that the next steps would end in other bits: {reason}"
     ),
     "no_process_group": (
         "This process is one of {count} (WORLD_SIZE), and they have no process group yet. Call "
