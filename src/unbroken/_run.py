@@ -28,6 +28,7 @@ from unbroken.keep.origin import Origin
 from unbroken.keep.state import Parts
 from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.numbers import StepNumbers
+from unbroken.loop.ranks import At
 from unbroken.loop.shares import Share
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
@@ -373,8 +374,11 @@ class Run:
         cursor = self._parts.cursor
         return Counted(goal, lambda: cursor.step, lambda: self._steps(known, goal, group), loader)
 
-    def average(self, weight: float = 1.0, /, **values: Any) -> None:
-        """Add one batch's values to the means recorded at the end of the epoch, e.g. ``train_losses=loss``."""
+    def average(self, weight: float | None = None, /, **values: Any) -> None:
+        """Add one batch's values to the means recorded at the end of the epoch, e.g. ``train_losses=loss``.
+
+        The means are over all processes. Without a ``weight`` each step counts alike, and each process for its part.
+        """
         self._parts.history.average(values, weight)
 
     def record(self, **values: Any) -> None:
@@ -383,6 +387,8 @@ class Run:
 
     def stop(self, reason: str) -> None:
         """End the run on purpose when the epoch in hand is done; the reason is stored and logged.
+
+        In ``run.steps`` behind the step in hand, and with several processes behind the next whose number 32 divides.
 
         Example:
             >>> import torch, unbroken
@@ -542,7 +548,7 @@ class Run:
         share = Share(ranks.rank, ranks.size, identity.processes)
         with self._course.refusals():
             return ranks.together(
-                lambda: self._loaders.known(loader, self.seed, identity.loading, share, compiled=compiled)
+                At.LOADER, lambda: self._loaders.known(loader, self.seed, identity.loading, share, compiled=compiled)
             )
 
     def _done_in_epoch(self) -> int:

@@ -11,14 +11,14 @@ from unbroken.audit.verdict import Verdict
 
 SCRIPT = Path(__file__).with_name("ranked.py")
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), pytest.mark.usefixtures("scratch")]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(3600), pytest.mark.usefixtures("scratch")]
 
 
 def _audited(folder: Path, *words: str) -> Report:
     folder.mkdir()
     (folder / "train.py").write_bytes(SCRIPT.read_bytes())
     command = (sys.executable, "-m", "torch.distributed.run", "--nproc-per-node", "3", "train.py", *words)
-    return audit(Request(command, folder, kills=2, seconds=800, seed=4), Watcher())
+    return audit(Request(command, folder, kills=2, seconds=3000, seed=4), Watcher())
 
 
 def test_three_ranks_are_exact(tmp_path: Path) -> None:
@@ -30,4 +30,4 @@ def test_three_ranks_are_exact(tmp_path: Path) -> None:
 def test_what_a_rank_keeps_to_itself_is_found(tmp_path: Path) -> None:
     report = _audited(tmp_path / "project", "counter")
     assert report.verdict is Verdict.DIFFERS
-    assert any("stepped" in name for finding in report.findings for name in finding.names), report.findings
+    assert any("stepped" in str(finding.cause) for finding in report.findings), report.findings

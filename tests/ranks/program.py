@@ -145,7 +145,7 @@ def train(kind: Kind, folder: Path, tell: Tell, plant: str = "", **options: Any)
                     optimizer.step()
                     optimizer.zero_grad()
             local.seen += float(inputs.sum())
-            run.average(loss=total)
+            run.average(loss=total, steps=run.step)
             tell("step", run.step)
             tell("rows", run.step, *(hashlib.md5(row.numpy().tobytes()).hexdigest()[:12] for row in inputs))
             if planted == "bit" and run.step == 5:

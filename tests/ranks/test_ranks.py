@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.ranks.program import GLOBAL_BATCH, KINDS, child
+from tests.ranks.program import GLOBAL_BATCH, KINDS, SAMPLES, child
 from tests.ranks.toolkit import Attempt, Strike, differences, start
 from unbroken.state.rehearsal import Arrivals
 from unbroken.store import load
@@ -95,10 +95,13 @@ def test_sums_of_a_resized_epoch_are_over_all(tmp_path: Path) -> None:
     stopped = start("plain", 4, tmp_path / "run", Strike((0,), 0, _step(4), number=signal.SIGTERM))
     assert stopped.codes == [75] * 4
     state = load(tmp_path / "run" / "checkpoint_latest.pth")
-    weight = GLOBAL_BATCH // GLOBAL_BATCH * state["unbroken"]["batch"]
-    assert state["unbroken"]["partial"]["sums"]["loss"][1] == weight
+    own = state["unbroken"]
+    assert own["partial"]["sums"]["steps"][1] == own["batch"] / 4  # of the first rank
     resumed = start("plain", 2, tmp_path / "run")
     assert resumed.done, resumed.logs
+    batches = SAMPLES // GLOBAL_BATCH
+    steps = [float.fromhex(value) for value in resumed.ends[0]["history"]["steps"]]
+    assert steps == pytest.approx([(batches + 1) / 2 + batches * epoch for epoch in range(3)])
 
 
 @pytest.mark.parametrize(

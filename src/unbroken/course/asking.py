@@ -1,12 +1,14 @@
 """Asking: the one place that answers "stop? save?" at a boundary, and the one where several ranks agree on that."""
 
 import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unbroken.course.agreeing import Agreement, Wish
 from unbroken.course.signals import StopSignals
 from unbroken.course.triggers import Triggers
 from unbroken.keep.keeper import Keeper
+from unbroken.loop.ranks import At, Ranks
 from unbroken.store.runstate import Reason
 
 _EPOCHS_APART = 1.0  # seconds: a save takes some milliseconds, and so may an epoch
@@ -28,6 +30,8 @@ class Asking:
         self.agreement = Agreement()
         self.stop_reason: str | None = None
         self.save_wanted = False
+        self.among_steps = False
+        """Whether there is no epoch whose end a ``stop_reason`` waits for."""
         self.every_epoch = False
         """Whether each epoch's end is saved, however short the epochs are."""
         self._budget = budget
@@ -46,8 +50,11 @@ class Asking:
             reason = self.triggers.due(steps, self._seconds_since_save(keeper))
         # Whatever this process wishes: all ranks have to know where the others ask.
         due = keeper.ranks.several and self.triggers.due(steps, 0.0) is Reason.STEPS
-        busy, ends = keeper.writer.busy, self.stop_reason is not None
+        busy, ends = keeper.writer.busy, self.stop_reason is not None if self.among_steps else None
+        ended = self.ends
         agreed = self.agreement.at_boundary(Wish(reason, step, order, due, busy, ends))
+        if self.ends and not ended and keeper.ranks.several:
+            self._take_reason(keeper.ranks.all(At.BOUNDARY, self.stop_reason))
         return None if busy and agreed not in (Reason.SIGNAL, Reason.BUDGET) else agreed
 
     @property
@@ -63,9 +70,16 @@ class Asking:
         self.save_wanted = False
         of_all = self.agreement.at_epoch_end((self._stop_cause(), due, self.stop_reason))
         causes = [cause for cause, _, _ in of_all if cause is not None]
-        self.stop_reason = next((reason for _, _, reason in of_all if reason is not None), None)
+        self._take_reason([reason for _, _, reason in of_all])
         stops = Reason.SIGNAL if Reason.SIGNAL in causes else causes[0] if causes else None
         return AtEpochEnd(stops, any(due for _, due, _ in of_all))
+
+    def agree_on_reason(self, ranks: Ranks) -> None:
+        """Have the ``stop_reason`` of whichever rank has one."""
+        self._take_reason(ranks.all(At.EPOCH, self.stop_reason))
+
+    def _take_reason(self, of_ranks: Sequence[str | None]) -> None:
+        self.stop_reason = next((reason for reason in of_ranks if reason is not None), None)
 
     @staticmethod
     def _seconds_since_save(keeper: Keeper) -> float:

@@ -17,6 +17,7 @@ from unbroken.loop.batches import Pass
 from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.numbers import StepNumbers
 from unbroken.loop.positioned import PositionedLoader
+from unbroken.loop.ranks import At
 from unbroken.store.runstate import Reason
 
 _log = logging.getLogger("unbroken")
@@ -70,7 +71,7 @@ class BatchLoops:
                 loader.rescale()
             if self._course.ranks.several:
                 self._require_alike(loader)
-        opened = self._course.ranks.together(lambda: self._course.passes.open(loader.facts))
+        opened = self._course.ranks.together(At.LOADER, lambda: self._course.passes.open(loader.facts))
         order = opened.order if opened.given else None
         epoch = self._course.cursor.epoch + 1
         batches = loader.iterate(epoch=epoch, loop=opened.index, start=opened.given, order=order, ahead=opened.ahead)
@@ -80,20 +81,20 @@ class BatchLoops:
     def _require_alike(self, loader: PositionedLoader) -> None:
         """Raise LoaderRefusedError unless the loader is that of the other ranks too."""
         ranks = self._course.ranks
-        told = ranks.all((loader.facts, loader.trial))
+        told = ranks.all(At.LOADER, (loader.facts, loader.trial))
         for rank, (facts, _) in enumerate(told):
             for fact, value in facts.items():
                 if value != told[0][0].get(fact):
                     said = {"fact": fact, "rank": rank, "here": value, "first": told[0][0].get(fact)}
                     raise LoaderRefusedError("loader_unlike", **said)
-        ranks.together(lambda: loader.divide(alike=len({trial for _, trial in told}) == 1))
+        ranks.together(At.LOADER, lambda: loader.divide(alike=len({trial for _, trial in told}) == 1))
 
     def _require_same_samples(self, batches: Pass) -> None:
         """Raise LoaderRefusedError where a sample is not the same on all ranks: each has been given data of its own."""
         ranks = self._course.ranks
         if not ranks.several:
             return
-        told = ranks.all(batches.common)
+        told = ranks.all(At.LOADER, batches.common)
         for rank, digest in enumerate(told):
             if None not in told and digest != told[0]:
                 raise LoaderRefusedError("samples_unlike", rank=rank)

@@ -23,15 +23,16 @@ from unbroken.course.proof import ReplayProof
 from unbroken.course.stopping import LIBRARY
 from unbroken.course.triggers import Triggers
 from unbroken.disk.space import parse_size
-from unbroken.errors import DiskError, UnbrokenError, UsageError
+from unbroken.errors import DiskError, RanksError, UnbrokenError, UsageError
 from unbroken.keep.beginning import Beginning, begin_run
 from unbroken.keep.cursor import Cursor
 from unbroken.keep.keeper import Keeper
 from unbroken.keep.origin import Origin
 from unbroken.keep.starting import Starting
 from unbroken.keep.state import Parts
+from unbroken.keep.status import end_with
 from unbroken.loop.randomness import restore_streams
-from unbroken.loop.ranks import ranks_here
+from unbroken.loop.ranks import At, ranks_here
 from unbroken.loop.trace import Kind, TraceFile, name_of, trace_file
 from unbroken.state import schedules
 from unbroken.state.drift import Built
@@ -40,6 +41,7 @@ from unbroken.store.forecast import Plan
 from unbroken.store.runstate import Reason, RunState
 
 _log = logging.getLogger("unbroken")
+_own_log = logging.getLogger("unbroken.rank")
 
 
 class Course(EpochCourse):
@@ -81,10 +83,11 @@ class Course(EpochCourse):
             return self.keeper
         ranks = self.ranks = self.stopping.ranks = ranks_here()
         if ranks.several:
-            self.asking.agreement = AgreementOfMany(ranks)
+            self.parts.history.part = 1 / ranks.size
             if not ranks.is_first:
                 self._level = _log.level
-                _log.setLevel(logging.ERROR)  # the first speaks for all
+                _log.setLevel(logging.ERROR)  # the first speaks for all, but for what is of this rank alone
+                _own_log.setLevel(logging.WARNING)
         trace = self._open_trace()
         self._make_room()
         beginning = begin_run(
@@ -95,6 +98,7 @@ class Course(EpochCourse):
             starting=self.starting,
             built=self._built,
             ranks=ranks,
+            alike={"every_epochs": self._triggers.every_epochs, "every_steps": self._triggers.every_steps},
         )
         keeper = self.keeper = self.stopping.keeper = beginning.keeper
         self.run_id, self._built = keeper.identity.run_id, beginning.built
@@ -102,7 +106,10 @@ class Course(EpochCourse):
         self.hands.note()
         register(self)
         self.seed, self.resumed_from = keeper.identity.seed, beginning.resumed_from
-        self.asking.stop_reason, self._changed = beginning.stop_requested, beginning.changed
+        self._changed = beginning.changed
+        self.asking.stop_reason = ranks.by_first(At.BEGIN, lambda: beginning.stop_requested)
+        if ranks.several:
+            self.asking.agreement = AgreementOfMany(ranks, ended=self.asking.stop_reason is not None)
         if not self.parts.tracked.names:
             _log.warning(messages.text("nothing_tracked"))
         if beginning.state is not None:
@@ -112,7 +119,10 @@ class Course(EpochCourse):
         self._outlook = partial(self._say_outlook, keeping, beginning.planned_before)
         if planned_epochs is not None:
             self.look_ahead(planned_epochs)
-        proof = ReplayProof(keeper, self.parts, resumed=beginning.state is not None, changed=beginning.changed)
+        resumed = beginning.state is not None
+        proof = ReplayProof(
+            keeper, self.parts, resumed=resumed, changed=beginning.changed, anew=resumed and beginning.resized
+        )
         self.listeners = (proof,)
         if trace is not None:
             self.asking.every_epoch = True  # an audit kills where there are saves to go on from
@@ -204,7 +214,7 @@ class Course(EpochCourse):
         if os.getpid() != self._process:
             return  # a forked child that ends: the run is its parent's
         if self.at_close is not None and not self.stopping.stopped and not _is_broken_off():
-            self.at_close()
+            self._finish_loop(self.at_close)
         self._closed = True
         keeper, self.keeper = self.keeper, None
         if keeper is None:
@@ -221,9 +231,18 @@ class Course(EpochCourse):
         self.listeners = ()
         if self._level is not None:
             _log.setLevel(self._level)
+            _own_log.setLevel(logging.NOTSET)
         if self.in_epoch and not self.stopping.stopped and not self._given_up:
             key = self.stopping.with_way_on("left_early", "left_early_resume")
             _log.warning(messages.text(key, epoch=self.cursor.epoch + 1, latest=keeper.latest))
+
+    @staticmethod
+    def _finish_loop(finish: Callable[[], None]) -> None:
+        try:
+            finish()
+        except RanksError as error:  # at the end of Python nobody could catch it, and the exit status would be 0
+            _log.error("%s", error)
+            end_with(error.exit_code)
 
     def give_up(self) -> None:
         """Release the folder for who goes on with the run in this process; a batch in hand will be trained again."""
@@ -241,8 +260,8 @@ class Course(EpochCourse):
         return self.in_epoch or self.stopping.stopped
 
     def save(self) -> None:
-        """A save now; in an epoch, and of several ranks, at the next boundary."""
-        if self.in_epoch or self.ranks.several:
+        """A save now, of all ranks; in an epoch at the next boundary."""
+        if self.in_epoch:
             self.kept_by  # noqa: B018
             self.asking.save_wanted = True
         else:

@@ -21,7 +21,7 @@ from unbroken.keep.occasions import Occasion
 from unbroken.keep.state import Parts, restore
 from unbroken.loop.local_variables import LocalVariables
 from unbroken.loop.randomness import capture_streams, restore_streams
-from unbroken.loop.ranks import Ranks
+from unbroken.loop.ranks import At, Ranks
 from unbroken.state.encoding import decode
 from unbroken.store.payload import Payload
 from unbroken.store.runstate import Moment, Reason, RunState
@@ -55,7 +55,6 @@ class EpochCourse:
         self._closed = False
         self._changed: Sequence[str] = ()
         self._unlike: set[str] = set()
-        self._settled = False
         self._epoch_start: Mapping[str, Any] = {}
         self._variables = LocalVariables(lambda: parts.tracked.objects.values())
 
@@ -77,9 +76,7 @@ class EpochCourse:
 
     def open_epoch(self) -> None:
         """An epoch begins; or one is gone on with, from the streams and the generators that it began with."""
-        if self.ranks.several and not self._settled:
-            self.ranks.together(self.kept_by.arrivals.require_settled)
-            self._settled = True
+        self._require_settled()
         self._variables.at_epoch()
         # The code before the batches runs again when the epoch is resumed inside, and what it draws must be the same.
         tracked, user_state = self.parts.tracked, self.parts.user_state
@@ -98,6 +95,10 @@ class EpochCourse:
         self.in_epoch = True
         self.lengths.open(resumed=self.mid_epoch is not None)
 
+    def _require_settled(self) -> None:
+        if self.ranks.several:
+            self.ranks.together(At.EPOCH, self.kept_by.arrivals.require_settled)
+
     def take_up(self) -> None:
         """Put back the state inside an epoch, streams included, as it was at the boundary where it was saved."""
         if self.mid_epoch is not None and self.mid_epoch.moment is not None:
@@ -109,6 +110,7 @@ class EpochCourse:
         """The first batch of the epoch, or the first since it was taken up, is about to be fetched."""
         self.stopping.phase = LIBRARY
         self.stopping.leading = True
+        self._require_settled()  # the code before the batches may have wrapped a model anew
         self.parts.locals.epoch_prepared()
         self.parts.tracked.epoch_prepared()
         self.take_up()
@@ -123,7 +125,7 @@ class EpochCourse:
         expected, self.expected_batch = self.expected_batch, None
         if expected is not None:
             self.ranks.together(
-                lambda: next_batch.compare(expected, batch, order, self.parts, self.kept_by, self._changed)
+                At.LOADER, lambda: next_batch.compare(expected, batch, order, self.parts, self.kept_by, self._changed)
             )
 
     def before_batch(self, batch: object, order: int, *, boundary: bool = True) -> None:
@@ -187,12 +189,13 @@ class EpochCourse:
         self._leave_epoch()
         cursor.finish_epoch()
         if self.ranks.several:
-            self._merge(self.ranks.all(self.parts.history.partial()))
+            self._merge(self.ranks.all(At.EPOCH, self.parts.history.partial()))
         self.parts.history.finish_epoch()
         self._say_if_best_is_missing()
         for listener in self.listeners:
             listener.epoch_recorded()
         if not boundary:
+            self.asking.agree_on_reason(self.ranks)
             self.stopping.behind = True
             return
         asked = self.asking.at_epoch_end(keeper, cursor.step)

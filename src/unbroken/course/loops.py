@@ -18,6 +18,7 @@ def epochs(course: Course, batches: BatchLoops, count: int, start: int) -> Itera
     """The numbers of the epochs still to be trained; the first of a run is ``start``."""
     begin_epochs(course, count)
     cursor = course.cursor
+    course.asking.agree_on_reason(course.ranks)
     course.enter_loop()
     done_before = cursor.epoch >= count
     try:
@@ -78,7 +79,7 @@ def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: in
     """
     _require_no_epochs(course)
     cursor, asking = course.cursor, course.asking
-    counts = isinstance(loader, StepNumbers)
+    counts = asking.among_steps = isinstance(loader, StepNumbers)
     done_before = False
 
     def is_done() -> bool:
@@ -97,6 +98,7 @@ def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: in
             batches.end_all()
             finish()
 
+    asking.agree_on_reason(course.ranks)
     course.enter_loop()
     try:
         done_before = is_done()

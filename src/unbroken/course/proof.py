@@ -38,15 +38,20 @@ class ReplayProof(Listener):
     """The proof of one run in this process; what it finds is told in the log and kept in the lineage.
 
     ``resumed``: the run goes on from a checkpoint; steps may have been trained behind it before. ``changed``: settings
-    and surroundings that are not what they were then: they explain a difference.
+    and surroundings that are not what they were then: they explain a difference. ``anew``: what the journal has of
+    later steps is of another course.
     """
 
-    def __init__(self, keeper: Keeper, parts: Parts, *, resumed: bool, changed: Sequence[str] = ()) -> None:
+    def __init__(
+        self, keeper: Keeper, parts: Parts, *, resumed: bool, changed: Sequence[str] = (), anew: bool = False
+    ) -> None:
         self._stopping = False
         self._keeper = keeper
         self._parts = parts
         self._changed = changed
         self._journal = _opened(keeper)
+        if anew and self._journal is not None:
+            self._journal.forget_after(parts.cursor.step)
         self._state = StateWitness(parts.tracked)
         self._replay = Replay(after=parts.cursor.step) if resumed else None
         self._record: dict[str, Any] | None = None

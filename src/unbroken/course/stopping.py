@@ -16,7 +16,7 @@ from unbroken.errors import EXIT_STOPPED, DiskError, Stopped
 from unbroken.keep.cursor import Cursor
 from unbroken.keep.keeper import Keeper
 from unbroken.loop.batches import Pass
-from unbroken.loop.ranks import Ranks
+from unbroken.loop.ranks import At, Ranks
 from unbroken.store.payload import Payload
 
 _log = logging.getLogger("unbroken")
@@ -107,7 +107,7 @@ class Stopping:
     def at_boundary(self) -> None:
         """Ends the process here if it trained on for long enough."""
         train_on, step = self.train_on, self._cursor.step
-        if train_on is not None and self.ranks.by_first(lambda: train_on.is_over(step, self.step_seconds)):
+        if train_on is not None and self.ranks.by_first(At.STOP, lambda: train_on.is_over(step, self.step_seconds)):
             self.stop_now()
 
     def after_steps(self) -> None:
@@ -119,7 +119,7 @@ class Stopping:
         """Save ``state``, if there is one not saved yet; then stop, after some more steps where they are short."""
         keeper = self._kept_by()
         self._note_cause()
-        if at_once or self.ranks.by_first(lambda: self.steps_are_long):
+        if at_once or self.ranks.by_first(At.STOP, lambda: self.steps_are_long):
             self.stop_now(state)
         if self._knock is not None:
             self._knock.cancel()
@@ -207,9 +207,11 @@ class Stopping:
         return self.keeper
 
     def _note_cause(self) -> None:
-        """What a knock sends later is not the cause."""
-        received = self.signals.received
-        self._cause = self._cause or ("budget" if received is None else received.name)
+        """What a knock sends later is not the cause; the signal may have come to another rank."""
+        if not self._cause:
+            received = self.signals.received
+            told = self.ranks.all(At.STOP, None if received is None else received.name)
+            self._cause = next((name for name in told if name is not None), "budget")
 
     def _save_last(self, state: Payload | None) -> None:
         self._note_cause()

@@ -25,7 +25,7 @@ from unbroken.keep.state import Parts, restore
 from unbroken.keep.unlike import require_alike, require_same_weights
 from unbroken.loop.batches import KEYED, VERSION
 from unbroken.loop.randomness import capture_streams
-from unbroken.loop.ranks import Ranks
+from unbroken.loop.ranks import At, Ranks
 from unbroken.state import guards
 from unbroken.state.drift import Built
 from unbroken.state.rehearsal import Arrivals
@@ -42,6 +42,7 @@ from unbroken.store.record import next_generation, read_run_record
 from unbroken.store.runstate import (
     Identity,
     Moment,
+    OfRanks,
     Reason,
     RunState,
     Surroundings,
@@ -70,6 +71,8 @@ class Beginning:
     changed: tuple[str, ...] = ()
     built: Built | None = None
     planned_before: int | None = None
+    resized: bool = False
+    """Saved by another number of processes: no step that was done since is one of this course."""
 
 
 def begin_run(
@@ -81,6 +84,7 @@ def begin_run(
     starting: Starting,
     built: Built | None,
     ranks: Ranks,
+    alike: Mapping[str, object],
 ) -> Beginning:
     """Take the folder, find the state to go on from, check it against what is tracked, restore it.
 
@@ -88,7 +92,8 @@ def begin_run(
 
     On return a state of this run is durable in the folder: the one it goes on from, or its very first. ``built`` is
     what a restart will build, where what is tracked has been trained in this process and no longer shows it. Of several
-    ``ranks`` all begin together: the first looks and writes, the others take from it what it has found.
+    ``ranks`` all begin together: the first looks and writes, the others take from it what it has found; they have to be
+    ``alike`` in that, too.
     """
     folder = CheckpointFolder(origin.place, origin.folder)
     lock: FolderLock | NoLock = NoLock()
@@ -100,12 +105,12 @@ def begin_run(
         lineage.clean(folder)
 
     def look() -> _Beginner:
-        return _Beginner(origin, folder, lock, parts, seed, planned_epochs, starting, built, ranks)
+        return _Beginner(origin, folder, lock, parts, seed, planned_epochs, starting, built, ranks, alike)
 
     try:
         try:
-            ranks.by_first(take)
-            return ranks.together(look).begin()
+            ranks.by_first(At.BEGIN, take)
+            return ranks.together(At.BEGIN, look).begin()
         except BaseException:
             lock.release()
             raise
@@ -128,8 +133,10 @@ class _Beginner:
         starting: Starting,
         built: Built | None,
         ranks: Ranks,
+        alike: Mapping[str, object],
     ) -> None:
         self._ranks = ranks
+        self._alike = alike
         self._arrivals = Arrivals(parts.tracked.parameters() if ranks.several else {})
         self._origin = origin
         self._folder = folder
@@ -154,9 +161,9 @@ class _Beginner:
         ranks = self._ranks
         self._parts.tracked.remember_built()
         self._parts.locals.remember_built()
-        require_alike(ranks, self._origin, self._parts, self._surroundings)
-        self._seed = ranks.by_first(lambda: self._seed)
-        found = ranks.by_first(self._find)
+        require_alike(ranks, self._origin, self._parts, self._surroundings, self._alike)
+        self._seed = ranks.by_first(At.BEGIN, lambda: self._seed)
+        found = ranks.by_first(At.BEGIN, self._find)
         beginning = self._start() if found.point is None else self._go_on(found.point, found)
         beginning = replace(beginning, built=self._built)
         if self._parts.tracked.size_is_known and ranks.is_first:
@@ -171,13 +178,13 @@ class _Beginner:
     def _start(self) -> Beginning:
         ranks = self._ranks
         # Before the file may move aside, and before anything is written.
-        ranks.together(lambda: self._starting.take(self._parts.tracked))
+        ranks.together(At.BEGIN, lambda: self._starting.take(self._parts.tracked))
         require_same_weights(ranks, self._parts)
-        ranks.by_first(self._move_former_run_aside)
+        ranks.by_first(At.BEGIN, self._move_former_run_aside)
         version = KEYED if ranks.grouped else VERSION
-        run_id = ranks.by_first(lambda: uuid.uuid4().hex)
+        run_id = ranks.by_first(At.BEGIN, lambda: uuid.uuid4().hex)
         identity = Identity(run_id, 0, None, self._seed, version, processes=ranks.size)
-        ranks.by_first(lambda: self._write_record(identity))
+        ranks.by_first(At.BEGIN, lambda: self._write_record(identity))
         self._arrivals.watch()
         keeper = self._keeper(identity)
         self._save_first(keeper, self._state_as_built(keeper, Reason.START))
@@ -207,32 +214,31 @@ class _Beginner:
 
     def _go_on(self, point: ResumePoint, found: Found) -> Beginning:
         ranks = self._ranks
-        state = ranks.together(lambda: from_payload(self._own(point.payload)))
+        state = ranks.together(At.BEGIN, lambda: from_payload(self._own(point.payload)))
         state = replace(state, source=point.payload)  # of all ranks, as a new branch begins with it
+        if state.identity is not None and state.training.step == 0:
+            state = replace(state, identity=replace(state.identity, processes=ranks.size))  # nothing was dealt yet
         of_ranks = ranks_of(point.payload)
         then, moment, identity = state.surroundings, state.moment, state.identity
         if then is not None:
-            ranks.together(lambda: self._check_data(then.data))
+            ranks.together(At.BEGIN, lambda: self._check_data(then.data))
         else:
             _log.warning(messages.text("plain_checkpoint", path=self._shown(point.path)))
         config = None if then is None else then.config
         settings = self._parts.settings
         built = None if then is None else then.built
         settings.resume(built, config, state.training.states, self._surroundings.config)
-        if of_ranks is not None:
-            ranks.together(lambda: self._arrivals.rehearse(of_ranks.arrivals))
-        self._arrivals.watch()
-        prologue_follows = moment is not None and moment.in_epoch
-        ranks.together(lambda: restore(self._parts, state.training, prologue_follows=prologue_follows))
+        ranks.together(At.BEGIN, lambda: self._restore(state, of_ranks))
+        require_same_weights(ranks, self._parts)
         changes = self._changes([] if then is None else then.changes)
         self._changed += [f"{one.name}: {one.then} → {one.now}" for one in changes]
-        leaves = ranks.by_first(lambda: found.asked_for and not finding.is_newest(self._folder, point))
+        leaves = ranks.by_first(At.BEGIN, lambda: found.asked_for and not finding.is_newest(self._folder, point))
         if identity is None or leaves:
             keeper = self._branch_off(point, state, found)
         else:
             identity = replace(identity, request=found.request)
             keeper = self._keeper(identity, state.replays, protected=point.path.name)
-            ranks.by_first(self._take_over_record)
+            ranks.by_first(At.BEGIN, self._take_over_record)
         stop_requested = None if moment is None or found.asked_for else moment.stop_requested
         self._say_where(point, ends=stop_requested is not None)
         self._starting.passed_over()
@@ -246,11 +252,24 @@ class _Beginner:
             stop_requested=stop_requested,
             planned_before=None if then is None else then.planned_epochs,
             changed=tuple(self._changed),
+            resized=(1 if of_ranks is None else of_ranks.size) != ranks.size,
         )
+
+    def _restore(self, state: RunState, of_ranks: OfRanks | None) -> None:
+        unlike: RuntimeError | None = None
+        try:
+            self._arrivals.rehearse({} if of_ranks is None else of_ranks.arrivals)
+        except RuntimeError as error:  # of another model; the restore knows in what
+            unlike = error
+        prologue_follows = state.moment is not None and state.moment.in_epoch
+        restore(self._parts, state.training, prologue_follows=prologue_follows)
+        if unlike is not None:
+            raise unlike
+        self._arrivals.watch()
 
     def _own(self, payload: Payload) -> Payload:
         seed = keys.own_of(payload).get("seed", self._seed)
-        return of_rank(payload, self._ranks.rank, self._ranks.size, seed=seed)
+        return of_rank(payload, self._ranks.rank, self._ranks.size, seed=seed, tracked=self._parts.tracked)
 
     def _changes(self, earlier: list[dict[str, Any]]) -> list[Setting]:
         """The settings that this start has changed as it was asked to; the lineage keeps them."""
@@ -275,8 +294,8 @@ class _Beginner:
         """Make the state resumed from the first file of a new branch; what it leaves behind moves aside after."""
         progress = point.manifest.progress
         ranks = self._ranks
-        run_id = progress.run_id or ranks.by_first(lambda: uuid.uuid4().hex)
-        taken = ranks.by_first(lambda: self._branches_of(run_id))
+        run_id = progress.run_id or ranks.by_first(At.BEGIN, lambda: uuid.uuid4().hex)
+        taken = ranks.by_first(At.BEGIN, lambda: self._branches_of(run_id))
         parent = {
             "run_id": progress.run_id,
             "branch": progress.branch,
@@ -294,7 +313,7 @@ class _Beginner:
         else:
             first = as_branch(state, identity, self._surroundings)
         self._save_first(keeper, first)
-        ranks.by_first(lambda: self._write_record(identity))
+        ranks.by_first(At.BEGIN, lambda: self._write_record(identity))
         return keeper
 
     def _branches_of(self, run_id: str) -> list[int]:

@@ -17,7 +17,8 @@ class NoWriter:
 
     def insist(self) -> None: ...
 
-    def wait(self) -> None: ...
+    def wait(self, seconds: float | None = None) -> bool:
+        return True
 
     def close(self) -> None: ...
 

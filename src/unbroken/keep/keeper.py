@@ -23,7 +23,7 @@ from unbroken.keep.occasions import Occasion
 from unbroken.keep.sharing import shared
 from unbroken.keep.state import Parts, capture
 from unbroken.keep.status import end_with
-from unbroken.loop.ranks import Ranks
+from unbroken.loop.ranks import At, Ranks
 from unbroken.state.drift import Built, differences
 from unbroken.state.encoding import encode
 from unbroken.state.rehearsal import Arrivals
@@ -41,6 +41,7 @@ from unbroken.version import __version__
 _log = logging.getLogger("unbroken")
 
 _REPLAYS_KEPT = 20
+_ANSWER = 5.0  # seconds
 _FAR = 10_000  # epochs: a forecast beyond them says nothing
 
 
@@ -248,9 +249,12 @@ class Keeper:
 
     def conclude(self) -> None:
         """As ``wait``, for all ranks: the others have the first one's failure."""
-        self.wait()
+        # A disk may take longer than the others would wait for an answer.
+        while not self.ranks.by_first(At.END, lambda: self.writer.wait(_ANSWER)):
+            pass
+        self.report()
         if self.ranks.several:
-            failed = self.ranks.by_first(lambda: None if self.failure is None else str(self.failure))
+            failed = self.ranks.by_first(At.END, lambda: None if self.failure is None else str(self.failure))
             if failed is not None and not self.ranks.is_first:
                 self.writer.failure = DiskError("on_rank", rank=0, error=failed)
 

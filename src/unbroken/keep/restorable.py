@@ -30,6 +30,8 @@ def check(payload: Mapping[str, Any], path: Path) -> None:
         except CheckpointDamagedError as error:
             raise CheckpointDamagedError("not_restorable", path=path, reason=error) from error
         keys.check_contract(theirs, path)
+        if keys.progress_of(theirs).position != keys.progress_of(payload).position:
+            raise CheckpointDamagedError("store_keys_wrong", path=path, keys="ranks.parts: of different moments")
         _check_one(theirs, path)
 
 

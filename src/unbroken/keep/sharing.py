@@ -5,12 +5,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+
 from unbroken import messages
-from unbroken.errors import GuardError
+from unbroken.errors import GuardError, RanksError
+from unbroken.loop.generators import Generator, OwnGenerators
 from unbroken.loop.randomness import Position, fresh_streams
-from unbroken.loop.ranks import Ranks
+from unbroken.loop.ranks import At, Ranks
 from unbroken.state import replicas
-from unbroken.state.encoding import child_path
+from unbroken.state.encoding import child_path, encode
 from unbroken.state.rehearsal import Records
 from unbroken.state.tracked import Tracked
 from unbroken.store import payload as keys
@@ -47,20 +50,23 @@ def shared(
         mine.update({part: replicas.digests(value) for part, value in _by_part(replicated(made[0])).items()})
         return {part: found if len(found) <= _FEW else replicas.together(found) for part, found in mine.items()}
 
-    told = ranks.together_with(look, proof)
+    told = ranks.together_with(At.SAVE, look, proof)
     summed, live = [one for one, _ in told], made[0]
+    steps = ranks.all(At.SAVE, keys.progress_of(live).position)
+    if len(set(steps)) > 1:
+        raise RanksError("ranks_steps", least=min(steps)[-1], most=max(steps)[-1])
     tree = _by_part(replicated(live))
     first: dict[Part, Any] = dict(summed[0])
     unequal = sorted({part for one in summed for part in one if one[part] != first.get(part)})
     # Of a large part the first rank has told one digest, and tells the others only where they are needed.
     if large := [part for part in unequal if type(first.get(part)) is int]:
-        first |= ranks.by_first(lambda: {part: mine[part] for part in large})
+        first |= ranks.by_first(At.SAVE, lambda: {part: mine[part] for part in large})
     own: list[Own] = []
     for part in unequal:
         if part in tree:
             found = replicas.differing(tree[part], mine[part], first.get(part, {}))
             own += [Own((*part, *one.path), one.value) for one in found]
-    parts, apart = ranks.at_first(own, _replicated_in(own, tracked))
+    parts, apart = ranks.at_first(At.SAVE, own, _replicated_in(own, tracked))
     for rank, name in enumerate(apart):
         if name is not None:
             raise GuardError("ranks_diverged", tensor=name, rank=rank)
@@ -76,12 +82,24 @@ def _by_part(tree: Mapping[str, Any]) -> dict[Part, Any]:
 
 def _replicated_in(own: list[Own], tracked: Tracked) -> str | None:
     """The first of these places in which all ranks have to have the same."""
-    weights, optimizers = tracked.parameters(), {keys.state_key(name) for name in tracked.optimizers}
+    weights, optimizers = weights_of(tracked), {keys.state_key(name) for name in tracked.optimizers}
     for path, _ in own:
-        spelled = _spelled((str(path[0]).removesuffix(keys.state_key("")), *path[1:]))
-        if path[0] in optimizers or spelled in weights:
+        name = str(path[0]).removesuffix(keys.state_key(""))
+        spelled = _spelled((name, *path[1:]))
+        if path[0] in optimizers or spelled in weights or name in weights:
             return spelled
     return None
+
+
+def weights_of(tracked: Tracked) -> dict[str, torch.Tensor]:
+    """What has to be the same on all ranks: all but those tracked tensors that nobody trains."""
+    trained = {id(p) for one in tracked.optimizers.values() for group in one.param_groups for p in group["params"]}
+    of_its_own = {
+        name
+        for name, one in tracked.objects.items()
+        if isinstance(one, torch.Tensor) and not one.requires_grad and id(one) not in trained
+    }
+    return {name: tensor for name, tensor in tracked.parameters().items() if name not in of_its_own}
 
 
 def _spelled(path: tuple[Any, ...]) -> str:
@@ -91,11 +109,11 @@ def _spelled(path: tuple[Any, ...]) -> str:
     return spelled
 
 
-def of_rank(payload: Payload, rank: int, size: int, *, seed: int) -> Payload:
+def of_rank(payload: Payload, rank: int, size: int, *, seed: int, tracked: Tracked) -> Payload:
     """The state that ``rank`` of ``size`` goes on from. The same number of processes as saved it: each its own.
 
-    With another number the first ones have theirs, further ones the first's with streams of their own; what was added
-    up so far goes to the first.
+    With another number the first ones have theirs, further ones the first's with streams and generators of their own;
+    what was added up so far goes to the first.
 
     Raises GuardError: saved in the midst of an accumulation, whose sums are of so many processes.
     """
@@ -112,11 +130,15 @@ def of_rank(payload: Payload, rank: int, size: int, *, seed: int) -> Payload:
     own = dict(keys.own_of(here))
     own["next_batch"] = None  # of another part of the global batch
     own["partial"] = _merged(payload, parts) if rank == 0 else {**own["partial"], "sums": {}}
-    if rank >= saved_by:
-        streams = fresh_streams(Position(seed, payload[keys.EPOCH] + 1, 0, own["step"], rank))
-        start = own["streams"]["epoch_start"]
-        own["streams"] = {"now": streams, "epoch_start": None if start is None else {**start, **streams}}
-    return {**here, keys.OWN: own}
+    if rank < saved_by:
+        return {**here, keys.OWN: own}
+    position = Position(seed, payload[keys.EPOCH] + 1, 0, own["step"], rank)
+    streams, start = fresh_streams(position), own["streams"]["epoch_start"]
+    OwnGenerators([one for one in tracked.objects.values() if isinstance(one, Generator)]).seed(position)
+    generators = {name: encode(state, name) for name, state in tracked.generators().items()}
+    fresh = {**streams, "generators": generators}
+    own["streams"] = {"now": streams, "epoch_start": None if start is None else {**start, **fresh}}
+    return {**here, **{keys.state_key(name): state for name, state in generators.items()}, keys.OWN: own}
 
 
 def _merged(payload: Payload, parts: list[list[Own]]) -> dict[str, Any]:

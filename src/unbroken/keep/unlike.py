@@ -1,15 +1,16 @@
 """Unlike: what must be the same on all ranks before they begin, and what no rank may have tracked."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 
 from torch import nn
 
 from unbroken.errors import GuardError
 from unbroken.keep.origin import Origin
+from unbroken.keep.sharing import weights_of
 from unbroken.keep.state import Parts
-from unbroken.loop.ranks import Ranks
+from unbroken.loop.ranks import At, Ranks
 from unbroken.state import replicas
 from unbroken.state.encoding import encode
 from unbroken.store.runstate import Surroundings
@@ -27,19 +28,24 @@ _REFUSED = {
 _STATEFUL_HOOKS = ("PowerSGDState", "PostLocalSGDState")
 
 
-def require_alike(ranks: Ranks, origin: Origin, parts: Parts, surroundings: Surroundings) -> None:
+def require_alike(
+    ranks: Ranks, origin: Origin, parts: Parts, surroundings: Surroundings, more: Mapping[str, object]
+) -> None:
     """Raise GuardError on all ranks, naming one and what it is, where they were not started alike."""
     if not ranks.several:
         return
-    ranks.together(lambda: _require_replicas(parts))
+    ranks.together(At.BEGIN, lambda: _require_replicas(parts))
     mine = {
         "seed": origin.seed,
         "resume": str(origin.resume),
         "data": surroundings.data,
         "tracked": parts.tracked.names,
         "architecture": surroundings.architecture,
+        "best": (parts.history.metric, parts.history.mode),
+        "epochs": surroundings.planned_epochs,
+        **more,
     }
-    of_all = ranks.all(mine)
+    of_all = ranks.all(At.BEGIN, mine)
     for rank, theirs in enumerate(of_all):
         for what, value in theirs.items():
             if value != of_all[0][what]:
@@ -53,10 +59,11 @@ def require_same_weights(ranks: Ranks, parts: Parts) -> None:
     if not ranks.several:
         return
     weights = ranks.all(
+        At.BEGIN,
         {
             name: replicas.together(replicas.digests(encode(value, name)))
-            for name, value in parts.tracked.parameters().items()
-        }
+            for name, value in weights_of(parts.tracked).items()
+        },
     )
     for rank, held in enumerate(weights):
         for name, digest in held.items():

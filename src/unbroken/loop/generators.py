@@ -91,17 +91,25 @@ def _children(value: object) -> list[object]:
 
 
 def _attributes(value: object) -> list[object]:
-    children = list(getattr(value, "__dict__", {}).values())
+    children = list(_held(value, "__dict__", {}).values())
     for owner in type(value).__mro__:
         slots = owner.__dict__.get("__slots__", ())
         for name in (slots,) if isinstance(slots, str) else slots:
-            children.append(getattr(value, name, None))
+            children.append(_held(value, name, None))
     if isinstance(value, nn.Module):
         children.extend(value.children())
-    wrapped = getattr(value, "func", None)  # functools.partial keeps its parts outside __dict__
+    wrapped = _held(value, "func", None)  # functools.partial keeps its parts outside __dict__
     if wrapped is not None:
-        children.extend([wrapped, getattr(value, "args", ()), getattr(value, "keywords", {})])
+        children.extend([wrapped, _held(value, "args", ()), _held(value, "keywords", {})])
     return children
+
+
+def _held(value: object, name: str, default: Any) -> Any:
+    """An attribute of an object of anybody's, whose own ``__getattr__`` may raise anything; it is only looked at."""
+    try:
+        return getattr(value, name, default)
+    except Exception:
+        return default
 
 
 def _further_children(value: object) -> Iterable[object]:
@@ -153,7 +161,7 @@ def _globals_named_in(code: CodeType, scope: dict[str, Any]) -> Iterator[object]
 
 
 def _is_of_a_library(value: Any) -> bool:
-    return _is_library(getattr(value, "__module__", None) or "")
+    return _is_library(_held(value, "__module__", None) or "")
 
 
 def _is_library(module: str) -> bool:

@@ -17,6 +17,7 @@ from unbroken.loop.samplers import length_of
 from unbroken.loop.shares import Share
 
 _log = logging.getLogger("unbroken")
+_own_log = logging.getLogger("unbroken.rank")  # of each rank its own
 
 _STATEFUL = "torchdata.stateful_dataloader"
 # By the package that it is of: what to do about a wrapper of a loader that is none itself.
@@ -81,7 +82,7 @@ class Loaders:
     def _say(self, sentence: str, level: int = logging.INFO) -> None:
         if sentence not in self._said:
             self._said.add(sentence)
-            _log.log(level, sentence)
+            (_own_log if level >= logging.WARNING else _log).log(level, sentence)
 
 
 def resumable(loader: Any, seed: int, version: int = VERSION, share: Share | None = None) -> ResumableLoader:

@@ -25,7 +25,7 @@ from unbroken.state.origins import is_users, is_users_file, users_frames
 from unbroken.state.plain import is_looked_into
 from unbroken.state.wrappers import unwrapped
 
-_log = logging.getLogger("unbroken")
+_log = logging.getLogger("unbroken.rank")  # of each rank its own
 
 _MOST_NAMED = 8
 _FEW = 8  # of a list that is looked into

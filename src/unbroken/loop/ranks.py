@@ -11,11 +11,13 @@ import pickle
 from collections.abc import Callable, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
+from enum import StrEnum
 from typing import Any, NoReturn, TypeVar
 
 import torch
 import torch.distributed as dist
 
+from unbroken import messages
 from unbroken.errors import GuardError, RanksError, UnbrokenError
 
 _log = logging.getLogger("unbroken")
@@ -25,6 +27,29 @@ N = TypeVar("N")
 
 _AT_ONCE, _LENGTH = 1 << 14, 8  # bytes of a value that all hear of at once, and of its length before it
 _ALONE = 1 << 20  # bytes of a tensor from which on it travels by itself; smaller ones travel together
+
+
+class At(StrEnum):
+    """Where in a run the ranks meet; all have to be at the same."""
+
+    BEGIN = "begin"
+    LOADER = "loader"
+    BOUNDARY = "boundary"
+    EPOCH = "epoch"
+    SAVE = "save"
+    STOP = "stop"
+    END = "end"
+
+
+_WHERE = {
+    At.BEGIN: "ranks_at_begin",
+    At.LOADER: "ranks_at_loader",
+    At.BOUNDARY: "ranks_at_boundary",
+    At.EPOCH: "ranks_at_epoch",
+    At.SAVE: "ranks_at_save",
+    At.STOP: "ranks_at_stop",
+    At.END: "ranks_at_end",
+}
 
 
 class Ranks:
@@ -46,28 +71,28 @@ class Ranks:
     def several(self) -> bool:
         return self.size > 1
 
-    def together(self, do: Callable[[], T]) -> T:
+    def together(self, at: At, do: Callable[[], T]) -> T:
         """Each does it for itself; where it fails for one, it fails for all, and the error says where."""
         return do()
 
-    def together_with(self, do: Callable[[], T], note: N) -> list[tuple[T, N]]:
+    def together_with(self, at: At, do: Callable[[], T], note: N) -> list[tuple[T, N]]:
         """The same, with what each comes to and what each notes beside it, by rank: small things."""
         return [(do(), note)]
 
-    def by_first(self, do: Callable[[], T]) -> T:
+    def by_first(self, at: At, do: Callable[[], T]) -> T:
         """Only the first does it; what it comes to, and an error too, is everybody's."""
         return do()
 
-    def all(self, value: T) -> list[T]:
+    def all(self, at: At, value: T) -> list[T]:
         """The values of all, by rank."""
         return [value]
 
-    def at_first(self, value: T, note: N) -> tuple[list[T], list[N]]:
+    def at_first(self, at: At, value: T, note: N) -> tuple[list[T], list[N]]:
         """The values of all for the first alone, the others get only their own; and what all note of theirs."""
         return [value], [note]
 
-    def most(self, numbers: Sequence[int]) -> list[int]:
-        """The greatest of each number among all; of 63 bits."""
+    def most(self, at: At, numbers: Sequence[int]) -> list[int]:
+        """The greatest of each number among all."""
         return list(numbers)
 
     def refused(self, error: UnbrokenError) -> UnbrokenError:
@@ -86,21 +111,22 @@ class ManyRanks(Ranks):
         self.rank = dist.get_rank()
         self.size = dist.get_world_size()
         # Of our own: a collective that the user's code calls on one rank alone must never be taken for one of these.
-        self._group = dist.new_group(backend="gloo", timeout=_patience())
+        with _lost_told():
+            self._group = dist.new_group(backend="gloo", timeout=_patience())
 
-    def together(self, do: Callable[[], T]) -> T:
+    def together(self, at: At, do: Callable[[], T]) -> T:
         done: list[T] = []
-        self.together_with(lambda: done.append(do()), None)
+        self.together_with(at, lambda: done.append(do()), None)
         return done[0]
 
-    def together_with(self, do: Callable[[], T], note: N) -> list[tuple[T, N]]:
+    def together_with(self, at: At, do: Callable[[], T], note: N) -> list[tuple[T, N]]:
         result: T | None = None
         failed: Exception | None = None
         try:
             result = do()
         except Exception as error:  # told to the others before it goes its way
             failed = error
-        told = self.all((None if failed is None else _told(failed), result, note))
+        told = self.all(at, (None if failed is None else _told(failed), result, note))
         if failed is not None:
             raise failed
         for rank, (one, _, _) in enumerate(told):
@@ -108,29 +134,39 @@ class ManyRanks(Ranks):
                 _raise(one, rank)
         return [(theirs, noted) for _, theirs, noted in told]  # type: ignore[misc]
 
-    def by_first(self, do: Callable[[], T]) -> T:
-        if not self.is_first:
-            told, result = self._from_first(None)
-            if told is not None:
-                _raise(told, 0)
-            return result  # type: ignore[no-any-return]
-        try:
-            made = do()
-        except Exception as error:
-            self._from_first((_told(error), None))
-            raise
-        self._from_first((None, made))
-        return made
+    def by_first(self, at: At, do: Callable[[], T]) -> T:
+        packed: _Packed | None = None
+        told: _Told | None = None
+        if self.is_first:
+            try:
+                packed = _Packed.of(made := do())
+            except Exception as error:
+                self.all(at, (_told(error), None))
+                raise
+            self.all(at, (None, packed.head))
+            self._broadcast(packed)
+            return made
+        told, head = self.all(at, (None, None))[0]
+        if told is not None:
+            _raise(told, 0)
+        packed = _Packed.expected(head)  # type: ignore[arg-type]
+        self._broadcast(packed)
+        return packed.value()  # type: ignore[no-any-return]
 
-    def all(self, value: T) -> list[T]:
+    def all(self, at: At, value: T) -> list[T]:
         # Nearly always in one go: two, of the lengths first, would take twice as long.
-        written = pickle.dumps(value)
+        written = pickle.dumps((at.value, value))
         lengths = [len(written)]
         with _lost_told():
             texts = self._gathered(written, _AT_ONCE, lengths)
             if max(lengths) > _AT_ONCE:
                 texts = self._gathered(written, max(lengths), lengths)
-        return [pickle.loads(text) for text in texts]
+        told = [pickle.loads(text) for text in texts]
+        for rank, (where, _) in enumerate(told):
+            if where != told[0][0]:
+                here, first = (messages.text(_WHERE[At(one)]) for one in (where, told[0][0]))
+                raise RanksError("ranks_apart", rank=rank, here=here, first=first)
+        return [one for _, one in told]
 
     def _gathered(self, written: bytes, room: int, lengths: list[int]) -> list[bytes]:
         """The first ``room`` bytes of what each has; ``lengths`` is filled with how many each really has."""
@@ -143,9 +179,9 @@ class ManyRanks(Ranks):
         lengths[:] = [int.from_bytes(one[:_LENGTH], "little") for one in received]
         return [one[_LENGTH : _LENGTH + length] for one, length in zip(received, lengths, strict=True)]
 
-    def at_first(self, value: T, note: N) -> tuple[list[T], list[N]]:
+    def at_first(self, at: At, value: T, note: N) -> tuple[list[T], list[N]]:
         packed = _Packed.of(value)
-        told = self.all((packed.head, note))
+        told = self.all(at, (packed.head, note))
         notes = [one for _, one in told]
         with _lost_told():
             if not self.is_first:
@@ -155,17 +191,14 @@ class ManyRanks(Ranks):
             others = [self._received(head, rank) for rank, (head, _) in enumerate(told) if rank > 0]
             return [value, *others], notes
 
-    def most(self, numbers: Sequence[int]) -> list[int]:
-        agreed = torch.tensor(numbers, dtype=torch.int64)
-        with _lost_told():
-            dist.all_reduce(agreed, dist.ReduceOp.MAX, group=self._group)
-        return agreed.tolist()
+    def most(self, at: At, numbers: Sequence[int]) -> list[int]:
+        return [max(of_all) for of_all in zip(*self.all(at, list(numbers)), strict=True)]
 
     def refused(self, error: UnbrokenError) -> UnbrokenError:
         # A traceback of each process would bury the one line. It may be caught as ever; else it ends the process.
         if isinstance(error, SystemExit):
             return error
-        if self.is_first:
+        if self.is_first or isinstance(error, RanksError):  # where the first is lost somebody has to say so
             _log.error("%s", error)
         kind = type(error)
         ending = type(kind.__name__, (kind, SystemExit), {"__module__": kind.__module__, "__doc__": kind.__doc__})
@@ -179,15 +212,11 @@ class ManyRanks(Ranks):
             dist.recv(part, rank, group=self._group)
         return packed.value()
 
-    def _from_first(self, value: Any) -> Any:
-        packed = _Packed.of(value) if self.is_first else None
-        heads: list[Any] = [None if packed is None else packed.head]
+    def _broadcast(self, packed: "_Packed") -> None:
+        """From the first to all."""
         with _lost_told():
-            dist.broadcast_object_list(heads, 0, group=self._group)
-            packed = packed or _Packed.expected(heads[0])
             for part in packed.parts():
                 dist.broadcast(part, 0, group=self._group)
-        return value if self.is_first else packed.value()
 
 
 def ranks_here() -> Ranks:
@@ -302,5 +331,7 @@ def _lost_told() -> Any:
     """A peer that is gone, or that did not come in time, is one line."""
     try:
         yield
-    except RuntimeError as error:
+    except (RuntimeError, ValueError) as error:
+        if not dist.is_initialized():
+            raise RanksError("group_destroyed") from error
         raise RanksError("rank_lost", reason=str(error).partition("\n")[0][:200]) from error

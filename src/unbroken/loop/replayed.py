@@ -7,6 +7,7 @@ import torch
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
 from unbroken.errors import LoaderRefusedError
+from unbroken.loop.accelerate import tell_pass
 from unbroken.loop.batches import FIRST_VERSION, VERSION, LoadedHere, Pass, Rebuilt, settings_of, tell_epoch
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import SAMPLER_BATCH, Position, seed_streams
@@ -95,6 +96,7 @@ class ReplayedLoader(_Replayed):
     def _from_start(self, position: Position) -> Iterator[Any]:
         if self._tells_epoch:
             tell_epoch(self._loader.dataset, position.epoch)
+        tell_pass(self._loader, position.epoch)
         threads = torch.get_num_threads() if self.workers else 1
         return LoadedHere(self._loader, OwnGenerators(find_generators(self._loader)), position, threads=threads)
 

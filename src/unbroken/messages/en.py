@@ -537,14 +537,15 @@ SENTENCES: dict[str, str] = {
     # Loop: variables
     "variables_lost": (
         "These variables of the loop are not what they were at the save: {names} ({where}). They began anew with the "
-        "program, so what depends on them is not exact in this resume. Keep them in the run, as "
-        "local = run.local({first}=...) before the loop and local.{first} in it: resumes of what is saved then have "
-        "them."
+        "program, so what depends on them is not exact in this resume; no loss are those that the loop fills anew "
+        "before it reads them. Keep them in the run, as local = run.local({first}=...) before the loop and "
+        "local.{first} in it: resumes of what is saved then have them."
     ),
     "globals_lost": (
         "These variables of the loop are not what they were at the save: {names} ({where}). They began anew with the "
-        "program, so what depends on them is not exact in this resume. Keep them in the run, as run.local(globals(), "
-        "{first}={first}) before the loop: resumes of what is saved then have them."
+        "program, so what depends on them is not exact in this resume; no loss are those that the loop fills anew "
+        "before it reads them. Keep them in the run, as run.local(globals(), {first}={first}) before the loop: resumes "
+        "of what is saved then have them."
     ),
     "objects_lost": (
         "These objects of the loop have a state, are not tracked, and are not what they were at the save: {names} "
@@ -582,6 +583,30 @@ SENTENCES: dict[str, str] = {
         "All {size} processes have trained the steps behind the last save again, {steps} or more, each bit for "
         "bit as before."
     ),
+    "ranks_apart": (
+        "Rank {rank} is at {here} where rank 0 is at {first}, and each would wait for the other. All ranks have "
+        "to make the same calls of the run and leave its loops alike: no run.batches and no break on one rank "
+        "only. What one rank does alone (validation, a plot), it does with a plain DataLoader."
+    ),
+    "ranks_at_begin": "the beginning of the run",
+    "ranks_at_loader": "the first batch of a loader",
+    "ranks_at_boundary": "a boundary between steps",
+    "ranks_at_epoch": "the start or end of an epoch",
+    "ranks_at_save": "a save",
+    "ranks_at_stop": "a stop",
+    "ranks_at_end": "the end of the run",
+    "ranks_steps": (
+        "The ranks have done different numbers of steps, {least} to {most}, and would save states of different "
+        "moments. Take as many batches on each."
+    ),
+    "wrapped_twice": (
+        "Two DistributedDataParallel have the same parameters ({name}), and which of them is which can't be told after "
+        "a restart. Wrap a model once, before the run begins."
+    ),
+    "group_destroyed": (
+        "The process group was destroyed before the run was closed, and its last state is not saved. Call "
+        "run.close() (or leave `with run:`) before destroy_process_group()."
+    ),
     "no_process_group": (
         "This process is one of {count} (WORLD_SIZE), and they have no process group yet. Call "
         'torch.distributed.init_process_group("gloo") or ("nccl") before the run begins, or unset WORLD_SIZE.'
@@ -599,7 +624,8 @@ SENTENCES: dict[str, str] = {
     "resized": (
         "Saved by {saved_by} processes, gone on with by {size}: the same global batches in the same order, each "
         "sample with the same bits; sums over the ranks and random layers such as dropout are no longer the same "
-        "bits."
+        "bits. run.state and run.local of further processes begin as rank 0's, and those of processes that are gone "
+        "are lost."
     ),
     "resized_in_accumulation": (
         "This state was saved in the midst of an accumulation by {saved_by} processes, each with gradients of its "

@@ -386,13 +386,14 @@ SENTENCES: dict[str, str] = {
     ),
     # Loop: variables
     "variables_lost": (
-        "循环中的这些变量与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的内容在本次恢复中并不精"
-        "确。请把它们交给 run，例如在循环前写 local = run.local({first}=...)，循环中用 local.{first}：此后保存的状态恢"
-        "复时就会有它们。"
+        "循环中的这些变量与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的内容在本次恢复中并不精确；"
+        "若循环在读取之前会重新填满它们，则没有影响。请把它们交给 run，例如在循环前写 local = run.local({first}=...)，"
+        "循环中用 local.{first}：此后保存的状态恢复时就会有它们。"
     ),
     "globals_lost": (
-        "循环中的这些变量与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的内容在本次恢复中并不精"
-        "确。请把它们交给 run，例如在循环前写 run.local(globals(), {first}={first})：此后保存的状态恢复时就会有它们。"
+        "循环中的这些变量与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的内容在本次恢复中并不精确；"
+        "若循环在读取之前会重新填满它们，则没有影响。请把它们交给 run，例如在循环前写 run.local(globals(), "
+        "{first}={first})：此后保存的状态恢复时就会有它们。"
     ),
     "objects_lost": (
         "循环中的这些对象带有状态、没有被跟踪，且与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的"
@@ -422,6 +423,29 @@ SENTENCES: dict[str, str] = {
         "在 join() 中各 rank 的批次数可能不同，没有所有 rank 共同的步。请去掉 join()：run.batches 会均匀划分批次。"
     ),
     "replayed_by_all": ("全部 {size} 个进程都已重新训练最近一次保存之后的步（至少 {steps} 步），每个进程均逐位一致。"),
+    "ranks_apart": (
+        "rank {rank} 位于{here}，而 rank 0 位于{first}，双方会互相等待。所有 rank "
+        "必须以相同方式调用 run 并离开循环：不要只在一个 rank 上使用 run.batches 或 break。"
+        "只由一个 rank 做的事（验证、绘图）请用普通的 DataLoader。"
+    ),
+    "ranks_at_begin": "运行的开始",
+    "ranks_at_loader": "加载器的第一个批次",
+    "ranks_at_boundary": "两步之间",
+    "ranks_at_epoch": "一轮的开始或结束",
+    "ranks_at_save": "一次保存",
+    "ranks_at_stop": "停止处",
+    "ranks_at_end": "运行的结束",
+    "ranks_steps": (
+        "各 rank 完成的步数不同（{least} 到 {most}），保存的将是不同时刻的状态。请让每个 rank 取同样多的批次。"
+    ),
+    "wrapped_twice": (
+        "有两个 DistributedDataParallel 含有相同的参数（{name}），重启之后无法区分它们。"
+        "请只包装一次模型，并在运行开始之前包装。"
+    ),
+    "group_destroyed": (
+        "进程组在 run 关闭之前已被销毁，最后的状态没有保存。请在 destroy_process_group() 之"
+        "前调用 run.close()（或离开 `with run:`）。"
+    ),
     "no_process_group": (
         "本进程是 {count} 个进程之一（WORLD_SIZE），但尚未建立进程组。请在运行开始之前调用 torch.dis"
         'tributed.init_process_group("gloo") 或 ("nccl")，或取消 WORLD_SIZ'
@@ -440,6 +464,7 @@ SENTENCES: dict[str, str] = {
     "resized": (
         "由 {saved_by} 个进程保存，现由 {size} 个进程继续：全局批次及其顺序相同，每个样本逐位一致；跨 ran"
         "k 的求和以及 dropout 等随机层不再逐位一致。"
+        "新增进程的 run.state 和 run.local 从 rank 0 的值开始；不再存在的进程的值会丢失。"
     ),
     "resized_in_accumulation": (
         "此状态由 {saved_by} 个进程在梯度累积中途保存，各自持有自己的梯度，{size} 个进程无法接续。请仍用 {s"

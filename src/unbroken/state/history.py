@@ -52,9 +52,12 @@ class History:
         self._sums: dict[str, _Sum] = {}
         self._recorded: dict[str, float] = {}
         self.given: list[float] = []
+        self.part = 1.0
+        """The weight of one value of a step: of so many ranks each has its part."""
 
-    def average(self, values: Mapping[str, object], weight: float = 1.0) -> None:
+    def average(self, values: Mapping[str, object], weight: float | None = None) -> None:
         """Add to the epoch's weighted means. Sums are in float64, in the order given, and survive a resume exactly."""
+        weight = self.part if weight is None else weight
         if not (isinstance(weight, Real) and 0 <= weight <= sys.float_info.max):
             raise UsageError("state_bad_weight", weight=weight)
         taken = {name: _scalar(name, value) for name, value in values.items()}
@@ -108,7 +111,7 @@ class History:
             name
             for one in of_ranks
             for name, value in one["recorded"].items()
-            if struct.pack("<d", value) != struct.pack("<d", first.get(name, value))
+            if name not in first or struct.pack("<d", value) != struct.pack("<d", first[name])
         }
         self._sums, self._recorded = sums, {**of_ranks[0]["recorded"]}
         return sorted(unlike)

@@ -21,9 +21,9 @@ from unbroken.errors import ArchitectureChangedError, GuardError
 Found = TypeVar("Found")
 
 Records = dict[str, dict[str, Any]]
-"""Of each module, by the name of its first tracked parameter: ``order``, the names of its parameters as their gradients
-came, empty before they have; and whether its next forward ``sends`` the first rank's buffers, as it does not behind a
-pass without synchronisation."""
+"""Of each module, by the name of its first tracked parameter, with a number where another one has the same: ``order``,
+the names of its parameters as their gradients came, empty before they have; and whether its next forward ``sends`` the
+first rank's buffers, as it does not behind a pass without synchronisation."""
 
 
 class Arrivals:
@@ -36,6 +36,7 @@ class Arrivals:
         self._orders: dict[str, list[str]] = {}
         self._watched: dict[str, list[str]] = {}
         self._hooks: dict[str, list[Any]] = {}
+        self._forward: set[str] = set()
 
     def require_settled(self) -> None:
         """Raise GuardError for what makes a restart inexact: a module wrapped since it began, hooks that keep a state,
@@ -52,8 +53,9 @@ class Arrivals:
 
     def records(self) -> Records:
         """What is known so far, for a checkpoint."""
-        for key, module in self._modules.items():
-            if key in self._watched and len(self._watched[key]) >= _count(module):
+        for key in self._modules:
+            # A boundary is never in the midst of a pass; who is not there by then takes no part in it.
+            if self._watched.get(key):
                 self._orders[key] = self._watched.pop(key)
                 for hook in self._hooks.pop(key):
                     hook.remove()
@@ -67,7 +69,9 @@ class Arrivals:
         for key, module in self._modules.items():
             if key not in self._orders:
                 self._watched[key] = []
-                self._hooks[key] = [
+                # A parameter of two modules gets gradients in the passes of both; each is of the one that went forward.
+                forward = module.register_forward_pre_hook(self._note_forward(key, module))
+                self._hooks[key] = [forward] + [
                     parameter.register_post_accumulate_grad_hook(self._note(key, module, name))
                     for name, parameter in module.module.named_parameters()
                     if parameter.requires_grad
@@ -91,10 +95,18 @@ class Arrivals:
                 self._orders[key] = list(order)
             module.require_forward_param_sync = record["sends"]
 
+    def _note_forward(self, key: str, module: DistributedDataParallel) -> Any:
+        def hook(_module: nn.Module, _inputs: Any) -> None:
+            if torch.is_grad_enabled() and module.require_backward_grad_sync:
+                self._forward.add(key)
+
+        return hook
+
     def _note(self, key: str, module: DistributedDataParallel, name: str) -> Any:
         def hook(parameter: torch.Tensor) -> None:
             order = self._watched.get(key)
-            if order is not None and module.require_backward_grad_sync and name not in order:
+            taking_part = key in self._forward and module.require_backward_grad_sync
+            if order is not None and taking_part and name not in order:
                 order.append(name)
 
         return hook
@@ -125,7 +137,7 @@ def _rehearse(module: DistributedDataParallel, order: Sequence[nn.Parameter]) ->
     try:
         with torch.enable_grad():
             for _ in range(2):  # a static graph reduces its first one late
-                module().backward()
+                type(module).forward(module).backward()  # type: ignore[no-untyped-call]  # past the hooks on it
     finally:
         module.module, module.broadcast_buffers = inner, sends_buffers
     for parameter, gradient in gradients:
@@ -134,17 +146,19 @@ def _rehearse(module: DistributedDataParallel, order: Sequence[nn.Parameter]) ->
 
 def _modules_with(names: Mapping[int, str]) -> dict[str, DistributedDataParallel]:
     # One may be tracked, or only what is inside it: nothing but the memory knows of all.
-    found: dict[str, DistributedDataParallel] = {}
+    of_names: dict[tuple[str, ...], DistributedDataParallel] = {}
     for module in _instances(DistributedDataParallel):
-        own = [names[id(p)] for p in module.parameters() if id(p) in names]
+        own = tuple(sorted(names[id(p)] for p in module.parameters() if id(p) in names))
+        if own in of_names:
+            raise GuardError("wrapped_twice", name=own[0])
         if own:
-            found[min(own)] = module
-    return dict(sorted(found.items()))
+            of_names[own] = module
+    found: dict[str, DistributedDataParallel] = {}
+    for own, module in sorted(of_names.items(), key=lambda one: one[0]):
+        number = sum(key.partition("#")[0] == own[0] for key in found)
+        found[f"{own[0]}#{number + 1}" if number else own[0]] = module
+    return found
 
 
 def _instances(kind: type[Found]) -> list[Found]:
     return [one for one in gc.get_objects() if issubclass(type(one), kind)]
-
-
-def _count(module: DistributedDataParallel) -> int:
-    return sum(parameter.requires_grad for parameter in module.module.parameters())

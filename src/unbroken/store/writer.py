@@ -61,10 +61,10 @@ class Writer:
             self._insists = self.lost is not None
             self._changed.notify_all()
 
-    def wait(self) -> None:
-        """Return when everything handed over is durable or has failed."""
+    def wait(self, seconds: float | None = None) -> bool:
+        """Return when everything handed over is durable or has failed, or after ``seconds``; whether it is."""
         with self._changed:
-            self._changed.wait_for(lambda: self._job is None)
+            return self._changed.wait_for(lambda: self._job is None, seconds)
 
     def close(self) -> None:
         """Finish the job in hand, try the one insisted on a last time, end the thread; again, it does nothing."""
