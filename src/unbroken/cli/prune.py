@@ -96,8 +96,10 @@ def make_plan(folder: CheckpointFolder, policy: Policy) -> Pruning:
         found = lineage.explain(folder)
     if found.chosen is None:
         raise lineage.all_damaged(folder, found.rejected) if found.rejected else nothing_found(folder)
-    infos = {info.name: info for info in found.survey.candidates}
-    protected = {found.chosen.name, *folder.kept(), *_forked_from(found.survey.candidates)}
+    # What is deleted is asked of its own manifest, not of the index.
+    described = (manifests.known(folder, folder.path / info.name) for info in found.survey.candidates)
+    infos = {info.name: info for info in described if info and info.progress.run_id == found.survey.run_id}
+    protected = {found.chosen.name, *folder.kept(), *_forked_from([*infos.values()])}
     damaged: dict[str, Entry] = {}
     good: set[str] = set()
     while True:

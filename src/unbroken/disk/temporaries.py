@@ -58,13 +58,15 @@ def remove_temporaries(folder: Path, name: str | None = None) -> list[Path]:
     """
     removed = []
     try:
-        names = sorted(folder.iterdir())
+        # Names, not paths: of thousands of files few are looked at.
+        names = sorted(name for name in os.listdir(folder) if name.startswith("."))  # noqa: PTH208
     except OSError as error:
         raise DiskError("disk_read_failed", path=folder, reason=error.strerror) from error
-    for path in names:
-        match = _PATTERN.fullmatch(path.name)
+    for found in names:
+        match = _PATTERN.fullmatch(found)
         if match is None or (name is not None and match[1] != name):
             continue
+        path = folder / found
         if path.absolute() not in _being_written and _is_abandoned(path):
             with contextlib.suppress(OSError):
                 path.unlink()

@@ -12,6 +12,7 @@ import torch
 
 from unbroken.errors import ArchitectureChangedError, CheckpointDamagedError, UnsavableStateError
 from unbroken.state.classes import class_named, is_namedtuple, name_of
+from unbroken.store.trees import is_curve
 
 MARK = "__unbroken__"
 """A dict with this key is not the user's: the key's value names the kind, the others hold its content."""
@@ -94,6 +95,8 @@ class _Encoder:
             return self._keep(_checked(value, path))
         if kind in (dict, collections.OrderedDict, collections.Counter, collections.defaultdict):
             return self._mapping(value, path, depth)
+        if is_curve(value):
+            return [*value]
         if kind is list:
             return [self.encode(v, (path, i), depth + 1) for i, v in enumerate(value)]
         if kind is tuple:

@@ -15,6 +15,7 @@ from unbroken.state.encoding import decode as decode
 from unbroken.state.encoding import encode as encode
 from unbroken.state.encoding import encode_with
 from unbroken.state.memory import SnapshotMemory, place, room_for
+from unbroken.store.trees import is_curve
 
 _LEASED = 1 << 20  # below it, memory of its own costs less than it saves
 _PLACED = 4 << 10  # the same of a single tensor
@@ -47,7 +48,7 @@ def encoded_to_host(encoded: Any) -> Any:
 def _tensors_in(encoded: Any) -> Iterator[torch.Tensor]:
     if isinstance(encoded, torch.Tensor):
         yield encoded
-    elif isinstance(encoded, dict | list | tuple):
+    elif isinstance(encoded, dict | list | tuple) and not is_curve(encoded):
         for child in encoded.values() if isinstance(encoded, dict) else encoded:
             yield from _tensors_in(child)
         if type(encoded) is OrderedDict:
@@ -121,7 +122,7 @@ def _replaced(encoded: Any, copies: Mapping[int, torch.Tensor]) -> Any:
             encoded[key] = _replaced(child, copies)
         if type(encoded) is OrderedDict:
             _replaced(vars(encoded), copies)
-    elif type(encoded) is list:
+    elif type(encoded) is list and not is_curve(encoded):
         encoded[:] = [_replaced(child, copies) for child in encoded]
     elif type(encoded) is tuple:
         return tuple(_replaced(child, copies) for child in encoded)

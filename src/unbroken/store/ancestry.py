@@ -1,13 +1,16 @@
 """Ancestry: which of a run's states is the newest, and which ones a later branch left behind. Pure."""
 
 from collections.abc import Mapping, Sequence
+from typing import TypeVar
 
 from unbroken.store.folder import name_rank
-from unbroken.store.manifest import Manifest
+from unbroken.store.manifest import Described
 from unbroken.store.payload import ForkPoint, Progress
 
+Info = TypeVar("Info", bound=Described)
 
-def newest_first(infos: Sequence[Manifest]) -> list[Manifest]:
+
+def newest_first(infos: Sequence[Info]) -> list[Info]:
     """Sorted by lineage and progress.
 
     Within the lineage of the newest branch comes first what is furthest along; states that a later branch left
@@ -17,11 +20,14 @@ def newest_first(infos: Sequence[Manifest]) -> list[Manifest]:
     tip = max((info.progress.branch for info in infos), default=0)
     forks = {info.progress.branch: info.progress.parent for info in infos if info.progress.parent}
 
-    def rank(info: Manifest) -> tuple[bool, tuple[int, ...], bool, int, str]:
+    def rank(info: Info) -> tuple[bool, int, int, int, int, bool, int, str]:
         progress = info.progress
         return (
-            not is_ancestor(progress, tip, forks),
-            tuple(-part for part in progress.order),
+            progress.branch != tip and not is_ancestor(progress, tip, forks),
+            -progress.branch,
+            -progress.epoch,
+            -progress.batch,
+            -progress.step,
             progress.finished is None,
             name_rank(info.name),
             info.name,

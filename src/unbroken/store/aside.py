@@ -4,8 +4,8 @@ from pathlib import Path
 
 from unbroken.disk import durable
 from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError
+from unbroken.store import index, torchfile
 from unbroken.store import manifest as manifests
-from unbroken.store import torchfile
 from unbroken.store.ancestry import is_ancestor, newest_first
 from unbroken.store.folder import CheckpointFolder, is_own_name
 from unbroken.store.manifest import Manifest
@@ -20,7 +20,7 @@ def retire_branch(folder: CheckpointFolder, run_id: str, branch: int, after: Pro
     file of the new branch is durable; without one it does nothing. Cut short anywhere it is harmless, and
     calling it again finishes it.
     """
-    infos = [info for info in manifests.describe_all(folder) if info.progress.run_id == run_id]
+    infos = [info for info in index.describe_all(folder) if info.progress.run_id == run_id]
     if not any(info.progress.branch == branch for info in infos):
         return []
     forks = {info.progress.branch: info.progress.parent for info in infos if info.progress.parent}

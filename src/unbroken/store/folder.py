@@ -1,5 +1,6 @@
 """The checkpoint folder: the one owner of its names, and of moving things aside in it without losing any."""
 
+import operator
 import os
 import re
 from collections.abc import Sequence
@@ -32,6 +33,7 @@ class CheckpointFolder:
         self.lock_path = self.internal / "lock"
         self.journal = self.internal / "journal"
         self.run_json = self.internal / "run.json"
+        self.index = self.internal / "index"
 
     def __repr__(self) -> str:
         return f"CheckpointFolder({str(self.path)!r})"
@@ -78,11 +80,24 @@ class CheckpointFolder:
         Raises UsageError if the path is not a folder, DiskError if it cannot be read.
         """
         self._require_place()
-        return [path for path in _regular_files(self.path, links=True) if path.suffix == ".pth"]
+        return [self.path / entry.name for entry in _scan(self.path) if _is_checkpoint(entry)]
+
+    def statuses(self) -> list[tuple[str, os.stat_result]]:
+        """The name of each of ``checkpoints``, by name, and the status of the file or link itself."""
+        self._require_place()
+        found = []
+        for entry in _scan(self.path):
+            if _is_checkpoint(entry):
+                try:
+                    found.append((entry.name, entry.stat(follow_symlinks=False)))
+                except FileNotFoundError:  # removed since the folder was read
+                    continue
+        return found
 
     def linked_to(self) -> set[str]:
         """Names of the files that links in this folder lead to: each is a checkpoint under the link's name, too."""
-        return {path.resolve().name for path in self.checkpoints() if path.is_symlink() and path.exists()}
+        links = [Path(entry.path) for entry in _scan(self.path) if entry.is_symlink() and _is_checkpoint(entry)]
+        return {path.resolve().name for path in links if path.exists()}
 
     def prepare(self) -> bool:
         """Make the folder and what belongs in it, and make sure that it can be written to; whether it was missing.
@@ -100,17 +115,17 @@ class CheckpointFolder:
     def interrupted(self) -> list[Path]:
         """Old newest states that a save was killed over while it gave them the name ``previous``."""
         pattern = f".{self.previous.name}."
-        return [path for path in self._files() if path.name.startswith(pattern) and path.name.endswith(".tmp")]
+        return [path for path in _regular_files(self.path, pattern) if path.name.endswith(".tmp")]
 
     def remove_litter(self) -> None:
         """Remove what dead writers left behind, and manifests and marks without a file. Only under the lock."""
         for folder in (self.path, self.internal, self.manifests, self.marks):
             if folder.is_dir():
                 durable.remove_temporaries(folder)
-        for manifest in _regular_files(self.manifests):
-            name = manifest.name.removesuffix(".json")
-            if name != manifest.name and not os.path.lexists(self.path / name):
-                durable.remove_durably(manifest)
+        manifests = {entry.name for entry in _scan(self.manifests) if entry.is_file(follow_symlinks=False)}
+        for name in sorted(manifests - {f"{entry.name}.json" for entry in _scan(self.path)}):
+            if name.endswith(".json"):
+                durable.remove_durably(self.manifests / name)
         for name in self.kept():
             if not os.path.lexists(self.path / name):
                 self.unmark(name)
@@ -169,7 +184,7 @@ class CheckpointFolder:
 
     def set_aside_files(self) -> list[Path]:
         """Files that ``set_aside`` renamed."""
-        return [path for path in self._files() if _SET_ASIDE_NAME.fullmatch(path.name)]
+        return [path for path in _regular_files(self.path) if _SET_ASIDE_NAME.fullmatch(path.name)]
 
     def _internal_files(self) -> list[Path]:
         """What else belongs to the run: journals and manifests, but neither the lock nor the run's record."""
@@ -185,9 +200,6 @@ class CheckpointFolder:
         """A folder on a disk that is not mounted is no new folder: it may hold the run."""
         if self.path.is_symlink() and not self.path.exists():
             raise UsageError("store_folder_link", path=self.path, target=self.path.readlink())
-
-    def _files(self) -> list[Path]:
-        return _regular_files(self.path)
 
 
 def is_own_name(name: str) -> bool:
@@ -235,14 +247,27 @@ def _move(path: Path, target: Path) -> None:
         durable.move_durably(path, target)
 
 
-def _regular_files(folder: Path, *, links: bool = False) -> list[Path]:
+def _is_checkpoint(entry: os.DirEntry[str]) -> bool:
+    name = entry.name
+    if not name.endswith(".pth") or name == ".pth":
+        return False
+    return entry.is_file(follow_symlinks=False) or entry.is_symlink()
+
+
+def _regular_files(folder: Path, start: str = "") -> list[Path]:
+    """Those whose names begin with ``start``, by name."""
+    entries = _scan(folder)
+    return [Path(e.path) for e in entries if e.name.startswith(start) and e.is_file(follow_symlinks=False)]
+
+
+def _scan(folder: Path) -> list[os.DirEntry[str]]:
+    """What is in ``folder``, by name; nothing if there is none."""
     try:
         with os.scandir(folder) as entries:
-            names = [e.name for e in entries if e.is_file(follow_symlinks=False) or (links and e.is_symlink())]
+            return sorted(entries, key=operator.attrgetter("name"))
     except FileNotFoundError:
         return []
     except NotADirectoryError as error:
         raise UsageError("store_not_a_folder", path=folder) from error
     except OSError as error:
         raise DiskError("store_folder_unreadable", path=folder, reason=error.strerror) from error
-    return [folder / name for name in sorted(names)]

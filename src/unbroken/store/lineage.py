@@ -18,15 +18,15 @@ from unbroken.errors import (
     UnbrokenError,
     UsageError,
 )
+from unbroken.store import index, torchfile
 from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
-from unbroken.store import torchfile
 from unbroken.store.ancestry import newest_first
 from unbroken.store.aside import archive_run as archive_run
 from unbroken.store.aside import clean as clean
 from unbroken.store.aside import retire_branch as retire_branch
 from unbroken.store.folder import CheckpointFolder, is_own_name
-from unbroken.store.manifest import Manifest
+from unbroken.store.manifest import Described, Manifest
 from unbroken.store.payload import Progress
 from unbroken.store.record import RunRecord as RunRecord
 from unbroken.store.record import read_run_record as read_run_record
@@ -55,9 +55,9 @@ class Survey:
     """
 
     run_id: str | None
-    candidates: list[Manifest]
+    candidates: list[Described]
     damaged: list[Rejected]
-    others: list[Manifest]
+    others: list[Described]
     foreign: list[Path]
     outside: list[Rejected]
 
@@ -70,7 +70,7 @@ class ResumePoint:
     manifest: Manifest
     payload: dict[str, Any] = field(repr=False)
     rejected: list[Rejected] = field(default_factory=list)
-    others: list[Manifest] = field(default_factory=list)
+    others: list[Described] = field(default_factory=list)
 
 
 @dataclass(frozen=True)
@@ -82,22 +82,23 @@ class Explanation:
     survey: Survey
 
 
-def candidates(folder: CheckpointFolder) -> list[Manifest]:
+def candidates(folder: CheckpointFolder) -> list[Described]:
     """The checkpoints of the folder's run, newest first; not verified. Raises GuardError if the run is unclear."""
     return survey(folder).candidates
 
 
 def survey(folder: CheckpointFolder) -> Survey:
-    """Look at every checkpoint in ``folder``; reads manifests, and metadata where a manifest is out of date.
+    """Look at every checkpoint in ``folder``; reads the index, manifests where that is silent, metadata where they are.
 
     The run is the one of ``run.json``; without it, or if it has no files here, the only one there is. Raises
     GuardError if there are several to choose from.
     """
-    described: list[Manifest] = []
+    found = index.look(folder)
+    described: list[Described] = [*found.known]
     damaged: list[Rejected] = []
     foreign: list[Path] = []
     outside: list[Rejected] = []
-    for path in folder.checkpoints():
+    for path in found.unknown:
         try:
             described.append(manifests.describe(folder, path))
         except NothingToResumeError:
@@ -114,7 +115,7 @@ def survey(folder: CheckpointFolder) -> Survey:
                 damaged.append(Rejected(path, str(error), claim.progress if claim else None))
     run_id = _run_of(folder, described)
     own = [info for info in described if info.progress.run_id == run_id]
-    others = [info for info in described if info.progress.run_id != run_id]
+    others = sorted((info for info in described if info.progress.run_id != run_id), key=lambda info: info.name)
     return Survey(run_id, newest_first(own), damaged, others, foreign, outside)
 
 
@@ -144,7 +145,7 @@ _NOT_OURS = {
 """What is wrong with torch files that never were checkpoints, such as downloaded weights kept in the folder."""
 
 
-def _run_of(folder: CheckpointFolder, infos: Sequence[Manifest]) -> str | None:
+def _run_of(folder: CheckpointFolder, infos: Sequence[Described]) -> str | None:
     record = read_run_record(folder)
     runs = {info.progress.run_id for info in infos if info.progress.run_id is not None}
     if record and record.run_id in runs:
@@ -169,17 +170,18 @@ def find_resume_point(folder: CheckpointFolder, check: Check = lambda payload, p
     rejected: list[Rejected] = []
     waiting = found.candidates
     while waiting:
-        info, *waiting = waiting
-        path = folder.path / info.name
+        claim, *waiting = waiting
+        path = folder.path / claim.name
         try:
+            info = _described(folder, claim)
             payload = torchfile.read(path, info.digest)
             keys.check_contract(payload, path)
             check(payload, path)
         except (CheckpointDamagedError, DiskError) as error:
-            rejected.append(Rejected(path, str(error), info.progress))
+            rejected.append(Rejected(path, str(error), claim.progress))
             continue
         true = _as_loaded(info, payload, path)
-        if true.progress.order < info.progress.order:
+        if true.progress.order < claim.progress.order:
             waiting = newest_first([true, *waiting])  # its manifest promised more than the file holds
             if waiting[0] is not true:
                 continue
@@ -196,13 +198,14 @@ def explain(folder: CheckpointFolder) -> Explanation:
     """What a resume would choose and why, verifying as it would, without torch and without loading."""
     found = survey(folder)
     rejected: list[Rejected] = []
-    for info in found.candidates:
-        path = folder.path / info.name
+    for claim in found.candidates:
+        path = folder.path / claim.name
         try:
+            info = _described(folder, claim)
             torchfile.verify(path, info.digest)
             keys.check_contract(torchfile.read_metadata(path), path)
         except (CheckpointDamagedError, DiskError) as error:
-            rejected.append(Rejected(path, str(error), info.progress))
+            rejected.append(Rejected(path, str(error), claim.progress))
             continue
         _refuse_undecided(found, info.progress)
         return Explanation(info, _relevant(found, rejected, info), found)
@@ -223,6 +226,10 @@ def open_checkpoint(path: Path, check: Check = lambda payload, path: None) -> Re
     if known and manifests.is_current(known, path):
         return ResumePoint(path, _as_loaded(known, payload, path), payload)
     return ResumePoint(path, manifests.of_payload(payload, path), payload)
+
+
+def _described(folder: CheckpointFolder, claim: Described) -> Manifest:
+    return claim if isinstance(claim, Manifest) else manifests.describe(folder, folder.path / claim.name)
 
 
 def _as_loaded(info: Manifest, payload: dict[str, Any], path: Path) -> Manifest:

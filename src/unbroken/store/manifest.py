@@ -11,7 +11,7 @@ import stat
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Protocol
 
 from unbroken.disk import durable
 from unbroken.errors import CheckpointDamagedError, DiskError, NothingToResumeError
@@ -52,6 +52,25 @@ class TensorDigests(Mapping[str, str]):
         return len(self._digests())
 
 
+class Described(Protocol):
+    """What decides which checkpoint is resumed from, and which may be deleted."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def size(self) -> int: ...
+
+    @property
+    def mtime_ns(self) -> int: ...
+
+    @property
+    def best_epoch(self) -> int: ...
+
+    @property
+    def progress(self) -> Progress: ...
+
+
 @dataclass(frozen=True)
 class Manifest:
     """What is known about one checkpoint file without opening it.
@@ -81,7 +100,7 @@ def describe(folder: CheckpointFolder, path: Path) -> Manifest:
     """
     status = _status(path)
     manifest = read(folder, path.name)
-    if manifest and _fits(manifest, status):
+    if manifest and fits(manifest, status):
         return manifest
     payload = torchfile.read_metadata(path)
     keys.check_contract(payload, path)
@@ -131,15 +150,22 @@ def _manifest(
     )
 
 
-def is_current(manifest: Manifest, path: Path) -> bool:
+def is_current(manifest: Described, path: Path) -> bool:
     """Whether ``path``, whatever its name, is the very file that ``manifest`` was written for."""
     try:
-        return _fits(manifest, _status(path))
+        return fits(manifest, _status(path))
     except NothingToResumeError:
         return False
 
 
-def _fits(manifest: Manifest, status: os.stat_result) -> bool:
+def is_same(one: Described, other: Described) -> bool:
+    """Whether both say the same of the same file."""
+    mine, theirs = ((info.name, info.size, info.mtime_ns, info.best_epoch, info.progress) for info in (one, other))
+    return mine == theirs
+
+
+def fits(manifest: Described, status: os.stat_result) -> bool:
+    """Whether a file of this ``status`` is the very one that ``manifest`` was written for."""
     return (manifest.size, manifest.mtime_ns) == (status.st_size, status.st_mtime_ns)
 
 
@@ -228,12 +254,17 @@ def write_text(path: Path, text: str) -> None:
 
 
 def read_text(path: Path) -> str:
+    return read_bytes(path).decode()
+
+
+def read_bytes(path: Path) -> bytes:
+    """Of a small regular file that a stranger may have put there. Raises OSError, ValueError."""
     descriptor = os.open(path, torchfile.OPEN_FLAGS)
     with os.fdopen(descriptor, "rb") as file:
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
             raise ValueError(path)
-        return file.read(min(status.st_size, _LARGEST)).decode()  # memory is taken for as much as is asked for
+        return file.read(min(status.st_size, _LARGEST))  # memory is taken for as much as is asked for
 
 
 def _status(path: Path) -> os.stat_result:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from unbroken.contract import BEST_CORR as BEST_CORR
 from unbroken.contract import BEST_EPOCH as BEST_EPOCH
@@ -12,6 +12,7 @@ from unbroken.contract import HISTORIES, KEYS, STATES
 from unbroken.contract import TIMESTAMP as TIMESTAMP
 from unbroken.errors import CheckpointDamagedError
 from unbroken.store import schema
+from unbroken.store.trees import is_curve
 
 FORMAT_VERSION = 1
 
@@ -40,8 +41,7 @@ class ForkPoint:
         return (self.epoch, self.batch, self.step)
 
 
-@dataclass(frozen=True)
-class Progress:
+class Progress(NamedTuple):
     """Where training stood: ``epoch`` completed epochs and ``batch`` batches of the next one.
 
     A plain file, written without this library, has no run id and says only its epoch.
@@ -65,7 +65,7 @@ class Progress:
     @property
     def order(self) -> tuple[int, int, int, int]:
         """What decides which of two states of one run is the newer: never a clock, never a file name."""
-        return (self.branch, *self.position)
+        return (self.branch, self.epoch, self.batch, self.step)
 
 
 def state_key(name: str) -> str:
@@ -222,7 +222,7 @@ def _is_number(value: object) -> bool:
 
 
 def _is_history(value: object) -> bool:
-    return isinstance(value, list) and all(_is_number(item) for item in value)
+    return is_curve(value) or (isinstance(value, list) and all(_is_number(item) for item in value))
 
 
 def _mismatch(key: str, value: object, expected: str) -> str:

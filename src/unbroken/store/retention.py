@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 
+from unbroken.store.ancestry import Info
 from unbroken.store.folder import is_numbered
-from unbroken.store.manifest import Manifest
+from unbroken.store.manifest import Described
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,7 @@ class Policy:
     space: int | None = None
 
 
-def plan(
-    manifests: Sequence[Manifest], policy: Policy, protected: AbstractSet[str], run_id: str | None
-) -> list[Manifest]:
+def plan(manifests: Sequence[Info], policy: Policy, protected: AbstractSet[str], run_id: str | None) -> list[Info]:
     """What the policy would delete, oldest first: only numbered files of the run ``run_id``.
 
     Whatever the policy says: never a name in ``protected`` (such as one marked to be kept for ever), never the
@@ -51,7 +50,7 @@ def plan(
     return [info for info in may_go if info.name in doomed]
 
 
-def best_epochs(manifests: Sequence[Manifest]) -> set[int]:
+def best_epochs(manifests: Sequence[Described]) -> set[int]:
     """The best epoch of each branch, as its newest state tells it."""
     newest: dict[int, tuple[int, ...]] = {}
     for info in manifests:

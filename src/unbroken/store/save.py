@@ -14,7 +14,7 @@ it is an earlier state of the same thing.
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from functools import partial
@@ -24,12 +24,12 @@ from typing import BinaryIO, TypeVar
 from unbroken.disk import digest, durable, space
 from unbroken.disk.durable import Written
 from unbroken.errors import CheckpointDamagedError, DiskError, UnbrokenError
-from unbroken.store import aside, retention, torchfile
+from unbroken.store import aside, index, retention, torchfile
 from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
 from unbroken.store.ancestry import is_ancestor
 from unbroken.store.folder import CheckpointFolder, is_numbered
-from unbroken.store.manifest import Manifest
+from unbroken.store.manifest import Described, Manifest
 from unbroken.store.payload import Payload, Progress
 from unbroken.store.record import read_run_record
 from unbroken.store.retention import Policy
@@ -191,7 +191,9 @@ class _Save:
         self._make_way(path, self._progress)
         durable.copy_durably(latest, path)
         self.written.append(path)
-        manifests.write(self._folder, manifests.renamed(manifest, path))
+        copy = manifests.renamed(manifest, path)
+        manifests.write(self._folder, copy)
+        index.note(self._folder, [copy])
 
     def _make_way(self, path: Path, successor: Progress) -> None:
         """Move the file that ``successor`` replaces to the archive, unless it is an earlier state of the same thing.
@@ -227,13 +229,34 @@ class _Save:
     def _delete(self) -> None:
         if self._job.policy is None:
             return
-        infos = manifests.describe_all(self._folder)
-        protected = {*self._job.protected, *self._folder.kept(), *(path.name for path in self._job.names)}
-        protected |= self._folder.linked_to()
-        for info in retention.plan(infos, self._job.policy, protected, self._progress.run_id):
+        for info in self._doomed(self._job.policy):
             durable.remove_durably(self._folder.path / info.name)
             self.deleted.append(info.name)
             durable.remove_durably(self._folder.manifest(info.name))
+
+    def _doomed(self, policy: Policy) -> list[Described]:
+        protected = {*self._job.protected, *self._folder.kept(), *(path.name for path in self._job.names)}
+        protected |= self._folder.linked_to()
+
+        def doomed(infos: Sequence[Described]) -> list[Described]:
+            return retention.plan(infos, policy, protected, self._progress.run_id)
+
+        found = index.look(self._folder)
+        index.tidy(self._folder, found)
+        infos = index.describe_all(self._folder, found)
+        chosen = doomed(infos)
+        # Nothing is deleted on the index's word alone, neither for what goes nor for the newest, which stays for it.
+        if all(map(self._as_its_manifest_says, [*chosen, *self._newest_numbered(infos)] if chosen else [])):
+            return chosen
+        return [*doomed(manifests.describe_all(self._folder))]
+
+    def _newest_numbered(self, infos: Sequence[Described]) -> list[Described]:
+        own = [info for info in infos if info.progress.run_id == self._progress.run_id and is_numbered(info.name)]
+        return sorted(own, key=lambda info: info.progress.order)[-1:]
+
+    def _as_its_manifest_says(self, info: Described) -> bool:
+        there = manifests.known(self._folder, self._folder.path / info.name)
+        return there is not None and manifests.is_same(there, info)
 
     def _current(self, path: Path) -> Manifest | None:
         """What is under ``path`` now; None if nothing, or nothing that can be described."""

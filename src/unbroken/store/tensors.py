@@ -46,7 +46,7 @@ class PassingDigests:
         self._tensors: list[tuple[str, torch.Tensor]] = []
         self._passing: dict[torch.UntypedStorage, dict[str, Digest]] = {}
         self._passed: set[torch.UntypedStorage] = set()
-        for path, value in leaves(payload):
+        for path, value in leaves(payload, whole_curves=True):
             if isinstance(value, torch.Tensor):
                 self._tensors.append((path, value))
                 if _fills_its_storage(value):
@@ -79,7 +79,7 @@ def estimate(payload: Payload) -> int:
 
     storages: dict[int, int] = {}
     rest = 64 << 10
-    for path, value in leaves(payload):
+    for path, value in leaves(payload, whole_curves=True):
         rest += 64 + 2 * len(path)
         if isinstance(value, torch.Tensor):
             for part in _parts(value):
@@ -88,6 +88,8 @@ def estimate(payload: Payload) -> int:
                 rest += 512
         elif isinstance(value, str | bytes):
             rest += 4 * len(value)
+        elif isinstance(value, list):
+            rest += 16 * len(value)  # a curve; pickled, a float takes nine bytes
     return sum(storages.values()) + rest
 
 

@@ -31,7 +31,7 @@ from unbroken.store.container import ALIGNMENT, Container, Member, check_sums, r
 from unbroken.store.stubs import ITEM_SIZES
 from unbroken.store.stubs import TensorStub as TensorStub
 from unbroken.store.tensors import PassingDigests, storage_bytes
-from unbroken.store.trees import Refused, check_tree, children_of
+from unbroken.store.trees import Refused, check_tree, children_of, is_curve
 
 if TYPE_CHECKING:
     import torch
@@ -129,6 +129,9 @@ def check_storable(root: object) -> None:
             if id(value) in seen:
                 continue
             seen.add(id(value))
+            if is_curve(value):
+                count += len(value)
+                continue
             for key in value if isinstance(value, dict) else ():
                 if not _is_storable_key(key):
                     raise _unsavable(f"{name}[{key!r}]", key)

@@ -6,6 +6,7 @@ import sys
 import threading
 
 from unbroken.errors import DiskError
+from unbroken.store import index
 from unbroken.store.aside import clean
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.save import Branch, save
@@ -83,6 +84,7 @@ class Writer:
         _lower_priority()
         with contextlib.suppress(DiskError):  # litter is in nobody's way
             clean(self.folder)
+            index.mend(self.folder)
         pause = _FIRST_PAUSE
         while True:
             with self._changed:
