@@ -331,6 +331,16 @@ def test_what_the_program_built_is_filled_in_place_and_nothing_else() -> None:
     assert other.local.replaced == [0, 1] and replaced == [0]
 
 
+def test_a_tensor_of_numpys_new_axis_is_filled_in_place_and_an_expanded_one_is_not() -> None:
+    for strides, filled in (((1, 0), True), ((0, 1), False)):
+        owner, other = (fresh(value=torch.zeros(4).as_strided((4, 1), strides)) for _ in range(2))
+        for one in (owner, other):
+            one.remember_built()
+        built = other.local.value
+        other.restore(through_a_file(owner))
+        assert (other.local.value is built) is filled
+
+
 def test_what_is_restored_can_be_restored_again_after_it_was_changed() -> None:
     trees = through_a_file(fresh(list=[0], tensor=torch.zeros(1), array=np.zeros(1), new=Meter()))
     owner = fresh(list=None, tensor=None, array=None, new=None)

@@ -204,8 +204,14 @@ def _gone(tree: Tree, path: str) -> ArchitectureChangedError:
 
 
 def _takes(there: torch.Tensor, value: torch.Tensor) -> bool:
-    expanded = there.layout == torch.strided and 0 in there.stride()
-    return _alike(there, value) and there.layout == value.layout and there.is_leaf and not expanded
+    return _alike(there, value) and there.layout == value.layout and there.is_leaf and not _is_expanded(there)
+
+
+def _is_expanded(tensor: torch.Tensor) -> bool:
+    """Whether elements share memory; a dimension of one may have any stride, and has 0 after NumPy's ``[:, None]``."""
+    if tensor.layout != torch.strided:
+        return False
+    return any(stride == 0 and size > 1 for stride, size in zip(tensor.stride(), tensor.shape, strict=True))
 
 
 def _alike(there: Any, value: Any) -> bool:
