@@ -5,7 +5,6 @@ import re
 import signal
 import socket
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -58,9 +57,7 @@ def test_the_script_goes_on_with_as_many_processes_and_with_fewer(folder: Path) 
         run.mkdir()
         begun = Forked(3, folder / "train.py", (), run)
         begun.wait_for("48 samples a step")
-        while not (run / "checkpoints" / "checkpoint_previous.pth").exists():  # a save behind some steps
-            assert begun.is_running, begun.said
-            time.sleep(0.01)
+        begun.wait_until((run / "checkpoints" / "checkpoint_previous.pth").exists, "a save behind some steps")
         begun.kill()
         begun.wait()
         resumed = Forked(size, folder / "train.py", (), run)

@@ -7,9 +7,11 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
+
+import torch
 
 import unbroken
 from tests.patience import Patience
@@ -122,11 +124,15 @@ class Forked:
 
     def wait_for(self, line: str, seconds: float = 150) -> None:
         """Until one has said so."""
+        self.wait_until(lambda: line in self.said, line, seconds)
+
+    def wait_until(self, done: Callable[[], bool], what: str, seconds: float = 150) -> None:
+        """Raises AssertionError, and ends them, where it does not come to that."""
         patience = Patience(self._running[0], seconds)
-        while line not in self.said:
+        while not done():
             if patience.spent:
                 self.kill()
-                raise AssertionError(f"never said {line!r}: {self.said[-3000:]}")
+                raise AssertionError(f"never: {what!r}; {self.said[-3000:]}")
             time.sleep(0.01)
 
     def kill(self) -> None:
@@ -144,6 +150,7 @@ def _become(script: Path, arguments: Sequence[str], folder: Path, log: Path, mor
     os.environ.update({**environment(), **more, "LOCAL_RANK": more["RANK"]})
     os.chdir(folder)
     sys.argv = [str(script), *arguments]
+    torch.set_num_threads(1)  # as torchrun has it; and threads that the parent had are gone after a fork
     try:
         runpy.run_path(str(script), run_name="__main__")
     except SystemExit as stopped:
