@@ -44,6 +44,7 @@ def _latest(folder: Path) -> dict[str, Any]:
     return load(folder / "checkpoints" / "checkpoint_latest.pth")
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(900)
 def test_the_script_goes_on_with_as_many_processes_and_with_fewer(folder: Path) -> None:
     whole = folder / "whole"

@@ -13,7 +13,15 @@ from typing import Any
 from unbroken import contract, messages
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import require_space
-from unbroken.errors import ArchitectureChangedError, DataChangedError, UnbrokenError, reason_of
+from unbroken.errors import (
+    ArchitectureChangedError,
+    DataChangedError,
+    DiskError,
+    ResourcesError,
+    UnbrokenError,
+    is_refusal,
+    reason_of,
+)
 from unbroken.keep import finding, promised
 from unbroken.keep.finding import Found
 from unbroken.keep.following import NoLock
@@ -341,8 +349,14 @@ class _Beginner:
 
     def _take_over_record(self) -> None:
         record = read_run_record(self._folder)
-        if record is not None:
+        if record is None:
+            return
+        try:
             lineage.write_run_record(self._folder, replace(record, generation=self._generation))
+        except DiskError as error:
+            if error.__cause__ is None or not is_refusal(error.__cause__):
+                raise
+            raise ResourcesError("state_no_room", reason=reason_of(error.__cause__)) from error
 
     def _check_data(self, saved: Mapping[str, Any] | None) -> None:
         try:
