@@ -40,6 +40,7 @@ def test_a_killed_rank_costs_no_bit(tmp_path: Path, kind: str) -> None:
     assert resumed.done, resumed.logs
     assert differences(resumed.ends, whole.ends) == []
     assert "bit for bit as before the interruption" in resumed.logs[0]
+    assert "All 3 processes have trained the steps behind the last save again" in resumed.logs[0]
     assert "DIFFERS" not in "".join(resumed.logs)
 
 

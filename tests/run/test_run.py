@@ -489,6 +489,39 @@ def test_a_stop_signal_saves_and_stops_with_75(
     assert f"已重放 {again} 步，与中断前逐位一致" in log.text
 
 
+class Signalling:
+    """Sends SIGTERM to the process while its state is copied at the end of the epoch ``at``."""
+
+    def __init__(self, run: unbroken.Run, at: int) -> None:
+        self._run, self._at = run, at
+
+    def state_dict(self) -> dict[str, int]:
+        if self._run.epoch == self._at and self._run.batch == 0:
+            self._at = -1
+            os.kill(os.getpid(), signal.SIGTERM)
+        return {"at": self._at}
+
+    def load_state_dict(self, state: dict[str, int]) -> None:
+        self._at = state["at"]
+
+
+@pytest.mark.parametrize("epoch", [1, 2])
+def test_a_signal_that_comes_while_an_epoch_s_end_is_saved_stops_the_process(tmp_path: Path, epoch: int) -> None:
+    def train(at: int) -> int:
+        run = unbroken.Run(tmp_path, seed=1, every_epochs=1)
+        run.track(model=torch.nn.Linear(1, 1), signalling=Signalling(run, at))
+        for _ in run.epochs(2):
+            for _ in run.batches(DataLoader(TensorDataset(torch.ones(4, 1)), batch_size=2)):
+                pass
+        run.close()
+        return run.epoch
+
+    with pytest.raises(unbroken.Stopped) as stopped:
+        train(epoch)
+    assert stopped.value.code == 75
+    assert train(-1) == 2
+
+
 def test_a_spent_time_budget_stops_with_75(tmp_path: Path, log: Lines) -> None:
     trial = Trial(tmp_path, stop_after=1e-9)
     with pytest.raises(unbroken.Stopped) as stopped:

@@ -5,9 +5,7 @@ the slowest decides how many these are.
 """
 
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 from unbroken.errors import GuardError, RanksError
 from unbroken.loop.ranks import At, Ranks
@@ -47,10 +45,6 @@ class Agreement:
     def ends(self, *, wanted: bool) -> bool:
         """Whether steps without epochs are to end here, if this process wants that."""
         return wanted
-
-    def at_epoch_end(self, told: Any) -> Sequence[Any]:
-        """What all have to tell, by rank."""
-        return [told]
 
 
 class AgreementOfMany(Agreement):
@@ -96,9 +90,6 @@ class AgreementOfMany(Agreement):
         self._ends = self._ends or bool(ends)
         reason = _WISHES[wished]
         return None if busy and reason not in (Reason.BUDGET, Reason.SIGNAL) else reason
-
-    def at_epoch_end(self, told: Any) -> Sequence[Any]:
-        return self._ranks.all(At.EPOCH, told)
 
     def _tell_apart(self, order: int, step: int) -> None:
         for rank, theirs in enumerate(orders := self._ranks.all(At.BOUNDARY, order)):

@@ -16,9 +16,9 @@ _EPOCHS_APART = 1.0  # seconds: a save takes some milliseconds, and so may an ep
 
 @dataclass(frozen=True)
 class AtEpochEnd:
-    """What is to be done behind an epoch: ``stops`` tells why the process is to end, ``due`` whether it is saved."""
+    """What is to be done behind an epoch: whether the process ``stops``, whether a save is ``due``."""
 
-    stops: Reason | None
+    stops: bool
     due: bool
 
 
@@ -68,11 +68,13 @@ class Asking:
         due = self.save_wanted or self.every_epoch or since >= _EPOCHS_APART
         due = due or self.triggers.due(step - keeper.saved_step, since) is not None
         self.save_wanted = False
-        of_all = self.agreement.at_epoch_end((self._stop_cause(), due, self.stop_reason))
-        causes = [cause for cause, _, _ in of_all if cause is not None]
+        of_all = keeper.ranks.all(At.EPOCH, (self._stop_cause() is not None, due, self.stop_reason))
         self._take_reason([reason for _, _, reason in of_all])
-        stops = Reason.SIGNAL if Reason.SIGNAL in causes else causes[0] if causes else None
-        return AtEpochEnd(stops, any(due for _, due, _ in of_all))
+        return AtEpochEnd(any(stops for stops, _, _ in of_all), any(due for _, due, _ in of_all))
+
+    def stops_behind_save(self, ranks: Ranks) -> bool:
+        """Whether the process is to end, by what came while an epoch's end was saved."""
+        return any(ranks.all(At.EPOCH, self._stop_cause() is not None))
 
     def agree_on_reason(self, ranks: Ranks) -> None:
         """Have the ``stop_reason`` of whichever rank has one."""

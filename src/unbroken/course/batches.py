@@ -134,7 +134,7 @@ class BatchLoops:
     ) -> Generator[Any, None, None]:
         course, cursor, stopping = self._course, self._course.cursor, self._course.stopping
         cursor.order = batches.order
-        course.order_is_common = getattr(loader, "divided", True)
+        course.order_is_common = loader.divided if isinstance(loader, PositionedLoader) else True
         stopping.group = group
         require_groups(group)
         most: int | None = None

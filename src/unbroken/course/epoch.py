@@ -200,8 +200,8 @@ class EpochCourse:
             return
         asked = self.asking.at_epoch_end(keeper, cursor.step)
         last = not more or self.asking.stop_reason is not None
-        self._save_epoch(keeper, passes, due=asked.due or asked.stops is not None, last=last)
-        if asked.stops is not None:
+        self._save_epoch(keeper, passes, due=asked.due or asked.stops, last=last)
+        if asked.stops or self.asking.stops_behind_save(self.ranks):
             self.stopping.begin(None, at_once=last or self.stopping.train_on is not None)
 
     def _merge(self, of_ranks: Sequence[Mapping[str, Any]]) -> None:

@@ -22,7 +22,7 @@ from unbroken.errors import (
     is_refusal,
     reason_of,
 )
-from unbroken.keep import finding, promised
+from unbroken.keep import finding, saying
 from unbroken.keep.finding import Found
 from unbroken.keep.following import NoLock
 from unbroken.keep.keeper import Keeper
@@ -248,11 +248,15 @@ class _Beginner:
             keeper = self._keeper(identity, state.replays, protected=point.path.name)
             ranks.by_first(At.BEGIN, self._take_over_record)
         stop_requested = None if moment is None or found.asked_for else moment.stop_requested
-        self._say_where(point, ends=stop_requested is not None)
+        saved_at = point.payload[keys.TIMESTAMP]
+        planned = self._surroundings.planned_epochs
+        saying.where(self._parts, self._shown(point.path), saved_at, planned, ends=stop_requested is not None)
         self._starting.passed_over()
         if then is not None:
-            self._show_changes(then)
-        self._show_settings(changes, state)
+            self._changed += saying.surroundings(then, self._surroundings)
+        saying.settings(self._parts.settings, changes)
+        if self._origin.seed is not None and identity is not None and identity.seed != self._origin.seed:
+            _log.warning(messages.text("seed_overruled", new=self._origin.seed, old=identity.seed))
         return Beginning(
             keeper,
             None if identity is None else state,
@@ -286,17 +290,6 @@ class _Beginner:
         kept = [*earlier, *made][-_CHANGES_KEPT:]
         self._surroundings = replace(self._surroundings, changes=kept, built=self._parts.settings.built)
         return changes
-
-    def _show_settings(self, changes: list[Setting], state: RunState) -> None:
-        for one in changes:
-            values = {"setting": one.name, "old": one.then, "new": one.now, "in_force": one.in_force}
-            _log.warning(messages.text("setting_changed", **values))
-        for one in self._parts.settings.overruled():
-            name = repr(self._parts.settings.to_keep(one.name))
-            values = {"setting": one.name, "new": one.now, "in_force": one.in_force, "name": name}
-            _log.warning(messages.text("setting_overruled", **values))
-        if self._origin.seed is not None and state.identity is not None and state.identity.seed != self._origin.seed:
-            _log.warning(messages.text("seed_overruled", new=self._origin.seed, old=state.identity.seed))
 
     def _branch_off(self, point: ResumePoint, state: RunState, found: Found) -> Keeper:
         """Make the state resumed from the first file of a new branch; what it leaves behind moves aside after."""
@@ -366,38 +359,6 @@ class _Beginner:
                 raise
             self._changed.append("data")
             _log.warning(messages.text("data_change_allowed", change=changed))
-
-    def _show_changes(self, then: Surroundings) -> None:
-        now = self._surroundings
-        for change in guards.differences(then.config, now.config):
-            _log.warning(messages.text("config_changed", change=change))
-            self._changed.append(str(change))
-        changes = guards.differences(then.environment, now.environment)
-        loud = guards.that_matter(changes)
-        if changes:
-            shown = messages.listed(map(str, [*loud, *(one for one in changes if one not in loud)]))
-            _log.log(logging.WARNING if loud else logging.INFO, messages.text("environment_changed", changes=shown))
-            self._changed += map(str, loud)
-
-    def _say_where(self, point: ResumePoint, *, ends: bool) -> None:
-        """The promised lines first; then where this resume goes on, in the user's language."""
-        history, cursor = self._parts.history, self._parts.cursor
-        epoch, best = cursor.epoch + 1, history.best
-        promised.say(contract.RESUMED.format(epoch=epoch))
-        label = contract.CORRELATION if history.metric in (None, contract.AUCS) else f" {history.metric}"
-        shown = contract.BEST.format(value=best.value, epoch=best.epoch) if best.epoch else contract.NO_BEST_YET
-        promised.say(contract.BEST_SO_FAR.format(label=label, best=shown))
-        if cursor.batch:
-            said = {"epoch": epoch, "batch": cursor.batch, "batches": cursor.batches or "?"}
-            promised.say(contract.INSIDE_EPOCH.format(**said))
-        planned = self._surroundings.planned_epochs
-        if cursor.batch == 0 and (ends or (planned is not None and cursor.epoch >= planned)):
-            return  # the loop over the epochs says that it is complete
-        where = {"path": self._shown(point.path), "timestamp": point.payload[keys.TIMESTAMP]}
-        if cursor.batch == 0 and planned is None:
-            _log.info(messages.text("resumed_between", **where, done=cursor.epoch, step=cursor.step))
-        else:
-            _log.info(messages.text("resumed", **where, epoch=epoch, batch=cursor.batch))
 
     def _keeper(self, identity: Identity, replays: list[dict[str, Any]] | None = None, protected: str = "") -> Keeper:
         return Keeper(

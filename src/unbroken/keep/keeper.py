@@ -41,7 +41,7 @@ from unbroken.version import __version__
 _log = logging.getLogger("unbroken")
 
 _REPLAYS_KEPT = 20
-_ANSWER = 5.0  # seconds
+_ANSWER = 5.0  # seconds after which the other ranks hear of a write that still goes on
 _FAR = 10_000  # epochs: a forecast beyond them says nothing
 
 
@@ -84,7 +84,7 @@ class Keeper:
         self._unsafe_end = False
         self._waiting: tuple[Payload, frozenset[Occasion]] | None = None
         self._proof: dict[str, Any] | None = None
-        self._proofs: dict[int, dict[str, Any]] = {}
+        self._proofs: list[dict[str, Any]] = []
 
     @property
     def latest(self) -> Path:
@@ -130,11 +130,12 @@ class Keeper:
 
     def _say_proofs(self, told: list[dict[str, Any] | None]) -> None:
         """Once all ranks have trained their steps again: that they went as before. A difference is said at once."""
-        new = {rank: proof for rank, proof in enumerate(told) if proof is not None}
-        if new != self._proofs and len(new) == self.ranks.size and not any(one["difference"] for one in new.values()):
-            steps = min(one["steps"] for one in new.values())
+        proofs = [proof for proof in told if proof is not None]
+        exact = [one for one in proofs if not one["difference"] and "state" in one.get("compared", ())]
+        if proofs != self._proofs and len(exact) == self.ranks.size:
+            steps = min(one["steps"] for one in exact)
             _log.info(messages.text("replayed_by_all", size=self.ranks.size, steps=steps))
-        self._proofs = new
+        self._proofs = proofs
 
     def _live(self, moment: Moment, generators: Mapping[str, Any] | None) -> Payload:
         """The state as it is, sharing memory with it."""

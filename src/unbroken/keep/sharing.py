@@ -45,16 +45,17 @@ def shared(
     made: list[Payload] = []
     mine: dict[Part, dict[replicas.Path, int]] = {}
 
-    def look() -> dict[Part, Any]:
+    def look() -> tuple[dict[Part, Any], tuple[int, int, int]]:
         made.append(make())
         mine.update({part: replicas.digests(value) for part, value in _by_part(replicated(made[0])).items()})
-        return {part: found if len(found) <= _FEW else replicas.together(found) for part, found in mine.items()}
+        summed = {part: found if len(found) <= _FEW else replicas.together(found) for part, found in mine.items()}
+        return summed, keys.progress_of(made[0]).position
 
     told = ranks.together_with(At.SAVE, look, proof)
-    summed, live = [one for one, _ in told], made[0]
-    steps = ranks.all(At.SAVE, keys.progress_of(live).position)
-    if len(set(steps)) > 1:
-        raise RanksError("ranks_steps", least=min(steps)[-1], most=max(steps)[-1])
+    summed, live = [one for (one, _), _ in told], made[0]
+    steps = [position[-1] for (_, position), _ in told]
+    if len({position for (_, position), _ in told}) > 1:
+        raise RanksError("ranks_steps", least=min(steps), most=max(steps))
     tree = _by_part(replicated(live))
     first: dict[Part, Any] = dict(summed[0])
     unequal = sorted({part for one in summed for part in one if one[part] != first.get(part)})

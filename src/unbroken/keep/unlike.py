@@ -1,6 +1,5 @@
 """Unlike: what must be the same on all ranks before they begin, and what no rank may have tracked."""
 
-import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -15,8 +14,6 @@ from unbroken.state import replicas
 from unbroken.state.encoding import encode
 from unbroken.store.runstate import Surroundings
 
-_log = logging.getLogger("unbroken")
-
 # By the name of their class, in the module where torch has it: none of them is imported only to ask.
 _REFUSED = {
     "FullyShardedDataParallel": "torch.distributed.fsdp",
@@ -25,7 +22,6 @@ _REFUSED = {
     "PostLocalSGDOptimizer": "torch.distributed.optim",
     "DTensor": "torch.distributed.tensor",
 }
-_STATEFUL_HOOKS = ("PowerSGDState", "PostLocalSGDState")
 
 
 def require_alike(

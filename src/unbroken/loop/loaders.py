@@ -66,11 +66,11 @@ class Loaders:
             return
         facts = {"batches": made.length or "?", "workers": made.workers}
         dataset = type(loader.dataset).__qualname__
-        sizes = getattr(made, "sizes", None)
-        if sizes is not None:
-            self._say(messages.text("batch_divided", whole=sizes[0], each=sizes[1], size=sizes[0] // sizes[1]))
-            if made.uneven_rest:  # type: ignore[attr-defined]
-                said = {"count": made.uneven_rest, "size": sizes[0] // sizes[1]}  # type: ignore[attr-defined]
+        if isinstance(made, PositionedLoader) and made.sizes is not None:
+            whole, each = made.sizes
+            self._say(messages.text("batch_divided", whole=whole, each=each, size=whole // each))
+            if made.uneven_rest:
+                said = {"count": made.uneven_rest, "size": whole // each}
                 self._say(messages.text("uneven_rest", **said), logging.WARNING)
         if made.repeatable:
             self._say(messages.text(made.promise, **facts), logging.DEBUG if resumed else logging.INFO)

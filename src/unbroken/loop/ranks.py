@@ -135,8 +135,6 @@ class ManyRanks(Ranks):
         return [(theirs, noted) for _, theirs, noted in told]  # type: ignore[misc]
 
     def by_first(self, at: At, do: Callable[[], T]) -> T:
-        packed: _Packed | None = None
-        told: _Told | None = None
         if self.is_first:
             try:
                 packed = _Packed.of(made := do())
@@ -161,7 +159,7 @@ class ManyRanks(Ranks):
             texts = self._gathered(written, _AT_ONCE, lengths)
             if max(lengths) > _AT_ONCE:
                 texts = self._gathered(written, max(lengths), lengths)
-        told = [pickle.loads(text) for text in texts]
+        told = [pickle.loads(text) for text in texts]  # of processes of this very run, as trusted as their gradients
         for rank, (where, _) in enumerate(told):
             if where != told[0][0]:
                 here, first = (messages.text(_WHERE[At(one)]) for one in (where, told[0][0]))
@@ -298,7 +296,7 @@ class _Pickler(pickle.Pickler):
 
 
 class _Unpickler(pickle.Unpickler):
-    """Of what another rank of this very run has sent: as trusted as its gradients are."""
+    """Of what another rank has sent."""
 
     def __init__(self, file: io.BytesIO, tensors: list[torch.Tensor]) -> None:
         super().__init__(file)
