@@ -149,10 +149,18 @@ def test_names_a_checkpoint_needs_itself_are_refused(name: str) -> None:
             take({name: 1.0})
 
 
-@pytest.mark.parametrize("weight", [-1, math.nan, math.inf, "1", None])
+@pytest.mark.parametrize("weight", [-1, math.nan, math.inf, "1", [1]])
 def test_a_weight_is_a_finite_number_of_at_least_zero(weight: Any) -> None:
     with pytest.raises(UsageError):
         History().average({"a": 1.0}, weight)
+
+
+def test_without_a_weight_each_value_counts_alike() -> None:
+    history = History()
+    for value in (1.0, 2.0, 6.0):
+        history.average({"a": value})
+    history.finish_epoch()
+    assert history.columns == {"a": [3.0]}
 
 
 def test_one_metric_is_averaged_or_recorded_not_both() -> None:
