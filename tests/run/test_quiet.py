@@ -9,14 +9,15 @@ import torch
 
 import unbroken
 from tests.run.loop import BrokenOffError, Lines, Trial, break_off_at
+from unbroken.keep import promised
 from unbroken.state.guards import Change, that_matter
 
 
 @pytest.fixture
 def shown(monkeypatch: pytest.MonkeyPatch) -> "Shown":
-    promised = logging.getLogger("unbroken.contract")  # as in a program that has not set it up
-    monkeypatch.setattr(promised, "handlers", [])
-    monkeypatch.setattr(promised, "propagate", True)
+    log = logging.getLogger("unbroken.contract")  # as in a program that has not set it up
+    monkeypatch.setattr(log, "handlers", [])
+    monkeypatch.setattr(log, "propagate", True)
     return Shown()
 
 
@@ -44,13 +45,23 @@ def test_the_promised_lines_are_shown_where_the_language_is_chinese(
     with pytest.raises(BrokenOffError):
         Trial(tmp_path, every_steps=2).train(3, break_off_at("batch 2 4"))
     lines = shown.lines(tmp_path, 3)
-    promised = [
-        line for line in lines if line.startswith(("恢复训练，从 epoch 2 开始", "当前最佳", "第 2 轮", "已重放"))
-    ]
-    assert len(promised) == (4 if lang == "zh" else 0)
+    found = [line for line in lines if line.startswith(("恢复训练，从 epoch 2 开始", "当前最佳", "第 2 轮", "已重放"))]
+    assert len(found) == (4 if lang == "zh" else 0)
     if lang == "en":
         said = [line.partition(" ")[0] for line in lines if "self.trained" not in line]  # a list that is not kept
         assert said == ["Resumed", "Replayed", "Done:"]
+
+
+@pytest.mark.parametrize("lang", ["en", "zh"])
+def test_a_promised_line_that_is_an_error_is_not_written_past_the_log_either(
+    shown: Shown, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], lang: str
+) -> None:
+    """What no handler takes, ``logging`` writes to stderr from a warning on."""
+    monkeypatch.setenv("UNBROKEN_LANG", lang)
+    monkeypatch.setattr(logging.getLogger("unbroken"), "handlers", [])
+    monkeypatch.setattr(logging.getLogger(), "handlers", [])
+    promised.say("重放在第 2 步与中断前不一致：state", logging.ERROR)
+    assert ("重放" in capfd.readouterr().err) == (lang == "zh")
 
 
 def test_a_finished_run_says_that_it_is_complete_and_nothing_of_a_next_epoch(

@@ -13,9 +13,11 @@ _log = logging.getLogger("unbroken.contract")
 
 def say(line: str, level: int = logging.INFO) -> None:
     """Say a line of ``contract``, where it is to be seen."""
+    if not _log.handlers and messages.language() != messages.CHINESE:
+        return  # logging itself would write an error that no handler takes to stderr
     before = _log.propagate
     # For this line only: who looks at the logger meanwhile finds it as its program has set it up.
-    _log.propagate = before and not _log.handlers and messages.language() == messages.CHINESE
+    _log.propagate = before and not _log.handlers
     try:
         _log.log(level, line)
     finally:
