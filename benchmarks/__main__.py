@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import loading, loops, memory, ranks, reading, saving, training
+from benchmarks import loading, loops, memory, ranks, reading, restarts, saving, training
 from benchmarks.table import Table
 
 PACKAGES = ["torch", "numpy", "lightning", "accelerate", "ravex", "torch-checkpointing", "safetensors", "efficio"]
@@ -38,7 +38,7 @@ def tables(quick: bool, folder: Path) -> dict[str, list[Callable[[], Table]]]:
             lambda: reading.listing(1000, rounds, folder),
             lambda: reading.cache(100 if quick else 1000, rounds, folder),
         ],
-        "ranks": [lambda: ranks.table(rounds, folder)],
+        "ranks": [lambda: ranks.table(rounds, folder), lambda: restarts.table(rounds, folder)],
         "memory": [lambda: memory.table(100 if quick else 1000, folder)],
     }
     if not quick:

@@ -1,7 +1,11 @@
 """Loaders without positions: any batch is reached by loading again what came before it, from the same streams."""
 
+import contextlib
+import logging
 import random
+import sys
 from collections.abc import Iterator
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,6 +16,7 @@ from torchdata.stateful_dataloader import StatefulDataLoader
 
 from tests.loop.datasets import Noisy
 from tests.loop.test_batches import SEED, disturb, same
+from tests.run.loop import listening
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.loaders import resumable
 from unbroken.loop.positioned import PositionedLoader
@@ -76,6 +81,56 @@ def test_persistent_workers_are_told_the_epoch() -> None:
         assert same(
             list(persistent.iterate(epoch=epoch, loop=0, start=0)), list(fresh.iterate(epoch=epoch, loop=0, start=0))
         )
+
+
+class Counting(IterableDataset[torch.Tensor]):
+    """Knows its passes, as one does that orders its samples by them; ``parts`` of it, too."""
+
+    def __init__(self) -> None:
+        self.parts = [SimpleNamespace(passes=-1), object()]
+        self.samples = 8
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        self.parts[0].passes += 1  # type: ignore[attr-defined]
+        return iter(torch.arange(self.samples) + self.parts[0].passes)  # type: ignore[attr-defined]
+
+
+class Told(Counting):
+    """Is told by the loop, which tells it after a restart as well."""
+
+    def set_epoch(self, epoch: int) -> None:
+        self.parts[0].passes = epoch  # type: ignore[attr-defined]
+
+    def __iter__(self) -> Iterator[torch.Tensor]:
+        return iter(torch.arange(self.samples) + self.parts[0].passes)  # type: ignore[attr-defined]
+
+
+def test_what_an_iterable_dataset_counts_is_told_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("UNBROKEN_LANG", "en")
+    said: set[str] = set()
+    counting, told = Counting(), Told()
+    with listening(logging.WARNING) as log:
+        for epoch in range(3):
+            told.set_epoch(epoch)
+            for dataset in (counting, told):
+                loader = DataLoader(dataset, batch_size=4)  # a new one in every epoch
+                list(resumable(loader, SEED, said=said).iterate(epoch=epoch, loop=0, start=0))
+    (line,) = log.lines
+    assert line.startswith("Counting is not after a pass what it was before it (parts[0].passes: -1 -> 0)")
+
+
+def test_only_workers_that_live_on_count_passes(capfd: pytest.CaptureFixture[str]) -> None:
+    console = logging.StreamHandler(sys.stderr)
+    with listening(logging.WARNING), contextlib.ExitStack() as after:
+        log = logging.getLogger("unbroken")
+        log.addHandler(console)
+        after.callback(log.removeHandler, console)
+        for persistent in (False, True):
+            loader = DataLoader(Counting(), batch_size=4, num_workers=2, persistent_workers=persistent)
+            made = resumable(loader, SEED)
+            for epoch in range(2):
+                list(made.iterate(epoch=epoch, loop=0, start=0))
+            assert capfd.readouterr().err.count("passes: -1 -> 0") == persistent
 
 
 def test_the_number_of_workers_is_among_the_facts_of_a_replayed_position() -> None:

@@ -153,7 +153,7 @@ def _globals_named_in(code: CodeType, scope: dict[str, Any]) -> Iterator[object]
     for value in named:
         if not isinstance(value, ModuleType):
             yield value
-        elif not _is_library(value.__name__):
+        elif not is_library(value.__name__):
             yield from (vars(value)[name] for name in code.co_names if name in vars(value))
     for constant in code.co_consts:
         if isinstance(constant, CodeType):
@@ -161,10 +161,11 @@ def _globals_named_in(code: CodeType, scope: dict[str, Any]) -> Iterator[object]
 
 
 def _is_of_a_library(value: Any) -> bool:
-    return _is_library(_held(value, "__module__", None) or "")
+    return is_library(_held(value, "__module__", None) or "")
 
 
-def _is_library(module: str) -> bool:
+def is_library(module: str) -> bool:
+    """Whether a class or function of that module is none of the user's own."""
     return module != "__main__" and module.partition(".")[0] in _LIBRARIES
 
 

@@ -47,7 +47,7 @@ class Loaders:
             LoaderRefusedError: as ``resumable``.
         """
         if id(loader) not in self._known:
-            made = resumable(loader, seed, version, share)
+            made = resumable(loader, seed, version, share, self._said)
             if compiled and _last_batch_is_smaller(loader):
                 self._say(messages.text("compiled_for_two_shapes"))
             self._known[id(loader)] = (loader, made)
@@ -85,8 +85,10 @@ class Loaders:
             (_own_log if level >= logging.WARNING else _log).log(level, sentence)
 
 
-def resumable(loader: Any, seed: int, version: int = VERSION, share: Share | None = None) -> ResumableLoader:
-    """The way to resume this loader exactly.
+def resumable(
+    loader: Any, seed: int, version: int = VERSION, share: Share | None = None, said: set[str] | None = None
+) -> ResumableLoader:
+    """The way to resume this loader exactly; what is in ``said`` is not said once more.
 
     Raises:
         LoaderRefusedError: there is none; the message says which loader and why.
@@ -105,7 +107,7 @@ def resumable(loader: Any, seed: int, version: int = VERSION, share: Share | Non
     if own_way:
         return ReplayedLoader(loader, seed, version)
     if isinstance(loader.dataset, IterableDataset):
-        return ReplayedIterable(loader, seed, version)
+        return ReplayedIterable(loader, seed, version, set() if said is None else said)
     return PositionedLoader(loader, seed, version, share)
 
 

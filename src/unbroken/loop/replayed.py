@@ -1,17 +1,24 @@
 """Loaders whose position can be reached only by loading again what was loaded before it, from the same streams."""
 
+import logging
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
+from torch.utils.data import DataLoader, IterableDataset, get_worker_info
 
+from unbroken import messages
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.accelerate import tell_pass
 from unbroken.loop.batches import FIRST_VERSION, VERSION, LoadedHere, Pass, Rebuilt, settings_of, tell_epoch
 from unbroken.loop.generators import OwnGenerators, find_generators
+from unbroken.loop.passing import changed, counted
 from unbroken.loop.randomness import SAMPLER_BATCH, Position, seed_streams
 from unbroken.loop.samplers import length_of
+
+_log = logging.getLogger("unbroken")
+
+_NAMED = 4
 
 
 class _Replayed:
@@ -57,12 +64,15 @@ class ReplayedIterable(_Replayed):
 
     promise = "loader_replayed_iterable"
 
-    def __init__(self, loader: DataLoader[Any], seed: int, version: int = VERSION) -> None:
+    def __init__(self, loader: DataLoader[Any], seed: int, version: int, said: set[str]) -> None:
         super().__init__(loader, seed, version)
         self._epoch = torch.zeros(4, dtype=torch.int64)
         if loader.num_workers:
             self._epoch.share_memory_()  # type: ignore[no-untyped-call]  # persistent workers outlive the epoch they were started in
-        self._dataset = _KeyedIterable(loader.dataset, self._epoch, tells_epoch=self._tells_epoch)
+        # Other workers begin each pass with a new copy of the dataset, which has counted nothing.
+        watched = said if loader.num_workers == 0 or loader.persistent_workers else None
+        dataset: Any = loader.dataset
+        self._dataset = _KeyedIterable(dataset, self._epoch, watched, tells_epoch=self._tells_epoch)
         self._built: tuple[object, ...] = ()
 
     def _from_start(self, position: Position) -> Iterator[Any]:
@@ -104,9 +114,12 @@ class ReplayedLoader(_Replayed):
 class _KeyedIterable(IterableDataset[Any]):
     """Starts each worker's share of a pass from streams set by (seed, epoch, loop, worker)."""
 
-    def __init__(self, dataset: Dataset[Any], epoch: torch.Tensor, *, tells_epoch: bool) -> None:
+    def __init__(
+        self, dataset: IterableDataset[Any], epoch: torch.Tensor, watched: set[str] | None, *, tells_epoch: bool
+    ) -> None:
         self.dataset = dataset
         self._epoch = epoch
+        self._watched = watched
         self._tells_epoch = tells_epoch
 
     def __iter__(self) -> Iterator[Any]:
@@ -118,7 +131,19 @@ class _KeyedIterable(IterableDataset[Any]):
             position = Position(high * 2**63 + low, epoch, loop, SAMPLER_BATCH, slot=worker.id)
             seed_streams(position)
             OwnGenerators(find_generators(self.dataset)).seed(position)
-        return iter(self.dataset)
+        if self._watched is None or (worker is not None and worker.id):
+            return iter(self.dataset)
+        return self._looked_at(self._watched)
+
+    def _looked_at(self, said: set[str]) -> Iterator[Any]:
+        """What the dataset counts while it is gone through, a restart begins to count again."""
+        before = counted(self.dataset)
+        yield from self.dataset
+        found = changed(before, counted(self.dataset))
+        kind = type(self.dataset).__qualname__
+        if found and kind not in said:
+            said.add(kind)
+            _log.warning(messages.text("dataset_counts", dataset=kind, changed=", ".join(found[:_NAMED])))
 
     def __len__(self) -> int:
         return len(self.dataset)  # type: ignore[arg-type]

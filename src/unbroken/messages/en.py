@@ -484,6 +484,11 @@ SENTENCES: dict[str, str] = {
         "epoch, if every pass over it begins anew and depends on python, numpy and torch only; a resume compares it "
         "({batches} batches per epoch, {workers} workers; their number must stay the same)."
     ),
+    "dataset_counts": (
+        "{dataset} is not after a pass what it was before it ({changed}), and a restart begins with it as built. If "
+        "its samples or their order depend on that, a resume in a later epoch is not exact: let them depend on the "
+        "epoch, which the loop tells it (a set_epoch of its own), or on python, numpy and torch only."
+    ),
     "loader_replayed_subclass": (
         "This DataLoader iterates in a way of its own: resumed by iterating it again from the start of the epoch, "
         "exact if its order comes from python, numpy or torch ({batches} batches, {workers} workers)."

@@ -339,6 +339,11 @@ SENTENCES: dict[str, str] = {
         "python、numpy 和 torch 的随机数；恢复时会进行比较（每轮 {batches} 批，{workers} 个 worker，其数量须保持不"
         "变）。"
     ),
+    "dataset_counts": (
+        "{dataset} 在遍历一轮之后与之前不同（{changed}），而重启时它从刚创建的样子开始。如果样本或其顺序取决于此，"
+        "从后面的轮次恢复就不精确：应让它们取决于由循环告知的轮次（例如数据集自己的 set_epoch），"
+        "或只取决于 python、numpy 和 torch 的随机数。"
+    ),
     "loader_replayed_subclass": (
         "该 DataLoader 自定义了遍历方式：恢复时从该轮开头重新遍历；只要其顺序来自 python、numpy 或 torch 的随机数即为"
         "精确（{batches} 批，{workers} 个 worker）。"
