@@ -14,10 +14,10 @@ from unbroken.store import torchfile
 from unbroken.store.trees import children_of
 
 _GRADIENTS = f"{keys.OWN}.grads"  # saved as well where a process has not seen yet that they need not be
-# What may differ between two checkpoints of equal runs: when and where one was written, and after which resumes.
-_MAY_DIFFER = frozenset(
-    {keys.TIMESTAMP, *(f"{keys.OWN}.{name}" for name in ("run_id", "reason", "environment", "replays", "epoch_before"))}
-)
+# What may differ between two checkpoints of equal runs: when and where one was written, after which resumes, and what
+# the loop's variables looked like: those that count are seen in what they do.
+_OF_ONE_PROCESS = ("run_id", "reason", "environment", "replays", "epoch_before", "variables")
+_MAY_DIFFER = frozenset({keys.TIMESTAMP, *(f"{keys.OWN}.{name}" for name in _OF_ONE_PROCESS)})
 
 
 @dataclass(frozen=True)
