@@ -1,5 +1,6 @@
 """How the tests are run: side by side, without those whose needs are not met here, which are told at the end."""
 
+import os
 from collections.abc import Generator
 from pathlib import Path
 from zlib import crc32
@@ -8,6 +9,10 @@ import pytest
 
 from tests import needs
 from tests.needs import NEEDS
+
+# Before torch is imported here or in a child. The tests run side by side, one thread each.
+for _threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
+    os.environ.setdefault(_threads, "1")
 
 _EVERY = "--nothing-left-out"
 _SAMPLE = "--one-in"

@@ -14,6 +14,7 @@ from typing import Self
 
 from tests.kill.toolkit.watch import FolderWatch
 from tests.patience import Patience, ended
+from tests.preloaded import preloaded
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -40,9 +41,11 @@ class Ended:
 def run(folder: Path, *words: str, variables: Mapping[str, str] | None = None, before: tuple[str, ...] = ()) -> Ended:
     """Run ``python Training.py …``, ``python resume_training.py …`` or ``unbroken …`` in ``folder`` to its end.
 
-    ``before`` are words in front of the command, such as those of setpriv.
+    ``before`` are words in front of the command, such as those of setpriv: it is started by them.
     """
-    return _to_its_end(folder, [*before, *_argv(words)], variables)
+    if before:
+        return _to_its_end(folder, [*before, sys.executable, *_argv(words)], variables)
+    return Ended(*preloaded().run(_argv(words), folder, _environment(variables), _PATIENCE))
 
 
 def run_python(folder: Path, source: str, *arguments: str) -> Ended:
@@ -90,11 +93,11 @@ class Running:
     def __init__(self, folder: Path, *words: str, variables: Mapping[str, str] | None = None) -> None:
         self._watch = FolderWatch(folder)
         self._errors = (folder.parent / f"{folder.name}-errors").open("w+", encoding="utf-8")
-        self._process = subprocess.Popen(
-            _argv(words), cwd=folder, env=_environment(variables), stdout=subprocess.PIPE, stderr=self._errors
-        )
-        assert self._process.stdout is not None
-        self._pipe = self._process.stdout
+        read, written = os.pipe()
+        self._pipe = os.fdopen(read, "rb", buffering=0)
+        with os.fdopen(written, "wb") as out:
+            streams = (out.fileno(), self._errors.fileno())
+            self._process = preloaded().start(_argv(words), folder, _environment(variables), *streams)
         os.set_blocking(self._pipe.fileno(), False)
         self._heard = b""
         self._renamed: list[str] = []
@@ -200,7 +203,7 @@ def _argv(words: tuple[str, ...]) -> list[str]:
     program, *rest = words
     if program == "unbroken":
         return [str(Path(sys.executable).with_name("unbroken")), *rest]
-    return [sys.executable, str(ROOT / program), *rest]
+    return [str(ROOT / program), *rest]
 
 
 def _environment(variables: Mapping[str, str] | None) -> dict[str, str]:

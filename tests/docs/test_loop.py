@@ -43,10 +43,17 @@ def test_the_loop_before_the_change_is_a_plain_one_that_runs(nursery: Nursery, t
     assert ended.code == 0, ended.log
 
 
+def shorter(loop: str) -> str:
+    """The same loop with fewer epochs or steps."""
+    short = re.sub(r"run\.epochs\(\d+", "run.epochs(10", re.sub(r"run\.steps\(\d+", "run.steps(600", loop))
+    assert short != loop
+    return short
+
+
 @pytest.mark.parametrize("name", LOOPS)
 def test_a_loop_of_the_page_survives_kills(nursery: Nursery, tmp_path: Path, name: str) -> None:
     script = tmp_path / "training.py"
-    script.write_text(LOOPS[name], encoding="utf-8")
+    script.write_text(shorter(LOOPS[name]), encoding="utf-8")
     left_alone = run_to_its_end(nursery, Program(script), tmp_path / "left alone")
     assert left_alone.problems == []
 
@@ -64,7 +71,7 @@ def test_a_loop_of_the_page_survives_kills(nursery: Nursery, tmp_path: Path, nam
 def test_a_stop_inside_an_epoch_is_gone_on_from_inside_it(nursery: Nursery, tmp_path: Path) -> None:
     script = tmp_path / "training.py"
     telling = "optimizer.step()\n        say('batch', run.epoch, run.batch, run.step)\n"
-    loop = LOOPS["loop"].replace("optimizer.step()\n", telling)
+    loop = shorter(LOOPS["loop"]).replace("optimizer.step()\n", telling)
     script.write_text(f"from tests.kill.toolkit.script import say\n{loop}", encoding="utf-8")
     stop = Interruption(Moment("batch", "batch 4 17 "), signal.SIGTERM, hold="batch 4 17")
     left_alone = run_to_its_end(nursery, Program(script), tmp_path / "left alone")

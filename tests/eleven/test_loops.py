@@ -3,8 +3,9 @@
 import random
 import re
 import signal
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -46,6 +47,15 @@ LINES = {
     "vae": 6,
     "word_language_model": 6,
 }
+
+# One with batches made by hand, one with a loader and variables, one with a replay of its own: the others take longer.
+IN_QUICK = {"nanogpt", "early_stopping", "dqn"}
+
+
+def with_slow(names: Iterable[str]) -> list[Any]:
+    """All of them as parameters, those that are not for the quick suite marked so."""
+    return [pytest.param(name, marks=[] if name in IN_QUICK else pytest.mark.slow) for name in names]
+
 
 # Their data come in the order that a loader draws, which is another with `run.batches`.
 BY_A_LOADER = {"accumulation", "early_stopping", "lr_by_hand", "transformer", "vae"}
@@ -118,7 +128,7 @@ def test_every_loop_is_counted() -> None:
     assert not [line for line in lines if not run_and_track.match(line) and '"""' not in line], "several in one"
 
 
-@pytest.mark.parametrize("name", LINES)
+@pytest.mark.parametrize("name", with_slow(LINES))
 def test_one_kill_and_one_stop(nursery: Nursery, whole: Whole, tmp_path: Path, name: str) -> None:
     saved = moments.SAVE_NAMED
     kill = Interruption(Moment(saved.label, saved.pattern, 3, random.uniform(0, 0.05)))
@@ -128,7 +138,7 @@ def test_one_kill_and_one_stop(nursery: Nursery, whole: Whole, tmp_path: Path, n
     assert len(outcome.delivered) == 2, outcome.story()
 
 
-@pytest.mark.parametrize("name", sorted(LINES.keys() - BY_A_LOADER))
+@pytest.mark.parametrize("name", with_slow(sorted(LINES.keys() - BY_A_LOADER)))
 def test_the_conversion_changes_no_bit(nursery: Nursery, whole: Whole, tmp_path: Path, name: str) -> None:
     plain = trained(nursery, name, tmp_path, plain=True)
     ends = [

@@ -19,17 +19,16 @@ from unbroken.store import schema
 pytestmark = pytest.mark.usefixtures("log")
 
 
-@pytest.mark.parametrize("seed", range(3))
-def test_mutations_of_single_fields(tmp_path: Path, seed: int) -> None:
-    tally = fields.mutate(120, seed, tmp_path)
+def test_mutations_of_single_fields(tmp_path: Path) -> None:
+    tally = fields.mutate(120, 0, tmp_path)
     assert tally.problems == []
     assert tally.outcomes["passed over"] > 50
 
 
 def test_whole_resumes_from_mutated_files(tmp_path: Path) -> None:
-    tally = fields.resume_whole(20, 1, tmp_path)
+    tally = fields.resume_whole(6, 1, tmp_path)
     assert tally.problems == []
-    assert tally.outcomes["ended"] > 10
+    assert tally.outcomes["ended"]
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ import unbroken
 from forecaster.cli import resume, training
 
 ROOT = Path(__file__).parents[2]
-TINY = ["--batch-size", "16"]
+TINY = ["--batch-size", "16", "--threads", "1"]
 
 
 def no_list(folder: str) -> int:

@@ -1,11 +1,11 @@
 """Small scripts as users write them, run in processes of their own: what they print, and how they end."""
 
 import os
-import subprocess
-import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+
+from tests.preloaded import preloaded
 
 ROOT = Path(__file__).parents[2]
 
@@ -47,13 +47,5 @@ def run_script(folder: Path, body: str, *arguments: str, variables: Mapping[str,
     (folder / "train.py").write_text(BEGINNING + body, encoding="utf-8")
     variables = {"UNBROKEN_LANG": "en", "OMP_NUM_THREADS": "1", **(variables or {})}
     kept = {name: value for name, value in os.environ.items() if not name.startswith(("SLURM_", "TORCHELASTIC_"))}
-    done = subprocess.run(
-        [sys.executable, "train.py", *arguments],
-        cwd=folder,
-        env={**kept, "PYTHONPATH": str(ROOT / "src"), **variables},
-        capture_output=True,
-        text=True,
-        encoding="utf-8",
-        timeout=100,
-    )
-    return Ended(done.returncode, done.stdout, done.stderr)
+    environment = {**kept, "PYTHONPATH": str(ROOT / "src"), **variables}
+    return Ended(*preloaded().run(["train.py", *arguments], folder, environment, 100))
