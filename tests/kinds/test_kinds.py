@@ -1,6 +1,6 @@
 """Never silently wrong: each of these loops ends, killed or stopped, as the whole run does, or it is said."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
@@ -80,8 +80,19 @@ TOLD: dict[str, Case] = {
 }
 
 
-@pytest.mark.parametrize("how", ["kill", "stop"])
-@pytest.mark.parametrize("name", EXACT)
+HOW = ("kill", "stop")
+
+
+def in_turn(names: Iterable[str]) -> list[Any]:
+    """Each by a kill and by a stop: one of them in the quick suite, in turn, the other with the slow tests."""
+    return [
+        pytest.param(name, how, marks=[] if number % len(HOW) == place else pytest.mark.slow)
+        for number, name in enumerate(names)
+        for place, how in enumerate(HOW)
+    ]
+
+
+@pytest.mark.parametrize(("name", "how"), in_turn(EXACT))
 def test_ends_as_without_an_interruption(tmp_path: Path, name: str, how: str) -> None:
     loop, step = EXACT[name]
     whole = outcome(loop, tmp_path / "whole")
@@ -93,8 +104,7 @@ def test_ends_as_without_an_interruption(tmp_path: Path, name: str, how: str) ->
         assert resumed.replayed > 0
 
 
-@pytest.mark.parametrize("how", ["kill", "stop"])
-@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.parametrize(("name", "how"), in_turn(TOLD))
 def test_what_is_not_exact_is_said(tmp_path: Path, name: str, how: str) -> None:
     loop, step = TOLD[name]
     whole = outcome(loop, tmp_path / "whole")
@@ -111,8 +121,20 @@ def test_what_has_ended_is_complete(tmp_path: Path, name: str) -> None:
     assert again.code == 0 and again.end == first.end != {}, again.log
 
 
-@pytest.mark.parametrize("name", ["plain", "workers", "steps", "side by side", "accumulating"])
-@pytest.mark.parametrize("how", ["interrupt", "stop"])
+@pytest.mark.parametrize(
+    ("name", "how"),
+    [
+        ("plain", "interrupt"),
+        ("workers", "stop"),
+        *(
+            pytest.param(name, how, marks=pytest.mark.slow)
+            for name, how in [
+                *(("plain", "stop"), ("workers", "interrupt")),
+                *((name, how) for name in ("steps", "side by side", "accumulating") for how in ("interrupt", "stop")),
+            ]
+        ),
+    ],
+)
 def test_a_stop_is_proven_by_the_steps_trained_meanwhile(tmp_path: Path, name: str, how: str) -> None:
     loop, _ = EXACT[name]
     whole = outcome(loop, tmp_path / "whole")
