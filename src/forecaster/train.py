@@ -18,7 +18,7 @@ from forecaster.baselines import Yardsticks, measure, pearson
 from forecaster.errors import InputError
 from forecaster.messages import text
 from forecaster.model import BranchedForecaster
-from forecaster.options import Options
+from forecaster.options import SPLIT_DAY, Options
 from forecaster.prepare import data_path, prepare
 from forecaster.progress import EpochReport
 from forecaster.windows import Windows, WindowSet
@@ -84,7 +84,7 @@ def train(options: Options, *, cache: Path, report: EpochReport) -> Outcome:
             every=None if options.checkpoint_every == "off" else options.checkpoint_every,
             best="aucs",
             keep=options.keep,
-            config=options.parameters(),
+            config={**options.parameters(), SPLIT_DAY: str(windows.train_end)},
             data=data_path(options),
             allow_changed_data=options.allow_changed_data,
             resume=options.resume,

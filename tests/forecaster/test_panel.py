@@ -171,7 +171,7 @@ def test_what_unpacks_to_more_than_memory_is_refused(tmp_path: Path) -> None:
         ("Date", "05/01/2020", "'05/01/2020' is no date"),
         ("Date", "2020-02-30", "'2020-02-30' is no date"),
         ("Date", None, "is no date"),
-        ("Ticker", None, "stock is 'nan'"),
+        ("Ticker", None, "stock is ''"),
     ],
 )
 def test_bad_values_are_refused_or_dropped_as_asked(tmp_path: Path, column: str, value: object, said: str) -> None:

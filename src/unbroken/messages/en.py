@@ -764,6 +764,10 @@ SENTENCES: dict[str, str] = {
         "its epoch; exact resumes begin with the next save."
     ),
     "data_change_allowed": "Going on with other data, as asked: {change}",
+    "best_anew": (
+        "The best so far ({metric} {value:.6f}, epoch {epoch}) is of the former data; with these the best is judged "
+        "anew, from the next epoch on."
+    ),
     "config_changed": "Parameter {change}",
     "environment_changed": ("Environment: {changes} (bit-for-bit equality is promised on the same environment only)"),
     "deleted_by_policy": "Deleted by the retention policy: {name}",

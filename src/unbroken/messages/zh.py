@@ -591,6 +591,9 @@ SENTENCES: dict[str, str] = {
         "可精确恢复。"
     ),
     "data_change_allowed": "按要求使用不同的数据继续：{change}",
+    "best_anew": (
+        "此前的最佳（{metric} {value:.6f}，第 {epoch} 轮）属于原来的数据；换用这份数据后，最佳值从下一轮起重新评定。"
+    ),
     "config_changed": "参数 {change}",
     "environment_changed": "环境：{changes}（仅在相同环境下保证逐位一致）",
     "deleted_by_policy": "已按保留策略删除：{name}",

@@ -4,10 +4,11 @@ The one place that spells the fields of that key; what each must look like is in
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from unbroken import contract
 from unbroken.store import payload as keys
 from unbroken.store.payload import Payload
 
@@ -190,6 +191,15 @@ def as_branch(state: RunState, identity: Identity, surroundings: Surroundings) -
     of_branch = {"reason": Reason.BRANCH.value, "finished": None, "stop_requested": None}
     changed = {**_fields_of(identity), **_fields_of(surroundings), "replays": state.replays, **as_it_was, **of_branch}
     return {**state.source, keys.OWN: {**own, **changed}}
+
+
+def without_best(state: RunState) -> RunState:
+    """The same state with no best yet: what was the best of other data says nothing of these."""
+    source = state.source
+    if source is not None:
+        source = {**source, keys.BEST_CORR: contract.NO_BEST, keys.BEST_EPOCH: contract.NO_BEST_EPOCH}
+    training = replace(state.training, best_value=contract.NO_BEST, best_epoch=contract.NO_BEST_EPOCH, judged_by=None)
+    return replace(state, training=training, source=source)
 
 
 class Own(NamedTuple):
