@@ -63,7 +63,7 @@ def warn_of_odd_bars(table: pd.DataFrame, stock: npt.NDArray[np.int64], path: Pa
         _log.warning(text("data_high_below_low", path=path, **_bar(table, row), **values))
     same_stock = stock[1:] == stock[:-1]
     for role in NUMBERS:
-        if role == "volume":
+        if role == "volume" or (role == "adjusted" and table["adjusted"].equals(table["close"])):
             continue
         prices = table[role].to_numpy(dtype=np.float64)
         jumps = same_stock & (np.abs(np.diff(np.log(prices))) > np.log(_JUMP))

@@ -42,9 +42,7 @@ SENTENCES: dict[str, str] = {
         "The columns of {path} have names in two levels, and neither of them has open, high, low, close and volume: "
         "{columns}. Give a table with one row per stock and day."
     ),
-    "data_wide": (
-        "{path} has a group of columns for each of {stocks} stock(s): read as one row per stock and day."
-    ),
+    "data_wide": ("{path} has a group of columns for each of {stocks} stock(s): read as one row per stock and day."),
     "data_wide_gaps": "{path}: {count} place(s) of a stock and a day without a bar are left out.",
     "data_needs_pyarrow": "Reading Parquet ({path}) needs pyarrow: pip install 'unbroken[forecaster]'.",
     # panel: columns
@@ -105,8 +103,8 @@ SENTENCES: dict[str, str] = {
         "like this. They are used as they are."
     ),
     "data_price_jumps": (
-        "{path}, row {row} (stock {stock}, {date}): {column} jumps from {before:g} to {after:g} from one bar to the next; "
-        "{count} such jump(s). They are used as they are: check the file."
+        "{path}, row {row} (stock {stock}, {date}): {column} jumps from {before:g} to {after:g} from one bar to the "
+        "next; {count} such jump(s). They are used as they are: check the file."
     ),
     "data_rows_dropped": (
         "Dropped {count} row(s) of {path} with unusable values, as asked; the first is row {row} (stock {stock}, "

@@ -34,9 +34,7 @@ SENTENCES: dict[str, str] = {
     "data_two_levels": (
         "{path} 的列名有两层，而任何一层都不全有开盘、最高、最低、收盘和成交量：{columns}。请使用每只股票每天一行的表。"
     ),
-    "data_wide": (
-        "{path} 是宽表，{stocks} 只股票各占一组列：已按每只股票每天一行读取。"
-    ),
+    "data_wide": ("{path} 是宽表，{stocks} 只股票各占一组列：已按每只股票每天一行读取。"),
     "data_wide_gaps": "{path}：股票当日没有行情的 {count} 处已略去。",
     "data_needs_pyarrow": "读取 Parquet（{path}）需要 pyarrow：pip install 'unbroken[forecaster]'。",
     # panel: columns
