@@ -19,6 +19,8 @@ COLUMN_FLAGS = tuple(
 _TASK = ("target", "train_end", "train_fraction", "drop_bad_rows", *COLUMN_FLAGS)
 # Of this process, not of the run.
 _OWN_TO_A_PROCESS = ("checkpoint_dir", "resume", "stop_after", "allow_changed_data")
+# Unknown to runs that were begun before there were these: where they are not used, nothing has changed.
+_LATER = ("split_kept", "checkpoint_freq_steps", "keep_best", "keep_every", "keep_every_steps")
 
 
 @dataclass(frozen=True)
@@ -52,7 +54,11 @@ class Options:
     checkpoint_freq: int = 5
     checkpoint_every_steps: int | None = None
     checkpoint_every: str = "10min"
+    checkpoint_freq_steps: int | None = None
     keep: int | None = None
+    keep_best: int | None = None
+    keep_every: int | None = None
+    keep_every_steps: int | None = None
     checkpoint_dir: str = "checkpoints"
     resume: str = "never"
     stop_after: str | None = None
@@ -64,9 +70,7 @@ class Options:
     def parameters(self) -> dict[str, Any]:
         """What describes the run: logged at its start, stored in every checkpoint, compared on a resume."""
         named = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _OWN_TO_A_PROCESS}
-        if self.split_kept is None:
-            del named["split_kept"]
-        return named
+        return {name: value for name, value in named.items() if value is not None or name not in _LATER}
 
     def split_day(self) -> date | None:
         """The last day of the training part, where it is given or known."""

@@ -232,7 +232,11 @@ SENTENCES: dict[str, str] = {
     "help_checkpoint_every": (
         "also renew the latest checkpoint after this time, e.g. 90s, 10min, 2h, or off (default: {default})"
     ),
-    "help_keep": "how many of the numbered checkpoints to keep (default: all)",
+    "help_checkpoint_freq_steps": "also keep a checkpoint of its own, checkpoint_step_N.pth, every N steps",
+    "help_keep": "keep the newest N numbered checkpoints (default: all, unless another rule is given)",
+    "help_keep_best": "keep those of the N best epochs",
+    "help_keep_every": "keep one of every N epochs",
+    "help_keep_every_steps": "keep one of every N steps",
     "help_stop_after": "time budget, e.g. 2h: then save and stop with exit code 75",
     "help_resume": "resume from this checkpoint; the same command again goes on with what came of it",
     "help_allow_changed_data": "resume although the data file's content has changed",

@@ -433,6 +433,7 @@ SENTENCES: dict[str, str] = {
     ),
     "bad_duration": "{option}={value!r} is not a duration above zero; write for example '90s', '10min' or '1.5h'.",
     "bad_count": "{option}={value!r} is not a whole number from 1 up.",
+    "keep_best_of_what": "keep_best= needs best=: the recorded metric by which an epoch is good.",
     "bad_seed": "seed={value} is not a whole number from -2**63 to 2**64 - 1.",
     "not_a_loader": (
         "run.batches takes a torch.utils.data.DataLoader, not a {loader}. Batches made by hand, or none at all: loop "
@@ -1380,6 +1381,9 @@ SENTENCES: dict[str, str] = {
     "cli_help_file": "a checkpoint file",
     "cli_help_destination": "where the copies go; made if missing",
     "cli_help_newest": "how many of the newest numbered checkpoints to keep",
+    "cli_help_keep_best": "keep those of the so many best epochs, by the metric of the run",
+    "cli_help_keep_every": "keep one of every so many epochs",
+    "cli_help_keep_every_steps": "keep one of every so many steps",
     "cli_help_keep_space": (
         "delete the oldest numbered ones as long as the run's checkpoints take more than this, such as 20GB"
     ),
@@ -1539,7 +1543,14 @@ SENTENCES: dict[str, str] = {
     "cli_why_other_run": "of another run: {run}",
     "cli_why_foreign": "not a checkpoint",
     # Commands: prune
-    "cli_prune_how": "Say what to keep: --keep N (the newest so many), --keep-space SIZE (such as 20GB), or both.",
+    "cli_prune_how": (
+        "Say what to keep: --keep N (the newest so many), --keep-best N, --keep-every N (epochs), --keep-every-steps "
+        "N, --keep-space SIZE (such as 20GB); several together keep what one of them keeps, within the space."
+    ),
+    "cli_no_best": (
+        "{path} names no metric by which epochs are good (best= of Run), so there are no best ones to keep; say "
+        "otherwise what to keep, such as --keep N."
+    ),
     "cli_needs_yes": (
         "{count} file(s) would be deleted and nobody can be asked here: add --yes to delete them, or --dry-run to "
         "see which."

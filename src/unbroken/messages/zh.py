@@ -293,6 +293,7 @@ SENTENCES: dict[str, str] = {
     ),
     "bad_duration": "{option}={value!r} 不是大于零的时长；请写成例如 '90s'、'10min' 或 '1.5h'。",
     "bad_count": "{option}={value!r} 应为不小于 1 的整数。",
+    "keep_best_of_what": "keep_best= 需要同时给出 best=，即用来评定各轮好坏的已记录指标。",
     "bad_seed": "seed={value} 不是 -2**63 到 2**64 - 1 之间的整数。",
     "not_a_loader": (
         "run.batches 需要 torch.utils.data.DataLoader，而不是 {loader}。若自己取批次或不用批次：请改用 "
@@ -1070,6 +1071,9 @@ SENTENCES: dict[str, str] = {
     "cli_help_file": "检查点文件",
     "cli_help_destination": "备份目标文件夹；不存在时自动创建",
     "cli_help_newest": "保留最新的多少个编号检查点",
+    "cli_help_keep_best": "保留最好的多少轮的编号检查点（按该训练的指标）",
+    "cli_help_keep_every": "每隔多少轮保留一个",
+    "cli_help_keep_every_steps": "每隔多少步保留一个",
     "cli_help_keep_space": "只要本次训练的检查点总大小超过此值（如 20GB），就从最旧的编号检查点开始删除",
     "cli_help_dry_run": "只显示将要删除的文件，不实际删除",
     "cli_help_yes": "不询问，直接删除",
@@ -1211,7 +1215,14 @@ SENTENCES: dict[str, str] = {
     "cli_why_other_run": "属于另一个训练：{run}",
     "cli_why_foreign": "不是检查点",
     # Commands: prune
-    "cli_prune_how": "请说明要保留什么：--keep N（最新的多少个）、--keep-space 大小（如 20GB），或两者同时使用。",
+    "cli_prune_how": (
+        "请说明要保留什么：--keep N（最新的多少个）、--keep-best N（最好的多少轮）、--keep-every N（每多少轮一个）、"
+        "--keep-every-steps N（每多少步一个）、--keep-space 大小（如 20GB）；同时使用时，任一规则要保留的都保留，"
+        "但不超过该大小。"
+    ),
+    "cli_no_best": (
+        "{path} 没有评定各轮好坏的指标（Run 的 best=），无法按最好的轮次保留；请用别的方式说明，例如 --keep N。"
+    ),
     "cli_needs_yes": "将删除 {count} 个文件，但此处无法询问：要删除请加 --yes，只想查看请加 --dry-run。",
     "cli_ask_delete": "删除这 {count} 个文件（{size}）？[y/N]",
     "cli_nothing_deleted": "没有删除任何文件。",
