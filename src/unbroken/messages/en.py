@@ -195,6 +195,9 @@ SENTENCES: dict[str, str] = {
         "shows which other checkpoints there are."
     ),
     "store_unreadable": "Cannot read {path}: {reason}. Check its permissions and its disk.",
+    "store_verified_unwritable": (
+        "When these files were verified can't be noted in {path}: {reason}. unbroken list won't show it."
+    ),
     "store_folder_unreadable": "Cannot look into {path}: {reason}. Check its permissions and its disk.",
     "store_folder_unwritable": (
         "Cannot write into {path}: {reason}. Checkpoints could not be saved there; fix its permissions or choose "
@@ -1394,6 +1397,7 @@ SENTENCES: dict[str, str] = {
     "cli_words_missing": "missing: {names}",
     "cli_words_unknown": "not understood: {words}",
     "cli_word_no_choice": "{name} cannot be {word}; choose from {choices}",
+    "cli_did_you_mean": "{complaint} (did you mean {word}?)",
     "cli_word_bad": "{word} is not a valid value ({kind}) for {name}",
     "cli_word_needs_value": "{name} needs a value",
     "cli_word_takes_no_value": "{name} takes no value, but got {word}",
@@ -1414,6 +1418,10 @@ SENTENCES: dict[str, str] = {
     "cli_help_export": "write the weights of a checkpoint to a safetensors file",
     "cli_help_output": "the file to write; one that exists is not overwritten",
     "cli_help_state": "which tracked state to export (default: model)",
+    "cli_help_subset": (
+        "read only files of so much of all bytes, such as 10%: those never verified or verified longest ago, so that "
+        "the same command, again and again, gets round"
+    ),
     "cli_help_deep": (
         "also compare every tensor with what was in memory when it was saved, and try out what this mount promises"
     ),
@@ -1425,6 +1433,8 @@ SENTENCES: dict[str, str] = {
     "cli_column_step": "step",
     "cli_column_best": "best (epoch)",
     "cli_column_size": "size",
+    "cli_column_verified": "verified",
+    "cli_columns_dropped": "Not shown at this width: {names}.",
     "cli_column_saved": "saved",
     "cli_column_state": "state",
     "cli_column_branch": "branch",
@@ -1479,6 +1489,11 @@ SENTENCES: dict[str, str] = {
     "cli_archived": "Moved aside earlier: {path} ({count} file(s)); to look into it: {command}",
     "cli_set_aside": "Set aside as damaged: {path}",
     "cli_verified": "good: {good}, damaged: {damaged}",
+    "cli_verified_bad": "{path} was found damaged when it was read on {on}; to read it again: unbroken verify.",
+    "cli_subset_never": (
+        "{count} of {total} file(s) read; {never} have never been verified. The same command goes on with these."
+    ),
+    "cli_subset_since": "{count} of {total} file(s) read; every one of them was verified on {since} or later.",
     "cli_no_record": "{count} (no record)",
     "cli_tensors_differ": (
         "{path}: {count} tensor(s) are not what was in memory when it was saved ({names}), though the file is whole: "

@@ -118,6 +118,7 @@ SENTENCES: dict[str, str] = {
         "未加载 {path}：磁盘无法完整读取该文件（{reason}）；请检查磁盘（dmesg）。可用 unbroken list 查看其他检查点。"
     ),
     "store_unreadable": "无法读取 {path}：{reason}。请检查其权限和所在磁盘。",
+    "store_verified_unwritable": "无法在 {path} 中记下这次校验的时间：{reason}。unbroken list 将不会显示它。",
     "store_folder_unreadable": "无法查看 {path}：{reason}。请检查其权限和所在磁盘。",
     "store_folder_unwritable": "无法写入 {path}：{reason}。检查点将无法保存到那里；请修正权限或换一个文件夹。",
     "store_no_file": (
@@ -1081,6 +1082,7 @@ SENTENCES: dict[str, str] = {
     "cli_wrong_words": "{program}：{complaint}。查看帮助：{program} --help",
     "cli_words_missing": "缺少参数：{names}",
     "cli_words_unknown": "无法识别的参数：{words}",
+    "cli_did_you_mean": "{complaint}（是不是 {word}？）",
     "cli_word_no_choice": "{name} 不能是 {word}；可选：{choices}",
     "cli_word_bad": "{name} 的值 {word} 无效（应为 {kind}）",
     "cli_word_needs_value": "{name} 需要一个值",
@@ -1097,6 +1099,9 @@ SENTENCES: dict[str, str] = {
     "cli_help_export": "把检查点中的权重写成 safetensors 文件",
     "cli_help_output": "要写的文件；已存在的文件不会被覆盖",
     "cli_help_state": "要导出的被跟踪状态（默认：model）",
+    "cli_help_subset": (
+        "只读取占总字节数这么多的文件，例如 10%：优先从未校验或最久没有校验的，反复运行同一命令即可轮遍全部"
+    ),
     "cli_help_deep": "另外将每个张量与保存时内存中的内容比较，并实际测试所在文件系统的可靠性",
     "cli_help_undo": "取消标记",
     # Commands: columns and labels
@@ -1106,6 +1111,8 @@ SENTENCES: dict[str, str] = {
     "cli_column_step": "步数",
     "cli_column_best": "最佳（轮次）",
     "cli_column_size": "大小",
+    "cli_column_verified": "校验于",
+    "cli_columns_dropped": "此宽度下未显示：{names}。",
     "cli_column_saved": "保存时间",
     "cli_column_state": "状态",
     "cli_column_branch": "分支",
@@ -1158,6 +1165,11 @@ SENTENCES: dict[str, str] = {
     "cli_archived": "此前移开的训练：{path}（{count} 个文件）；查看：{command}",
     "cli_set_aside": "因损坏而移开：{path}",
     "cli_verified": "完好：{good}，损坏：{damaged}",
+    "cli_verified_bad": "{path} 在 {on} 读取时发现已损坏；要重新读取，请运行 unbroken verify。",
+    "cli_subset_never": (
+        "已读取 {total} 个文件中的 {count} 个；还有 {never} 个从未校验过。再次运行同一命令将继续校验它们。"
+    ),
+    "cli_subset_since": "已读取 {total} 个文件中的 {count} 个；每一个都在 {since} 或之后校验过。",
     "cli_no_record": "{count}（无记录）",
     "cli_tensors_differ": (
         "{path}：有 {count} 个张量与保存时内存中的内容不同（{names}），而文件本身完整：内存故障，或封存记录被改动。请"
