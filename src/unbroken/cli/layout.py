@@ -116,11 +116,13 @@ def _widest(column: _Filled) -> int:
 
 
 def _narrowest(column: _Filled) -> int:
-    """As wide as its longest word; of titles words may not be broken either."""
+    """As wide as its longest word; a title is broken at blanks alone, in Chinese too."""
     one, texts = column
     if one.whole:
         return _widest(column)
-    return max((cells(token.strip()) for text in (one.title, *texts) for token in _tokens(text)), default=0)
+    indented = [re.match(r"\s*\S*", text)[0] for text in texts]  # type: ignore[index]
+    words = [*one.title.split(), *indented, *(token.strip() for text in texts for token in _tokens(text))]
+    return max(map(cells, words), default=0)
 
 
 def _total(widths: "map[int]", gap: int) -> int:

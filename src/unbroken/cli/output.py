@@ -27,12 +27,28 @@ _NUMBERS = {
     *("cli_column_branch", "cli_column_last", "cli_column_epochs", "cli_column_tensors", "cli_column_numbers"),
     *("audit_column_at", "audit_column_took"),
 }
-_NAMES = {"cli_column_file", "cli_column_delete", "cli_column_not_taken", "cli_column_saved", "cli_column_verified"}
+_WHOLE = {
+    *("cli_column_file", "cli_column_delete", "cli_column_not_taken"),
+    *("cli_column_size", "cli_column_saved", "cli_column_verified"),
+}
 # What a narrow terminal shows last, the least important last of all.
 _BY_WEIGHT = (
     *("cli_column_saved", "cli_column_size", "cli_column_batch", "cli_column_run", "cli_column_branch"),
     *("cli_column_best", "cli_column_step", "cli_column_verified"),
 )
+
+
+def _to_the_minute(timestamp: str) -> str:
+    """``2026-01-02 03:04:05`` → ``2026-01-02 03:04``."""
+    return timestamp[:-3] if timestamp[-3:-2] == ":" and timestamp.count(":") == 2 else timestamp
+
+
+def _without_blank(size: str) -> str:
+    """``1.2 GB`` → ``1.2GB``."""
+    return size.replace(" ", "")
+
+
+_SHORTER = {"cli_column_saved": _to_the_minute, "cli_column_size": _without_blank}
 
 
 def columns(*keys: str) -> list[Column]:
@@ -41,17 +57,12 @@ def columns(*keys: str) -> list[Column]:
         Column(
             text(key),
             right=key in _NUMBERS,
-            whole=key in _NAMES,
+            whole=key in _WHOLE,
             rank=1 + _BY_WEIGHT.index(key) if key in _BY_WEIGHT else 0,
-            short=_to_the_minute if key == "cli_column_saved" else None,
+            short=_SHORTER.get(key),
         )
         for key in keys
     ]
-
-
-def _to_the_minute(timestamp: str) -> str:
-    """``2026-01-02 03:04:05`` → ``2026-01-02 03:04``."""
-    return timestamp[:-3] if timestamp[-3:-2] == ":" and timestamp.count(":") == 2 else timestamp
 
 
 @dataclass(frozen=True)

@@ -22,7 +22,7 @@ _COMPLAINTS = {
     r"argument (?P<name>.+?): ignored explicit argument (?P<word>.+)": "cli_word_takes_no_value",
 }
 _UNBOUNDED = 10_000
-_GLUE = "\x1f"  # a blank within an option and its value, which belong together
+_GLUE = "\ue000"  # a blank within an option and its value, which belong together
 _HEADINGS = {
     r"^usage: ": "cli_heading_usage",
     r"^positional arguments:$": "cli_heading_positional",
