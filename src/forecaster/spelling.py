@@ -7,7 +7,10 @@ from typing import Literal
 Spelling = Literal["data_thousands", "data_decimal_comma", "data_unit"]
 
 _BLANKS = " \u00a0\u2009\u202f"
-_THOUSANDS = re.compile(rf"[+-]?\d{{1,3}}(?:(?:[,，]\d{{3}})+|(?:['’{_BLANKS}]\d{{3}})+)(?:\.\d+)?")
+# 1,234,567 and, as in India, 12,34,567
+_THOUSANDS = re.compile(
+    rf"[+-]?(?:\d{{1,3}}(?:(?:[,，]\d{{3}})+|(?:['’{_BLANKS}]\d{{3}})+)|\d{{1,2}}(?:,\d{{2}})+,\d{{3}})(?:\.\d+)?"
+)
 _DECIMAL_COMMA = re.compile(rf"[+-]?(?:\d+|\d{{1,3}}(?:[.'’{_BLANKS}]\d{{3}})+),\d+")
 # 12.5K, 1.2万, 3亿股, $20.10, 0.5%
 _AMOUNT = r"[+-]?\d[\d.,]*"

@@ -38,7 +38,7 @@ def wide_header(rows: Sequence[Sequence[str]], named: Mapping[Role, str]) -> Wid
     if len(rows) < 2 or len(rows[0]) != len(rows[1]) or is_day(rows[1][0]):
         return None
     for above, below in ((0, 1), (1, 0)):
-        fields, stocks = rows[above][1:], rows[below][1:]
+        fields, stocks = _filled(rows[above][1:]), _filled(rows[below][1:])
         whole = all(any(looks_like(role, field, named) for field in fields) for role in NEEDED)
         dated = any(looks_like("date", name, named) for name in (*fields, rows[0][0], rows[1][0]))
         if not whole or dated or not all(stocks):
@@ -47,6 +47,14 @@ def wide_header(rows: Sequence[Sequence[str]], named: Mapping[Role, str]) -> Wid
         date = third[0] if third and third[0] else "date"
         return WideHeader(stocks, fields, date, rows[below][0] or "stock", 2 if third is None else 3)
     return None
+
+
+def _filled(names: Sequence[str]) -> list[str]:
+    """Where a name stands over several columns, as Excel writes it, it is that of all of them."""
+    filled: list[str] = []
+    for name in names:
+        filled.append(name or (filled[-1] if filled else ""))
+    return filled
 
 
 def from_wide(

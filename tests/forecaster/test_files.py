@@ -137,6 +137,16 @@ def wide_without_the_name_of_the_index(table: pd.DataFrame, path: Path) -> None:
 
 
 @way
+def wide_with_each_stock_named_once(table: pd.DataFrame, path: Path) -> None:
+    """As a workbook with merged cells is saved."""
+    first, *rest = _wide(table, stocks_above=True).to_csv().splitlines(keepends=True)
+    path.write_text(
+        "".join([first.replace(",000001" * 6, ",000001" + "," * 5).replace(",600519" * 6, ",600519" + "," * 5), *rest])
+    )
+    assert path.read_text().count("000001") == 1
+
+
+@way
 def wide_in_parquet(table: pd.DataFrame, path: Path) -> None:
     _wide(table, stocks_above=True).to_parquet(path)
 

@@ -36,6 +36,7 @@ def written(table: pd.DataFrame, path: Path, **how: object) -> Path:
         (["950", "12,345"], "data_thousands"),
         (["1,234,567"], "data_thousands"),
         (["1 234.5"], "data_thousands"),
+        (["12,34,567"], "data_thousands"),
         (["1\u00a0234"], "data_thousands"),
         (["1'234.50"], "data_thousands"),
         (["20,15"], "data_decimal_comma"),

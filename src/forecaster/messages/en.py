@@ -36,7 +36,10 @@ SENTENCES: dict[str, str] = {
     ),
     "data_unreadable": "The data file {path} can't be read: {reason}; check its permissions and its disk.",
     "data_not_a_table": "The data file {path} is not a table ({reason}); mend it, or give another with --data.",
-    "more_fields": "its rows have more fields than its header ({count})",
+    "more_fields": (
+        "its rows have more fields than its header ({count}): of numbers with commas as thousands separators each part "
+        "is a field"
+    ),
     "data_lines_skipped": "{path}: {count} line(s) above the column names are passed over.",
     "data_two_levels": (
         "The columns of {path} have names in two levels, and neither of them has open, high, low, close and volume: "

@@ -29,7 +29,7 @@ SENTENCES: dict[str, str] = {
     "data_too_large": "数据文件 {path} 对本机内存来说过大（{reason}）；请减少股票或年份。",
     "data_unreadable": "无法读取数据文件 {path}：{reason}；请检查其权限和所在磁盘。",
     "data_not_a_table": "数据文件 {path} 不是规则的表格（{reason}）；请修正它，或用 --data 指定其他文件。",
-    "more_fields": "数据行的字段多于表头（{count} 个）",
+    "more_fields": "数据行的字段多于表头（{count} 个）：若数字用逗号作千位分隔符，每一段都会成为一个字段",
     "data_lines_skipped": "{path}：列名之上的 {count} 行已跳过。",
     "data_two_levels": (
         "{path} 的列名有两层，而任何一层都不全有开盘、最高、最低、收盘和成交量：{columns}。请使用每只股票每天一行的表。"
