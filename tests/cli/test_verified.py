@@ -23,8 +23,8 @@ def test_verify_is_remembered_and_listed(run: CheckpointFolder, unbroken: Comman
     assert unbroken("verify", "checkpoints/checkpoint_best.pth").code == 0
     assert set(last_verified(run)) == {"checkpoint_best.pth"}
     on = last_verified(run)["checkpoint_best.pth"].on
-    assert unbroken("list").row("checkpoint_best.pth")[-1] == on[:10]
-    assert unbroken("list").row("checkpoint_latest.pth")[-1] == "-"
+    assert unbroken("list").row("checkpoint_best.pth")[-2:] == [on[:10], "good"]
+    assert unbroken("list").row("checkpoint_latest.pth")[-2:] == ["-", "good"]
     entries = {entry["file"]: entry for entry in unbroken("list", "--json").json["checkpoints"]}
     assert (entries["checkpoint_best.pth"]["verified_on"], entries["checkpoint_best.pth"]["verified_good"]) == (
         on,

@@ -66,8 +66,7 @@ def _print_entries(entries: list[Entry], known: Mapping[str, Verified]) -> None:
     several_runs = len({entry.run_id for entry in entries if entry.manifest}) > 1
     several_branches = len({entry.manifest.progress.branch for entry in entries if entry.manifest}) > 1
     titles = ["cli_column_file", "cli_column_epoch", "cli_column_batch", "cli_column_step", "cli_column_best"]
-    titles += ["cli_column_size", "cli_column_saved", "cli_column_state"]
-    titles += ["cli_column_verified"] * bool(known)
+    titles += ["cli_column_size", "cli_column_saved", *["cli_column_verified"] * bool(known), "cli_column_state"]
     titles += ["cli_column_branch"] * several_branches + ["cli_column_run"] * several_runs
     rows = []
     for entry in entries:
@@ -78,10 +77,10 @@ def _print_entries(entries: list[Entry], known: Mapping[str, Verified]) -> None:
             best_text(info) if info else "-",
             human(entry.size),
             info.timestamp if info else "-",
-            entry.state.label,
         ]
         if known:
             cells.append(known[entry.name].on[:10] if entry.name in known else "-")
+        cells.append(entry.state.label)
         if several_branches:
             cells.append(str(info.progress.branch) if info else "-")
         if several_runs:
