@@ -74,7 +74,8 @@ def wrapped(text: str, width: int) -> list[str]:
             continue
         if line.strip():
             lines.append(line.rstrip())
-        line = token.lstrip()
+            line = ""
+        line += token if line or not lines else token.lstrip()
         while cells(line) > width:
             head = _head(line, width)
             lines.append(head)

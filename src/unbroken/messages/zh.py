@@ -1082,7 +1082,7 @@ SENTENCES: dict[str, str] = {
     "cli_wrong_words": "{program}：{complaint}。查看帮助：{program} --help",
     "cli_words_missing": "缺少参数：{names}",
     "cli_words_unknown": "无法识别的参数：{words}",
-    "cli_did_you_mean": "{complaint}（是不是 {word}？）",
+    "cli_did_you_mean": "{complaint}（您是指 {word} 吗？）",
     "cli_word_no_choice": "{name} 不能是 {word}；可选：{choices}",
     "cli_word_bad": "{name} 的值 {word} 无效（应为 {kind}）",
     "cli_word_needs_value": "{name} 需要一个值",
