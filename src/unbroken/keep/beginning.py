@@ -232,7 +232,7 @@ class _Beginner:
         if then is not None:
             if ranks.together(At.BEGIN, lambda: self._other_data(then.data)) and state.training.best_epoch:
                 history = self._parts.history
-                values = {"metric": history.metric, "value": state.training.best_value}
+                values = {"metric": history.metric, "value": f"{state.training.best_value:.6f}"}
                 _log.warning(messages.text("best_anew", **values, epoch=state.training.best_epoch))
                 state = without_best(state)
         else:

@@ -769,7 +769,7 @@ SENTENCES: dict[str, str] = {
     ),
     "data_change_allowed": "Going on with other data, as asked: {change}",
     "best_anew": (
-        "The best so far ({metric} {value:.6f}, epoch {epoch}) is of the former data; with these the best is judged "
+        "The best so far ({metric} {value}, epoch {epoch}) is of the former data; with these the best is judged "
         "anew, from the next epoch on."
     ),
     "config_changed": "Parameter {change}",

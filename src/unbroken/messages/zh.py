@@ -594,7 +594,7 @@ SENTENCES: dict[str, str] = {
     ),
     "data_change_allowed": "按要求使用不同的数据继续：{change}",
     "best_anew": (
-        "此前的最佳（{metric} {value:.6f}，第 {epoch} 轮）属于原来的数据；换用这份数据后，最佳值从下一轮起重新评定。"
+        "此前的最佳（{metric} {value}，第 {epoch} 轮）属于原来的数据；换用这份数据后，最佳值从下一轮起重新评定。"
     ),
     "config_changed": "参数 {change}",
     "environment_changed": "环境：{changes}（仅在相同环境下保证逐位一致）",
@@ -1082,8 +1082,8 @@ SENTENCES: dict[str, str] = {
     "cli_wrong_words": "{program}：{complaint}。查看帮助：{program} --help",
     "cli_words_missing": "缺少参数：{names}",
     "cli_words_unknown": "无法识别的参数：{words}",
-    "cli_did_you_mean": "{complaint}（您是指 {word} 吗？）",
     "cli_word_no_choice": "{name} 不能是 {word}；可选：{choices}",
+    "cli_did_you_mean": "{complaint}（您是指 {word} 吗？）",
     "cli_word_bad": "{name} 的值 {word} 无效（应为 {kind}）",
     "cli_word_needs_value": "{name} 需要一个值",
     "cli_word_takes_no_value": "{name} 不接受值，却得到了 {word}",
