@@ -81,7 +81,11 @@ def _choose_options(given: Mapping[str, Any], *, auto: bool) -> Options:
         source = Path(given.get("checkpoint_dir", Options.checkpoint_dir))
         saved = newest_parameters(source, CACHE)
         given = {**given, "resume": "auto"}
-    return continued(given, saved, source)
+    options = continued(given, saved, source)
+    if options.allow_changed_data:
+        day = options.split_day()
+        _log.info(text("split_stays", day=day)) if day else _log.warning(text("split_unknown"))
+    return options
 
 
 def _train(options: Options, console: "Console") -> int:

@@ -110,9 +110,13 @@ def _add_saving(group: argparse._ArgumentGroup) -> None:
     group.add_argument("--resume", metavar="PATH", help=text("help_resume"))
     _add(group, "checkpoint_dir", str, "FOLDER", "help_checkpoint_dir")
     _add(group, "checkpoint_freq", integer(1, 1_000_000), "N", "help_checkpoint_freq")
+    _add(group, "checkpoint_freq_steps", integer(1, 2**63 - 1), "N", "help_checkpoint_freq_steps")
     _add(group, "checkpoint_every_steps", integer(1, 2**63 - 1), "N", "help_checkpoint_every_steps")
     _add(group, "checkpoint_every", _duration_or_off, "TIME", "help_checkpoint_every")
     _add(group, "keep", integer(1, 1_000_000), "N", "help_keep")
+    _add(group, "keep_best", integer(1, 1_000_000), "N", "help_keep_best")
+    _add(group, "keep_every", integer(1, 1_000_000), "N", "help_keep_every")
+    _add(group, "keep_every_steps", integer(1, 2**63 - 1), "N", "help_keep_every_steps")
     _add(group, "stop_after", _duration, "TIME", "help_stop_after")
     group.add_argument("--allow-changed-data", action="store_true", help=text("help_allow_changed_data"))
 

@@ -9,6 +9,8 @@ from typing import Any, get_type_hints
 from forecaster.errors import OtherTaskError
 
 BUNDLED = "bundled"
+SPLIT_DAY = "split_day"
+"""The key of a run's parameters under which the last day of its training part stands, however it was chosen."""
 
 COLUMN_FLAGS = tuple(
     f"{role}_column" for role in ("stock", "date", "open", "high", "low", "close", "volume", "adjusted")
@@ -17,6 +19,8 @@ COLUMN_FLAGS = tuple(
 _TASK = ("target", "train_end", "train_fraction", "drop_bad_rows", *COLUMN_FLAGS)
 # Of this process, not of the run.
 _OWN_TO_A_PROCESS = ("checkpoint_dir", "resume", "stop_after", "allow_changed_data")
+# Unknown to runs that were begun before there were these: where they are not used, nothing has changed.
+_LATER = ("split_kept", "checkpoint_freq_steps", "keep_best", "keep_every", "keep_every_steps")
 
 
 @dataclass(frozen=True)
@@ -50,20 +54,29 @@ class Options:
     checkpoint_freq: int = 5
     checkpoint_every_steps: int | None = None
     checkpoint_every: str = "10min"
+    checkpoint_freq_steps: int | None = None
     keep: int | None = None
+    keep_best: int | None = None
+    keep_every: int | None = None
+    keep_every_steps: int | None = None
     checkpoint_dir: str = "checkpoints"
     resume: str = "never"
     stop_after: str | None = None
     allow_changed_data: bool = False
 
+    split_kept: str | None = None
+    """No flag: the last day of the training part of a run that goes on with other data."""
+
     def parameters(self) -> dict[str, Any]:
         """What describes the run: logged at its start, stored in every checkpoint, compared on a resume."""
-        return {field.name: getattr(self, field.name) for field in fields(self) if field.name not in _OWN_TO_A_PROCESS}
+        named = {each.name: getattr(self, each.name) for each in fields(self) if each.name not in _OWN_TO_A_PROCESS}
+        return {name: value for name, value in named.items() if value is not None or name not in _LATER}
 
     def split_day(self) -> date | None:
         """The last day of the training part, where it is given or known."""
-        if self.train_end is not None:
-            return date.fromisoformat(self.train_end)
+        day = self.train_end or self.split_kept
+        if day is not None:
+            return date.fromisoformat(day)
         return date(2009, 12, 31) if self.data == BUNDLED and self.train_fraction is None else None
 
 
@@ -79,7 +92,21 @@ def continued(given: Mapping[str, Any], saved: Mapping[str, Any], source: Path) 
             flag = "--" + name.replace("_", "-")
             raise OtherTaskError("other_task", path=source, name=name, old=saved[name], new=given[name], flag=flag)
     taken = {name: value for name, value in saved.items() if name not in given and _is_ours(name, value)}
-    return replace(Options(), **taken, **given)
+    return replace(Options(), **{**taken, **given, "split_kept": _split_kept(given, saved)})
+
+
+def _split_kept(given: Mapping[str, Any], saved: Mapping[str, Any]) -> str | None:
+    """The day of the split, where other data may stand before it than a fraction of them: unless another is asked for.
+
+    By the fraction alone, days that the run has been validated on would be trained on once the file has grown.
+    """
+    if any(name in given and given[name] != saved.get(name) for name in ("train_end", "train_fraction")):
+        return None
+    day = saved.get(SPLIT_DAY if given.get("allow_changed_data") else "split_kept")
+    try:
+        return date.fromisoformat(day).isoformat() if isinstance(day, str) else None
+    except ValueError:
+        return None
 
 
 def _is_ours(name: str, value: object) -> bool:

@@ -1,34 +1,32 @@
 """Reads a CSV or Parquet panel of daily bars: every value is checked, and nothing is repaired unasked."""
 
-import csv
 import gzip
-import io
 import logging
 import os
+import shlex
 import zlib
-from collections.abc import Hashable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from importlib.resources import files
 from pathlib import Path
-from typing import IO, Any, cast
+from typing import IO, cast
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import xxhash
 
-from forecaster.bounded import BoundedReader
-from forecaster.columns import ROLES, Role, choose_columns
+from forecaster.columns import Role
+from forecaster.csvfile import read_csv
 from forecaster.errors import InputError
+from forecaster.kinds import GZIP, HEAD, PARQUET, refuse_other_kinds
 from forecaster.messages import shortened, text
+from forecaster.parquetfile import one_line, read_parquet
+from forecaster.raw import RawTable
+from forecaster.values import NUMBERS, checked, warn_of_odd_bars
 
-NUMBERS = ("open", "high", "low", "close", "adjusted", "volume")
-_SAMPLE = 1 << 16  # bytes; a header longer than this is no header
 _BLOCK = 1 << 20
-
-_DIGITS_ONLY = r"^(\d{4})(\d{2})(\d{2})(?:\.0)?$"
-_YEAR_FIRST = r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?(?:[T ].*)?$"
 
 _log = logging.getLogger("forecaster")
 
@@ -99,9 +97,9 @@ def read_panel(path: Path, layout: PanelFormat | None = None, *, limit: int | No
     limit = limit or _memory() // 4
     with _refusals(path):
         table = _read_table(path, layout, limit)
-    if table.empty:
+    if table.values.empty:
         raise InputError("data_no_rows", path=path)
-    return _sorted_panel(_checked(table, path, drop=layout.drop_bad_rows), path)
+    return _sorted_panel(checked(table, path, drop=layout.drop_bad_rows), path)
 
 
 @contextmanager
@@ -124,134 +122,35 @@ def _refusals(path: Path) -> Iterator[None]:
     except OSError as error:
         raise InputError("data_unreadable", path=path, reason=error.strerror or error) from error
     except (pd.errors.ParserError, pd.errors.EmptyDataError) as error:
-        raise InputError("data_not_a_table", path=path, reason=_one_line(error)) from error
+        raise InputError("data_not_a_table", path=path, reason=one_line(error)) from error
 
 
-def _read_table(path: Path, layout: PanelFormat, limit: int) -> pd.DataFrame:
-    """The columns that matter, named by role, values as the file has them; the index is the row in the file."""
+def _read_table(path: Path, layout: PanelFormat, limit: int) -> RawTable:
     with path.open("rb") as file:
-        magic = file.read(4)
-    if magic == b"PAR1":
-        return _read_parquet(path, layout, limit)
-    with _open_unpacked(path, magic) as raw:
-        sample = raw.read(_SAMPLE)
-        raw.seek(0)
-        header, separator, encoding = _sniff(sample, path)
-        places = {role: header.index(name) for role, name in choose_columns(header, layout.columns, path).items()}
-        table = pd.read_csv(
-            io.BufferedReader(BoundedReader(raw, limit), _BLOCK),
-            sep=separator,
-            encoding=encoding,
-            header=None,
-            skiprows=1,
-            names=list(range(len(header))),  # all of them: with a selection, pandas lets longer rows pass
-            dtype={place: str for role, place in places.items() if role in ("stock", "date")},
-            skipinitialspace=True,
-        )
-    if not isinstance(table.index, pd.RangeIndex):
-        raise InputError("data_not_a_table", path=path, reason=text("more_fields", count=len(header)))
-    return _by_role(table, places)
+        head = file.read(HEAD)
+    if head.startswith(PARQUET):
+        return read_parquet(path, layout.columns, limit)
+    if head.startswith(GZIP):
+        with gzip.open(path) as unpacked:
+            head = unpacked.read(HEAD)
+        if head.startswith(PARQUET):
+            raise InputError("data_parquet_in_gzip", path=path, command=f"gunzip -k {shlex.quote(str(path))}")
+        refuse_other_kinds(head, path)
+        return read_csv(lambda: cast(IO[bytes], gzip.open(path)), path, layout.columns, limit)
+    refuse_other_kinds(head, path)
+    return read_csv(lambda: path.open("rb"), path, layout.columns, limit)
 
 
 def _refuse_too_large(file: IO[bytes], limit: int) -> None:
     """By its size alone; of Parquet, which need not be read whole, the number of rows decides later."""
     magic, size = file.read(4), os.fstat(file.fileno()).st_size
     file.seek(0)
-    if magic != b"PAR1" and size > limit:
+    if magic != PARQUET and size > limit:
         raise OverflowError(f"{size >> 20} MiB > {limit >> 20} MiB")
 
 
-def _open_unpacked(path: Path, magic: bytes) -> IO[bytes]:
-    return cast(IO[bytes], gzip.open(path)) if magic[:2] == b"\x1f\x8b" else path.open("rb")
-
-
-def _read_parquet(path: Path, layout: PanelFormat, limit: int) -> pd.DataFrame:
-    try:
-        from pyarrow import ArrowException, parquet  # type: ignore[import-untyped]
-    except ImportError as error:
-        raise InputError("data_needs_pyarrow", path=path) from error
-    try:
-        with parquet.ParquetFile(path) as file:
-            chosen = choose_columns(file.schema_arrow.names, layout.columns, path)
-            if file.metadata.num_rows * len(chosen) * 8 > limit:
-                raise OverflowError(f"{file.metadata.num_rows} rows")
-            table: pd.DataFrame = file.read(columns=list(chosen.values())).to_pandas()
-    except ArrowException as error:
-        raise InputError("data_not_a_table", path=path, reason=_one_line(error)) from error
-    return _by_role(table.reset_index(drop=True), chosen)
-
-
-def _sniff(sample: bytes, path: Path) -> tuple[list[str], str, str]:
-    """The header's names, the separator and the encoding, from the first bytes."""
-    if b"\0" in sample:
-        raise InputError("data_binary", path=path)
-    first, newline, _ = sample.partition(b"\n")
-    if not newline and len(sample) == _SAMPLE:
-        raise InputError("data_no_header", path=path)
-    try:
-        line, encoding = first.decode("utf-8-sig"), "utf-8-sig"
-        sample[: sample.rfind(b"\n") + 1].decode("utf-8-sig")
-    except UnicodeDecodeError:
-        line, encoding = first.decode("gb18030"), "gb18030"
-    separator = max(",;\t", key=line.count)
-    header = next(csv.reader([line], delimiter=separator, skipinitialspace=True), [])
-    return [name.strip() for name in header], separator, encoding
-
-
-def _by_role(table: pd.DataFrame, chosen: Mapping[Role, Hashable]) -> pd.DataFrame:
-    renamed = table[list(chosen.values())].set_axis(list(chosen), axis=1)
-    if "stock" not in renamed:
-        renamed["stock"] = "-"
-    if "adjusted" not in renamed:
-        renamed["adjusted"] = renamed["close"]
-    return renamed[list(ROLES)]
-
-
-def _checked(table: pd.DataFrame, path: Path, *, drop: bool) -> pd.DataFrame:
-    """Numbers as numbers, dates as days; a bad value is refused, or its row dropped and counted, as asked."""
-    checked = pd.DataFrame({"stock": table["stock"].astype("string").str.strip(), "date": _days(table["date"])})
-    wrong = pd.DataFrame({"stock": checked["stock"].fillna("") == "", "date": checked["date"].isna()})
-    for role in NUMBERS:
-        parsed = pd.to_numeric(table[role], errors="coerce")
-        numbers = pd.Series(parsed.to_numpy(dtype=np.float64, na_value=np.nan), index=table.index)
-        lowest_is_zero = role == "volume"
-        checked[role] = numbers
-        wrong[role] = ~np.isfinite(numbers) | ((numbers < 0) if lowest_is_zero else (numbers <= 0))
-    bad = wrong.to_numpy(dtype=np.bool_).any(axis=1)
-    if not bad.any():
-        return checked
-    row = int(bad.argmax())
-    column = str(wrong.columns[wrong.to_numpy()[row].argmax()])
-    fault = {
-        "path": path,
-        "row": int(table.index[row]) + 2,
-        "stock": shortened(table["stock"].iloc[row]),
-        "date": shortened(table["date"].iloc[row]),
-        "column": column,
-        "value": shortened(table[column].iloc[row]),
-        "count": int(bad.sum()),
-    }
-    if not drop:
-        raise InputError("data_bad_date" if column == "date" else "data_bad_value", **fault)
-    _log.warning(text("data_rows_dropped", **fault))
-    return checked[~pd.Series(bad, index=checked.index)]
-
-
-def _days(dates: "pd.Series[Any]") -> "pd.Series[Any]":
-    """Calendar days; NaT where there is none. Year first, as in 2010-01-05, 2010/1/5, 20100105 or 2010年1月5日.
-
-    05/01/2010 is two days, depending on who reads it, and so none here. A time of day is left out.
-    """
-    if pd.api.types.is_datetime64_any_dtype(dates):
-        return cast("pd.Series[Any]", dates.dt.tz_localize(None).dt.normalize())
-    written = dates.astype("string").str.strip().str.replace(_DIGITS_ONLY, r"\1-\2-\3", regex=True)
-    unique = pd.Series(written.dropna().unique(), dtype="string")
-    parts = unique.str.extract(_YEAR_FIRST)
-    days = pd.to_datetime(parts[0] + "-" + parts[1] + "-" + parts[2], format="%Y-%m-%d", errors="coerce")
-    return pd.to_datetime(written.map(dict(zip(unique, days, strict=True))))
-
-
 def _sorted_panel(table: pd.DataFrame, path: Path) -> Panel:
+    """``table`` is indexed by the row of the file."""
     if table.empty:
         raise InputError("data_no_rows", path=path)
     for role in NUMBERS:
@@ -263,18 +162,19 @@ def _sorted_panel(table: pd.DataFrame, path: Path) -> Panel:
         raise InputError(
             "data_repeated_date",
             path=path,
-            row=int(table.index.to_numpy()[row]) + 2,
+            row=int(table.index.to_numpy()[row]),
             stock=shortened(table["stock"].iloc[row]),
             date=table["date"].iloc[row].date(),
             count=int(repeated.sum()),
         )
-    backwards = table["stock"][table.groupby("stock")["date"].diff() < pd.Timedelta(0)].unique()
+    backwards = table["stock"][(table.groupby("stock")["date"].diff() < pd.Timedelta(0)).to_numpy()].unique()
     if len(backwards):
         _log.warning(
             text("data_sorted", path=path, stocks=", ".join(map(shortened, backwards[:5])), count=len(backwards))
         )
-    table = table.sort_values(["stock", "date"], kind="stable", ignore_index=True)
+    table = table.sort_values(["stock", "date"], kind="stable")
     stock, names = pd.factorize(table["stock"])
+    warn_of_odd_bars(table, stock, path)
     return Panel(
         names=tuple(str(name) for name in names),
         stock=stock.astype(np.int64),
@@ -288,7 +188,3 @@ def _memory() -> int:
     if not hasattr(os, "sysconf"):
         return 8 << 30
     return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-
-
-def _one_line(error: Exception) -> str:
-    return shortened(" ".join(str(error).split()), 200)

@@ -8,12 +8,15 @@ from typing import Any, cast
 import numpy.typing as npt
 
 import unbroken
-from forecaster import columns, panel, windows
+from forecaster import columns, csvfile, days, encodings, panel, parquetfile, raw, unnamed, values, wide, windows
 from forecaster.columns import ROLES, Role
 from forecaster.messages import text
 from forecaster.options import BUNDLED, Options
 from forecaster.panel import PanelFormat, bundled_panel, content_digest, read_panel
 from forecaster.windows import Split, Target, Windows, make_windows
+
+# What decides what the windows of a file are: of another version of these they are made anew.
+_CODE = (columns, csvfile, days, encodings, panel, parquetfile, raw, unnamed, values, wide, windows)
 
 _log = logging.getLogger("forecaster")
 
@@ -47,7 +50,7 @@ def prepare(options: Options, cache: Path) -> Windows:
         "train_fraction": split.fraction,
         "columns": dict(named),
         "drop_bad_rows": options.drop_bad_rows,
-        "code": [content_digest(Path(str(module.__file__))) for module in (columns, panel, windows)],
+        "code": [content_digest(Path(str(module.__file__))) for module in _CODE],
     }
     prepared = Windows.from_arrays(unbroken.cached(cache, build, key=key).arrays)
     _log.info(

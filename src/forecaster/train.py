@@ -18,7 +18,7 @@ from forecaster.baselines import Yardsticks, measure, pearson
 from forecaster.errors import InputError
 from forecaster.messages import text
 from forecaster.model import BranchedForecaster
-from forecaster.options import Options
+from forecaster.options import SPLIT_DAY, Options
 from forecaster.prepare import data_path, prepare
 from forecaster.progress import EpochReport
 from forecaster.windows import Windows, WindowSet
@@ -81,10 +81,14 @@ def train(options: Options, *, cache: Path, report: EpochReport) -> Outcome:
             options.checkpoint_dir,
             every_epochs=options.checkpoint_freq,
             every_steps=options.checkpoint_every_steps,
+            number_steps=options.checkpoint_freq_steps,
             every=None if options.checkpoint_every == "off" else options.checkpoint_every,
             best="aucs",
             keep=options.keep,
-            config=options.parameters(),
+            keep_best=options.keep_best,
+            keep_every=options.keep_every,
+            keep_every_steps=options.keep_every_steps,
+            config={**options.parameters(), SPLIT_DAY: str(windows.train_end)},
             data=data_path(options),
             allow_changed_data=options.allow_changed_data,
             resume=options.resume,

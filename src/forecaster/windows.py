@@ -32,6 +32,7 @@ RETURN_DAYS = 25
 # Bars after day t that a label looks at.
 HORIZON: Mapping[Target, int] = {"volatility": VOLATILITY_DAYS, "return": 1 + RETURN_DAYS}
 
+_LEAST = 2  # windows of a part
 _FLOOR = 1e-4  # a daily volatility of 0.01 %: a suspended stock has none, and its logarithm must be finite
 
 _log = logging.getLogger("forecaster")
@@ -147,20 +148,20 @@ def make_windows(panel: Panel, target: Target, split: Split, *, source: Path) ->
         )
     usable = np.isfinite(label) & np.isfinite(persistence)
     if not usable.any():
-        raise InputError("windows_none", path=source, need=WINDOW + 1 + horizon, rows=len(panel))
+        need = WINDOW + 1 + horizon
+        raise InputError("windows_none", path=source, need=need, rows=len(panel), whole=days_needed(target))
     train_end = split.resolve(panel.date)
     last_bars = {
         "training": np.flatnonzero(usable & (label_ends <= train_end)),
         "validation": np.flatnonzero(usable & (panel.date > train_end)),
     }
-    if min(map(len, last_bars.values())) < 2:
-        raise InputError(
-            "windows_empty_part",
-            path=source,
-            day=train_end,
-            training=len(last_bars["training"]),
-            validation=len(last_bars["validation"]),
-        )
+    if min(map(len, last_bars.values())) < _LEAST:
+        said: dict[str, object] = {"path": source, "day": train_end, **{side: len(x) for side, x in last_bars.items()}}
+        between = _splits(panel.date, usable, label_ends)
+        if between is not None:
+            raise InputError("windows_empty_part", first=between[0], last=between[1], **said)
+        longest = max(rows.stop - rows.start for _, rows in panel.stocks())
+        raise InputError("windows_too_few_days", whole=days_needed(target), longest=longest, **said)
     mean, scale = label[last_bars["training"]].mean(), label[last_bars["training"]].std()
     parts = {
         side: Part(
@@ -180,6 +181,23 @@ def make_windows(panel: Panel, target: Target, split: Split, *, source: Path) ->
         names=panel.names,
         **parts,
     )
+
+
+def days_needed(target: Target) -> int:
+    """How many bars of one stock give both parts their least number of windows, at some split."""
+    # A training window ends HORIZON days before the split; behind it follow a validation window and its label.
+    return WINDOW + 2 * (HORIZON[target] + _LEAST)
+
+
+def _splits(
+    days: npt.NDArray[np.datetime64], usable: npt.NDArray[np.bool_], label_ends: npt.NDArray[np.datetime64]
+) -> tuple[np.datetime64, np.datetime64] | None:
+    """The first and the last day of a split at which both parts have enough windows; None if there is none."""
+    if np.count_nonzero(usable) < _LEAST:
+        return None
+    first = np.sort(label_ends[usable])[_LEAST - 1]
+    last = np.sort(days[usable])[-_LEAST] - np.timedelta64(1, "D")
+    return (first, last) if first <= last else None
 
 
 def bar_features(bars: Mapping[str, Floats]) -> Floats:

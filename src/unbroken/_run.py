@@ -24,7 +24,7 @@ from unbroken.course.triggers import Triggers
 from unbroken.errors import DiskError, UsageError
 from unbroken.keep.arguments import seconds, whole_number
 from unbroken.keep.cursor import Cursor
-from unbroken.keep.origin import Origin
+from unbroken.keep.origin import Origin, policy
 from unbroken.keep.state import Parts
 from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.numbers import StepNumbers
@@ -46,10 +46,14 @@ class Run:
         folder: where the checkpoints are, made if missing.
         every_epochs: keep a checkpoint of its own after every so many epochs.
         every_steps: renew the latest checkpoint after every so many batches.
+        number_steps: keep a checkpoint of its own, ``checkpoint_step_N.pth``, after every so many batches.
         every: renew it after so much time: ``"10min"``, seconds, a timedelta, or None.
         best: the recorded metric by which ``checkpoint_best.pth`` is chosen.
         best_mode: whether its highest or its lowest value is best. A NaN is never the best.
-        keep: how many checkpoints of their own to keep; None keeps all.
+        keep: how many checkpoints of their own to keep, the newest; without a rule of these all are kept.
+        keep_best: keep those of the best so many epochs by ``best``; each such epoch gets one.
+        keep_every: keep one of every so many epochs.
+        keep_every_steps: keep one of every so many batches.
         keep_space: how much room all checkpoints of the run may take, such as ``"20GB"``: the oldest of their own go.
         config: the run's parameters, stored, and compared on a resume.
         data: the data file or files, recognised by content; other data are refused on a resume.
@@ -83,10 +87,14 @@ class Run:
         *,
         every_epochs: int | None = None,
         every_steps: int | None = None,
+        number_steps: int | None = None,
         every: str | float | timedelta | None = "10min",
         best: str | None = None,
         best_mode: Literal["max", "min"] = "max",
         keep: int | None = None,
+        keep_best: int | None = None,
+        keep_every: int | None = None,
+        keep_every_steps: int | None = None,
         keep_space: str | int | None = None,
         config: Mapping[str, Any] | None = None,
         data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None = None,
@@ -95,11 +103,13 @@ class Run:
         seed: int | None = None,
         stop_after: str | float | timedelta | None = None,
     ) -> None:
-        triggers = Triggers(every_epochs, every_steps, None if every is None else seconds(every, "every"))
+        renewed = None if every is None else seconds(every, "every")
+        triggers = Triggers(every_epochs, every_steps, renewed, number_steps, keep_every, keep_every_steps)
+        kept = policy(keep, keep_space, keep_best, keep_every, keep_every_steps, metric=best)
         budget = None if stop_after is None else seconds(stop_after, "stop_after")
         given = None if seed is None else _seed(seed)
         said = {} if config is None else config
-        origin = Origin(folder, resume, said, data, allow_changed_data, keep, keep_space, given)
+        origin = Origin(folder, resume, said, data, allow_changed_data, kept, given)
         tracked = Tracked()
         parts = Parts(
             tracked,

@@ -156,6 +156,8 @@ def test_json(run: CheckpointFolder, unbroken: Command) -> None:
         "best": {"value": 1.5, "epoch": 15},
         "digest": newest["digest"],
         "kept": False,
+        "verified_on": None,
+        "verified_good": None,
     }
     assert newest["digest"].startswith("xxh3_128:")
     assert oldest["state"] == "damaged"

@@ -144,7 +144,7 @@ def test_every_checkpoint_name_is_one_of_the_folder(name: str) -> None:
     folder = CheckpointFolder("checkpoints")
     fixed = {path.name for path in (folder.latest, folder.previous, folder.best)}
     for found in set(re.findall(r"\bcheckpoint_\w+\.pth\b", page(name).text)):
-        number = re.fullmatch(r"checkpoint_epoch_(\d+|N)\.pth", found)
+        number = re.fullmatch(r"checkpoint_(epoch|step)_(\d+|N)\.pth", found)
         assert found in fixed or number, found
     if name in (README, CHINESE):
         for made in (program.CACHE, program.LOG, program.RESULTS, program.PICTURE):

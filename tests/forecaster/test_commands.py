@@ -14,6 +14,7 @@ import torch
 
 import unbroken
 from forecaster.cli import resume, training
+from tests.forecaster.panels import make_table
 
 ROOT = Path(__file__).parents[2]
 TINY = ["--batch-size", "16", "--threads", "1"]
@@ -267,3 +268,21 @@ def test_listing_imports_nothing_that_trains(here: Path, panel_file: Path) -> No
     imported = {line.rpartition("|")[2].strip().partition(".")[0] for line in listed.stderr.splitlines()}
     assert imported & {"torch", "pandas", "numpy", "matplotlib"} == set()
     assert "argparse" in imported
+
+
+def test_with_other_data_the_split_stays_where_it_was(here: Path, panel_file: Path) -> None:
+    assert train(panel_file, "--epochs", "2", "--train-fraction", "0.7") == 0
+    before = results()
+    make_table(days=200).to_csv(panel_file, index=False)
+    given = ("--data", str(panel_file), "--train-fraction", "0.7", "--epochs")
+    assert go_on(*given, "3", "--allow-changed-data") == 0
+    after = results()
+    assert after["train_end"] == before["train_end"]
+    windows = [each["windows"] for each in (before, after)]
+    assert windows[0]["training"] == windows[1]["training"] and windows[0]["validation"] < windows[1]["validation"]  # type: ignore[index]
+    assert after["correlation"]["best_epoch"] == 3  # type: ignore[index]
+    said = "\n".join(log_lines())
+    assert f"still ends on {before['train_end']}" in said and "judged anew" in said
+    assert go_on(*given, "4") == 0
+    assert results()["train_end"] == before["train_end"]
+    assert "".join(log_lines()).count("Data preprocessed") == 2

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from forecaster.errors import OtherTaskError
-from forecaster.options import Options, continued
+from forecaster.options import SPLIT_DAY, Options, continued
 
 SAVED = Options(epochs=50, lr=1e-3, target="return", data="mine.csv", seed=9).parameters()
 SOURCE = Path("checkpoints")
@@ -50,6 +50,25 @@ def test_another_split_may_come_with_other_data_but_no_other_target() -> None:
     assert options.train_end == "2020-01-01"
     with pytest.raises(OtherTaskError):
         continued({"target": "volatility", "allow_changed_data": True}, SAVED, SOURCE)
+
+
+def test_the_day_of_the_split_stays_with_other_data_unless_another_is_asked_for() -> None:
+    saved = {**SAVED, "train_fraction": 0.8, SPLIT_DAY: "2015-03-04"}
+    assert continued({}, saved, SOURCE).split_day() is None  # the same data: the fraction gives the same day
+    for given in ({}, {"train_fraction": 0.8}):
+        options = continued({**given, "allow_changed_data": True}, saved, SOURCE)
+        assert options.split_day() == date(2015, 3, 4)
+        later = {**options.parameters(), SPLIT_DAY: "2015-03-04"}
+        assert continued({**given}, later, SOURCE).split_day() == date(2015, 3, 4)
+    anew = continued({"train_fraction": 0.5, "allow_changed_data": True}, saved, SOURCE)
+    assert anew.split_day() is None and "split_kept" not in anew.parameters()
+    elsewhere = continued({"train_end": "2016-01-01", "allow_changed_data": True}, saved, SOURCE)
+    assert elsewhere.split_day() == date(2016, 1, 1)
+
+
+@pytest.mark.parametrize("day", [None, 7, "soon"])
+def test_a_day_that_is_none_is_not_kept(day: object) -> None:
+    assert continued({"allow_changed_data": True}, {**SAVED, SPLIT_DAY: day}, SOURCE).split_day() is None
 
 
 def test_split_day() -> None:

@@ -161,3 +161,16 @@ def test_an_error_on_one_rank_ends_all(tmp_path: Path) -> None:
     assert "ValueError: on the last rank" in attempt.logs[2]
     assert attempt.seconds < 30
     assert start("plain", 3, tmp_path / "run").done
+
+
+def test_steps_are_numbered_by_all_together_and_resumed_from(tmp_path: Path) -> None:
+    whole = start("plain", 2, tmp_path / "whole", number_steps=4)
+    assert whole.done, whole.logs
+    steps = sorted(int(path.stem.rpartition("_")[2]) for path in (tmp_path / "whole").rglob("checkpoint_step_*.pth"))
+    assert steps[:2] == [4, 8] and all(step % 4 == 0 for step in steps)
+    struck = start("plain", 2, tmp_path / "run", Strike((1,), 0, _step(6)), number_steps=4)
+    assert not struck.done
+    resumed = start("plain", 2, tmp_path / "run", number_steps=4)
+    assert resumed.done and differences(resumed.ends, whole.ends) == [], resumed.logs
+    again = sorted(int(path.stem.rpartition("_")[2]) for path in (tmp_path / "run").rglob("checkpoint_step_*.pth"))
+    assert again == steps

@@ -297,6 +297,28 @@ def test_other_data_are_refused_by_name_and_allowed_by_one_flag(tmp_path: Path, 
     Trial(tmp_path / "run", data=copied).train(3)
 
 
+@pytest.mark.parametrize("branch", [False, True])
+def test_with_other_data_the_best_is_judged_anew_and_stays_so(tmp_path: Path, log: Lines, branch: bool) -> None:
+    folder, first, second = tmp_path / "run", tmp_path / "a.csv", tmp_path / "b.csv"
+    first.write_text("1\n")
+    second.write_text("2\n")
+    before = Trial(folder, data=first, every_epochs=1).train(3).run
+    best = before.best
+    assert best.epoch in (1, 2, 3)
+    source = {"resume": folder / "checkpoint_epoch_2.pth"} if branch else {}
+    log.lines.clear()
+    changed = {"data": second, "allow_changed_data": True, **source}
+    done = 2 if branch else 3
+    judged = Trial(folder, **changed).train(done).run.best
+    assert (judged.value, judged.epoch) == (-math.inf, 0)
+    assert any("judged anew" in line for line in log.lines)
+    assert "当前最佳相关系数: 暂无" in log.lines
+    log.lines.clear()
+    again = Trial(folder, **changed).train(5).run
+    new = again.history["aucs"][done:]
+    assert again.best.epoch == done + 1 + new.index(max(new))
+
+
 def test_another_architecture_is_refused_parameter_by_parameter(tmp_path: Path) -> None:
     Trial(tmp_path, hidden=4).train(1)
     before = {path: path.read_bytes() for path in tmp_path.glob("*.pth")}

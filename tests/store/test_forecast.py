@@ -30,3 +30,31 @@ def test_it_says_the_epoch_in_which_a_file_does_not_fit(
 ) -> None:
     said = full_after(plan, size=size, free=free, epoch=epoch, missing=missing)
     assert said == counted(plan, size, free, epoch, missing, horizon=epoch + 1000)
+
+
+@given(
+    st.integers(1, 4),
+    st.none() | st.integers(1, 5),
+    st.none() | st.integers(1, 3),
+    st.integers(1, 4),
+    st.integers(0, 60),
+    st.integers(0, 9),
+)
+def test_what_is_kept_for_good_fills_a_disk_and_is_not_said_too_late(
+    every_epochs: int, keep: int | None, best: int | None, times: int, free: int, epoch: int
+) -> None:
+    """As many as the rules keep at once; some may be kept by two of them, so it may come a little later than said."""
+    every = every_epochs * times
+    said = full_after(Plan(every_epochs, keep, None, best, every), size=1, free=free, epoch=epoch, missing=0)
+    assert said is not None
+    numbered = [now for now in range(epoch + 1, said) if now % every_epochs == 0]
+    for now in range(epoch + 1, said):
+        there = [one for one in numbered if one <= now]
+        kept = {one for one in there if one % every == 0} | set(there[-(keep or 1) :])
+        assert len(kept) + 1 <= free
+
+
+def test_by_the_best_alone_there_are_so_many_at_most() -> None:
+    assert Plan(None, None, None, best=3).most(10) == 4  # the newest stays, too
+    assert full_after(Plan(None, None, None, best=3), size=1, free=9, epoch=0, missing=0) is None
+    assert full_after(Plan(None, None, None, best=3), size=1, free=3, epoch=0, missing=0) == 3

@@ -1,5 +1,6 @@
 """Retention: policies are pure, and whatever they say, some files are never deleted."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from hypothesis import given
@@ -7,14 +8,23 @@ from hypothesis import strategies as st
 
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.manifest import Manifest
-from unbroken.store.payload import Progress
+from unbroken.store.payload import ForkPoint, Progress
 from unbroken.store.retention import Policy, plan
 
 FOLDER = CheckpointFolder(Path("checkpoints"))
 
 
-def manifest(name: str, epoch: int, run: str | None = "a", branch: int = 0, best: int = 0, size: int = 1) -> Manifest:
-    progress = Progress(run, branch, epoch, 0, 10, epoch * 10, "epoch", None)
+def manifest(
+    name: str,
+    epoch: int,
+    run: str | None = "a",
+    branch: int = 0,
+    best: int = 0,
+    size: int = 1,
+    batch: int = 0,
+    step: int | None = None,
+) -> Manifest:
+    progress = Progress(run, branch, epoch, batch, 10, epoch * 10 if step is None else step, "epoch", None)
     return Manifest(name, size, 1, "", progress, {}, 0.5, best, "", {}, "")
 
 
@@ -22,7 +32,13 @@ def numbered(epoch: int, run: str | None = "a") -> Manifest:
     return manifest(FOLDER.epoch(epoch).name, epoch, run=run)
 
 
-POLICIES = st.builds(Policy, st.none() | st.integers(0, 5), st.none() | st.integers(0, 40))
+def rule(least: int, most: int) -> st.SearchStrategy[int | None]:
+    return st.none() | st.integers(least, most)
+
+
+POLICIES = st.builds(Policy, rule(0, 5), rule(0, 40))
+RULES = st.builds(Policy, rule(0, 5), st.none(), rule(1, 4), rule(1, 12), rule(1, 120))
+SCORES = st.dictionaries(st.integers(1, 40), st.floats(-2, 2) | st.sampled_from([0.0, 1.0]))
 
 
 @st.composite
@@ -39,6 +55,11 @@ def folders(draw: st.DrawFn) -> list[Manifest]:
         for epoch in epochs
     ]
     best = draw(st.integers(0, 40))
+    steps = draw(st.lists(st.integers(0, 400), unique=True, max_size=8))
+    files += [
+        manifest(FOLDER.step(step).name, step // 10, batch=step % 10, step=step, size=draw(st.integers(1, 5)))
+        for step in steps
+    ]
     extras = [FOLDER.latest, FOLDER.previous, FOLDER.best, FOLDER.path / "mine.pth"]
     files += [
         manifest(path.name, draw(st.integers(0, 41)), best=best)
@@ -56,10 +77,10 @@ def test_some_files_are_never_deleted_whatever_the_policy(
     names = {info.name for info in doomed}
     assert names <= {info.name for info in files}
     assert not names & protected
-    assert all(name.startswith("checkpoint_epoch_") for name in names)
+    assert all(name.startswith(("checkpoint_epoch_", "checkpoint_step_")) for name in names)
     assert all(info.progress.run_id == "a" for info in doomed)
     own = [info for info in files if info.progress.run_id == "a"]
-    ours = [info for info in own if info.name.startswith("checkpoint_epoch_")]
+    ours = [info for info in own if info.name.startswith(("checkpoint_epoch_", "checkpoint_step_"))]
     if ours:
         assert max(ours, key=lambda info: info.progress.order).name not in names
     if own:
@@ -72,9 +93,10 @@ def test_some_files_are_never_deleted_whatever_the_policy(
     elif policy.newest is None:
         assert not doomed
     else:
-        newest = sorted(ours, key=lambda info: info.progress.order)[-policy.newest :] if policy.newest else []
-        assert not names & {info.name for info in newest}
-        assert {info.name for info in ours} - {info.name for info in newest} - plan_keeps(files, protected) == names
+        states = sorted({info.progress.order for info in ours})[-policy.newest :] if policy.newest else []
+        newest_names = {info.name for info in ours if info.progress.order in states}
+        assert not names & newest_names
+        assert {info.name for info in ours} - newest_names - plan_keeps(files, protected) == names
     assert [info.progress.order for info in doomed] == sorted(info.progress.order for info in doomed)
     rest = [info for info in files if info.name not in names]
     assert plan(rest, policy, protected, "a") == []  # done once, done
@@ -108,6 +130,89 @@ def test_a_bound_of_space_counts_all_files_of_the_run_and_never_takes_what_is_pr
     assert [info.progress.epoch for info in plan(files, Policy(space=40), set(), "a")] == [1]
     assert plan(files, Policy(space=50), set(), "a") == []
     assert [info.progress.epoch for info in plan(files, Policy(space=1), {FOLDER.epoch(1).name}, "a")] == [3]
+
+
+@given(folders(), RULES, SCORES, st.sets(st.integers(0, 40), max_size=3))
+def test_what_one_rule_keeps_stays_and_nothing_else(
+    files: list[Manifest], policy: Policy, scores: dict[int, float], protected_epochs: set[int]
+) -> None:
+    protected = {FOLDER.epoch(epoch).name for epoch in protected_epochs}
+    doomed = {info.name for info in plan(files, policy, protected, "a", scores)}
+    alone = [replace(Policy(), **{name: value}) for name, value in vars(policy).items() if value is not None]
+    each = [{info.name for info in plan(files, one, protected, "a", scores)} for one in alone]
+    assert doomed == (set.intersection(*each) if each else set())
+    rest = [info for info in files if info.name not in doomed]
+    assert plan(rest, policy, protected, "a", scores) == []  # done once, done
+
+
+@given(folders(), st.integers(1, 4), SCORES)
+def test_the_best_so_many_epochs_are_kept(files: list[Manifest], count: int, scores: dict[int, float]) -> None:
+    ours = [
+        one
+        for one in files
+        if one.progress.run_id == "a" and one.name.startswith(("checkpoint_epoch", "checkpoint_step"))
+    ]
+    there = {one.progress.epoch for one in ours if one.progress.batch == 0 and one.progress.epoch in scores}
+    ranked = sorted(there, key=lambda epoch: (-scores[epoch], epoch))
+    kept = {one.name for one in ours} - {one.name for one in plan(files, Policy(best=count), set(), "a", scores)}
+    for one in ours:
+        if one.progress.batch == 0 and one.progress.epoch in ranked[:count]:
+            assert one.name in kept
+        elif one.name not in plan_keeps(files, set()):
+            assert one.name not in kept
+
+
+@given(folders(), st.integers(1, 12), st.integers(1, 120))
+def test_of_every_so_many_one_is_kept(files: list[Manifest], every: int, every_steps: int) -> None:
+    doomed = {one.name for one in plan(files, Policy(every=every, every_steps=every_steps), set(), "a")}
+    for counted, width in (("epoch", every), ("step", every_steps)):
+        ours = [
+            one.name for one in files if one.progress.run_id == "a" and one.name.startswith(f"checkpoint_{counted}_")
+        ]
+        numbers = sorted(int(name.removesuffix(".pth").rpartition("_")[2]) for name in ours)
+        assert not doomed & {
+            f"checkpoint_{counted}_{number}.pth"
+            for number in numbers
+            if number and number % width == 0 and numbers.count(number) == 1
+        }
+        for span in {number // width for number in numbers} - {0}:
+            assert any(f"checkpoint_{counted}_{n}.pth" not in doomed for n in numbers if n // width == span)
+
+
+def test_rules_in_a_run_of_a_hundred_epochs() -> None:
+    """As a run does it: after every epoch what no rule keeps goes at once, and never comes back."""
+    there: list[Manifest] = []
+    scores: dict[int, float] = {}
+    for epoch in range(1, 101):
+        scores[epoch] = {7: 5.0, 30: 4.0, 64: 3.0}.get(epoch, -epoch / 100)
+        there.append(numbered(epoch))
+        policy = Policy(newest=3, best=3, every=25)
+        gone = plan(there, policy, {FOLDER.epoch(epoch).name}, "a", scores)
+        there = [info for info in there if info not in gone]
+    assert [info.progress.epoch for info in there] == [7, 25, 30, 50, 64, 75, 98, 99, 100]
+
+
+def test_space_takes_the_good_and_the_every_so_manieth_last() -> None:
+    files = [numbered(epoch) for epoch in range(1, 11)]
+    scores = {2: 9.0, 3: 8.0}
+
+    def left(space: int) -> list[int]:
+        gone = plan(files, Policy(newest=5, best=2, every=4, space=space), set(), "a", scores)
+        return [info.progress.epoch for info in files if info not in gone]
+
+    assert left(99) == [2, 3, 4, 6, 7, 8, 9, 10]
+    assert left(6) == [2, 3, 4, 8, 9, 10]
+    assert left(5) == [2, 3, 4, 8, 10]
+    assert left(3) == [4, 8, 10]
+
+
+def test_a_state_left_behind_by_a_branch_is_none_of_the_best() -> None:
+    parent = ForkPoint("a", 0, 3, 0, 30)
+    files = [numbered(epoch) for epoch in (1, 2, 3, 5)]
+    tip = manifest(FOLDER.epoch(4).name, 4, branch=1)
+    files.append(replace(tip, progress=tip.progress._replace(parent=parent)))
+    gone = plan(files, Policy(best=1), set(), "a", {1: 0.0, 2: 0.0, 3: 0.0, 4: 0.0, 5: 9.0})
+    assert [info.progress.epoch for info in gone] == [2, 3, 5]
 
 
 @given(folders(), POLICIES, st.randoms())

@@ -7,7 +7,23 @@ SENTENCES: dict[str, str] = {
     "data_empty": "The data file {path} is empty (0 bytes); get it anew, or give another with --data.",
     "data_no_rows": "The data file {path} has a header and no usable row; get it anew, or give another with --data.",
     "data_bad_gzip": "The data file {path} is damaged gzip ({reason}); get it anew.",
-    "data_not_text": "The data file {path} is not text in UTF-8 or GB18030; save it as UTF-8 CSV.",
+    "data_not_text": "The data file {path} is not text in UTF-8, UTF-16 or GB18030; save it as UTF-8 CSV.",
+    "data_excel": (
+        "The data file {path} is an Excel workbook; save it there as “CSV UTF-8”, or convert it in Python with {code}, "
+        "and give the CSV with --data."
+    ),
+    "data_feather": (
+        "The data file {path} is Feather; convert it in Python with {code}, and give the Parquet file with --data."
+    ),
+    "data_zip": "The data file {path} is a zip archive ({names}); unpack it: {command}, and give the CSV with --data.",
+    "data_packed": "The data file {path} is packed; unpack it: {command}, and give what comes of it with --data.",
+    "data_parquet_in_gzip": (
+        "The data file {path} is Parquet packed with gzip; unpack it: {command}, and give what comes of it with --data."
+    ),
+    "data_other_kind": (
+        "The data file {path} is {kind}, not CSV, gzipped CSV or Parquet; write it as one of these, with pandas say, "
+        "and give that with --data."
+    ),
     "data_binary": (
         "The data file {path} is binary, neither CSV, gzipped CSV nor Parquet; give one of these with --data."
     ),
@@ -20,13 +36,30 @@ SENTENCES: dict[str, str] = {
     ),
     "data_unreadable": "The data file {path} can't be read: {reason}; check its permissions and its disk.",
     "data_not_a_table": "The data file {path} is not a table ({reason}); mend it, or give another with --data.",
-    "more_fields": "its rows have more fields than its header ({count})",
+    "more_fields": (
+        "its rows have more fields than its header ({count}): of numbers with commas as thousands separators each part "
+        "is a field"
+    ),
+    "data_lines_skipped": "{path}: {count} line(s) above the column names are passed over.",
+    "data_two_levels": (
+        "The columns of {path} have names in two levels, and neither of them has open, high, low, close and volume: "
+        "{columns}. Give a table with one row per stock and day."
+    ),
+    "data_wide": ("{path} has a group of columns for each of {stocks} stock(s): read as one row per stock and day."),
+    "data_wide_gaps": "{path}: {count} place(s) of a stock and a day without a bar are left out.",
     "data_needs_pyarrow": "Reading Parquet ({path}) needs pyarrow: pip install 'unbroken[forecaster]'.",
     # panel: columns
     "data_no_such_column": "{path} has no column {column!r}; it has: {present}. Name one of these with {flag}.",
     "data_ambiguous_column": "Several columns of {path} may be the {role}: {found}; name one with {flag}.",
     "data_lacks_column": "No column of {path} looks like the {role}; it has: {present}. Name one with {flag}.",
     "data_column_twice": "Column {column!r} of {path} was given two roles; name another with the --…-column flags.",
+    "data_named_twice": (
+        "{path} has {count} columns named {column!r}; which one is meant can't be told. Rename or remove the others."
+    ),
+    "data_wide_lacks": (
+        "{path}: stock {stock} has no column {column!r} ({role}), which others have. Add it, or leave the stock out."
+    ),
+    "data_unnamed_column": "{path}: column {place}, which has no name, is taken as the {role} by what it holds.",
     "data_without_stock": "{path} has no stock column: all rows are taken as one stock ({flag} names the column).",
     "data_without_adjusted": (
         "{path} has no adjusted close: the close stands in for it, splits and dividends included ({flag} names it)."
@@ -39,6 +72,42 @@ SENTENCES: dict[str, str] = {
     "data_bad_date": (
         "{path}, row {row} (stock {stock}): {value!r} is no date with the year first, like 2009-12-31; {count} "
         "row(s) are like this. Mend the file, or drop such rows with --drop-bad-rows."
+    ),
+    "data_all_bad": (
+        "Every row of {path} ({count}) has an unusable value; the first is row {row} (stock {stock}, date {date}): "
+        "{column} is {value!r}. Mend the file, or name another column with --{column}-column."
+    ),
+    "data_all_dates_bad": (
+        "No row of {path} ({count}) is usable; in the first, row {row} (stock {stock}), {value!r} is no date with the "
+        "year first, like 2009-12-31. Write the dates so, or name another column with --date-column."
+    ),
+    "data_thousands": (
+        "{path}, row {row} (stock {stock}, date {date}): {column} is {value!r}, a number with thousands separators; "
+        "{count} row(s) are like this. Write numbers without them (pandas.read_csv reads these with thousands=)."
+    ),
+    "data_decimal_comma": (
+        "{path}, row {row} (stock {stock}, date {date}): {column} is {value!r}, a number with a decimal comma; {count} "
+        "row(s) are like this. Write numbers with a decimal point (pandas.read_csv reads these with decimal=',')."
+    ),
+    "data_unit": (
+        "{path}, row {row} (stock {stock}, date {date}): {column} is {value!r}, a number with a unit or a currency; "
+        "{count} row(s) are like this. Write plain numbers, like 12500 for 12.5K."
+    ),
+    "data_days_of_zone": (
+        "{path}: the dates have a time of day, which is midnight in {zone}: taken as the days there, {first} as {day} "
+        "({count} row(s) are of another day than written)."
+    ),
+    "data_days_as_written": (
+        "{path}: the dates have a time of day (the first is {first}), which is left out: taken as the days that are "
+        "written ({count} of them are Saturdays or Sundays)."
+    ),
+    "data_high_below_low": (
+        "{path}, row {row} (stock {stock}, {date}): the high, {high:g}, is below the low, {low:g}; {count} row(s) are "
+        "like this. They are used as they are."
+    ),
+    "data_price_jumps": (
+        "{path}, row {row} (stock {stock}, {date}): {column} jumps from {before:g} to {after:g} from one bar to the "
+        "next; {count} such jump(s). They are used as they are: check the file."
     ),
     "data_rows_dropped": (
         "Dropped {count} row(s) of {path} with unusable values, as asked; the first is row {row} (stock {stock}, "
@@ -61,11 +130,16 @@ SENTENCES: dict[str, str] = {
     ),
     "windows_none": (
         "No stock in {path} has the {need} rows that one window and its label need (the file has {rows} rows in "
-        "all); give a file with more rows per stock."
+        "all); give a file with more rows per stock: to train and to validate takes {whole} days of one stock."
     ),
     "windows_empty_part": (
         "Split after {day}, {path} gives {training} training and {validation} validation windows; both need at least "
-        "2. Choose another day with --train-end or another --train-fraction."
+        "2. With --train-end from {first} to {last} they have that."
+    ),
+    "windows_too_few_days": (
+        "Split after {day}, {path} gives {training} training and {validation} validation windows; both need at least "
+        "2, and no other split gives them: that takes {whole} days of one stock, and the longest here has {longest}. "
+        "Give a file with more days."
     ),
     "windows_constant_feature": (
         "What is made of column {column} of {path} is the same on every training day; there is nothing to learn from "
@@ -81,6 +155,11 @@ SENTENCES: dict[str, str] = {
     "yardsticks": (
         "Yardsticks (correlation on the same validation windows): persistence {persistence:.4f}, ridge regression "
         "{ridge:.4f}."
+    ),
+    "split_stays": "The training part still ends on {day}, whatever days the data have by now.",
+    "split_unknown": (
+        "It isn't recorded on which day this run's training part ended; the data are split anew, so that former "
+        "validation days may be trained on. To have it elsewhere, give --train-end."
     ),
     "from_scratch": "Epoch 1 begins: a new run.",
     "complete_already": "The run was complete already ({epoch} epochs); for more of them give --epochs.",
@@ -156,7 +235,11 @@ SENTENCES: dict[str, str] = {
     "help_checkpoint_every": (
         "also renew the latest checkpoint after this time, e.g. 90s, 10min, 2h, or off (default: {default})"
     ),
-    "help_keep": "how many of the numbered checkpoints to keep (default: all)",
+    "help_checkpoint_freq_steps": "also keep a checkpoint of its own, checkpoint_step_N.pth, every N steps",
+    "help_keep": "keep the newest N numbered checkpoints (default: all, unless another rule is given)",
+    "help_keep_best": "keep those of the N best epochs",
+    "help_keep_every": "keep one of every N epochs",
+    "help_keep_every_steps": "keep one of every N steps",
     "help_stop_after": "time budget, e.g. 2h: then save and stop with exit code 75",
     "help_resume": "resume from this checkpoint; the same command again goes on with what came of it",
     "help_allow_changed_data": "resume although the data file's content has changed",

@@ -47,6 +47,7 @@ def parser_for(words: Collection[str]) -> Parser:
     )
     parser.add_argument("--version", action="version", version=__version__, help=text("cli_help_version"))
     children = parser.add_subparsers(metavar="COMMAND", dest="command", required=True)
+    words_first = next((word for word in words if not word.startswith("-")), None)
     for name, key in NAMES.items():
         said = text(key)
         child = children.add_parser(
@@ -57,6 +58,8 @@ def parser_for(words: Collection[str]) -> Parser:
             command.add_arguments(child)
             child.add_argument("--json", action="store_true", help=text("cli_help_json"))
             child.set_defaults(run=command.run)
+            if words_first == name:
+                parser.child = child
     return parser
 
 

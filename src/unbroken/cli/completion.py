@@ -8,7 +8,7 @@ from unbroken.messages import text
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "tcsh"), help=text("cli_help_shell"))
+    parser.add_argument("shell", metavar="SHELL", choices=("bash", "zsh", "fish", "tcsh"), help=text("cli_help_shell"))
 
 
 def run(arguments: argparse.Namespace) -> int:

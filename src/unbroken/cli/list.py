@@ -1,6 +1,7 @@
 """``unbroken list``: every checkpoint there is, from manifests alone."""
 
 import argparse
+from collections.abc import Mapping
 
 from unbroken.cli.checkpoints import Entry, State, archived_runs, best_text, look_into, progress_cells
 from unbroken.cli.nothing import command, nothing_found
@@ -8,7 +9,9 @@ from unbroken.cli.output import Row, columns, print_json, print_table, say
 from unbroken.cli.parsing import add_folder
 from unbroken.disk.space import human
 from unbroken.messages import text
+from unbroken.store import verified
 from unbroken.store.folder import CheckpointFolder
+from unbroken.store.verified import Verified
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -24,20 +27,26 @@ def run(arguments: argparse.Namespace) -> int:
     archived = archived_runs(folder)
     aside = folder.set_aside_files()
     kept = folder.kept()
+    known = verified.last_verified(folder)
     if arguments.json:
         print_json(
             {
                 "folder": str(folder.path),
-                "checkpoints": [{**entry.as_json(), "kept": entry.name in kept} for entry in entries],
+                "checkpoints": [
+                    {**entry.as_json(), "kept": entry.name in kept, **_verification(known.get(entry.name))}
+                    for entry in entries
+                ],
                 "archived": [str(run.path) for run in archived],
                 "set_aside": [str(path) for path in aside],
             }
         )
         return 0
-    _print_entries(entries)
+    _print_entries(entries, known)
     for entry in entries:
         if entry.state is State.DAMAGED:
             say(entry.reason)
+        elif (last := known.get(entry.name)) is not None and not last.good:
+            say(text("cli_verified_bad", path=entry.path, on=last.on))
     say(text("cli_state_note"))
     if marked := [entry.name for entry in entries if entry.name in kept]:
         say(text("cli_marked", names=", ".join(marked)))
@@ -48,11 +57,16 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _print_entries(entries: list[Entry]) -> None:
+def _verification(last: Verified | None) -> dict[str, object]:
+    """When the file was last read to its end, and whether it was good."""
+    return {"verified_on": None if last is None else last.on, "verified_good": None if last is None else last.good}
+
+
+def _print_entries(entries: list[Entry], known: Mapping[str, Verified]) -> None:
     several_runs = len({entry.run_id for entry in entries if entry.manifest}) > 1
     several_branches = len({entry.manifest.progress.branch for entry in entries if entry.manifest}) > 1
     titles = ["cli_column_file", "cli_column_epoch", "cli_column_batch", "cli_column_step", "cli_column_best"]
-    titles += ["cli_column_size", "cli_column_saved", "cli_column_state"]
+    titles += ["cli_column_size", "cli_column_saved", *["cli_column_verified"] * bool(known), "cli_column_state"]
     titles += ["cli_column_branch"] * several_branches + ["cli_column_run"] * several_runs
     rows = []
     for entry in entries:
@@ -63,8 +77,10 @@ def _print_entries(entries: list[Entry]) -> None:
             best_text(info) if info else "-",
             human(entry.size),
             info.timestamp if info else "-",
-            entry.state.label,
         ]
+        if known:
+            cells.append(known[entry.name].on[:10] if entry.name in known else "-")
+        cells.append(entry.state.label)
         if several_branches:
             cells.append(str(info.progress.branch) if info else "-")
         if several_runs:

@@ -1,4 +1,4 @@
-"""Output: lines and tables for people, one JSON document for programs. rich is imported only to fold a wide table."""
+"""Output: lines and tables for people, one JSON document for programs."""
 
 import contextlib
 import json
@@ -6,41 +6,63 @@ import math
 import os
 import shutil
 import sys
-import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import TextIO
 
+from unbroken.cli.layout import Column as Column
+from unbroken.cli.layout import cells as cells
+from unbroken.cli.layout import flowed, lay_out
 from unbroken.errors import UnbrokenError
 from unbroken.messages import printable as printable
 from unbroken.messages import text
 from unbroken.store.torchfile import TensorStub
 
 _UNBOUNDED = 10_000
-_NARROW = 100
 _ANSI = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 _NUMBERS = {
     *("cli_column_epoch", "cli_column_batch", "cli_column_step", "cli_column_best", "cli_column_size"),
     *("cli_column_branch", "cli_column_last", "cli_column_epochs", "cli_column_tensors", "cli_column_numbers"),
     *("audit_column_at", "audit_column_took"),
 }
-_NAMES = {"cli_column_file", "cli_column_delete", "cli_column_not_taken"}
+_WHOLE = {
+    *("cli_column_file", "cli_column_delete", "cli_column_not_taken"),
+    *("cli_column_size", "cli_column_saved", "cli_column_verified"),
+}
+# What a narrow terminal shows last, the least important last of all.
+_BY_WEIGHT = (
+    *("cli_column_saved", "cli_column_size", "cli_column_batch", "cli_column_run", "cli_column_branch"),
+    *("cli_column_best", "cli_column_step", "cli_column_verified"),
+)
 
 
-@dataclass(frozen=True)
-class Column:
-    """A column by its title; numbers stand to the right. What is ``whole`` is not broken on a narrow terminal."""
+def _to_the_minute(timestamp: str) -> str:
+    """``2026-01-02 03:04:05`` → ``2026-01-02 03:04``."""
+    return timestamp[:-3] if timestamp[-3:-2] == ":" and timestamp.count(":") == 2 else timestamp
 
-    title: str
-    right: bool = False
-    whole: bool = False
+
+def _without_blank(size: str) -> str:
+    """``1.2 GB`` → ``1.2GB``."""
+    return size.replace(" ", "")
+
+
+_SHORTER = {"cli_column_saved": _to_the_minute, "cli_column_size": _without_blank}
 
 
 def columns(*keys: str) -> list[Column]:
     """The columns of these titles, by the keys of their sentences."""
-    return [Column(text(key), key in _NUMBERS, key in _NAMES) for key in keys]
+    return [
+        Column(
+            text(key),
+            right=key in _NUMBERS,
+            whole=key in _WHOLE,
+            rank=1 + _BY_WEIGHT.index(key) if key in _BY_WEIGHT else 0,
+            short=_SHORTER.get(key),
+        )
+        for key in keys
+    ]
 
 
 @dataclass(frozen=True)
@@ -52,48 +74,28 @@ class Row:
 
 
 def say(line: str = "") -> None:
-    """One line for people."""
-    print(printable(line))
+    """One line for people; on a terminal in whole words."""
+    print(fitted(printable(line), sys.stdout))
+
+
+def fitted(line: str, stream: TextIO) -> str:
+    """``line`` as ``stream`` shows it: in whole words on a terminal, as it is elsewhere."""
+    return flowed(line, shutil.get_terminal_size().columns) if stream.isatty() else line
 
 
 def print_table(columns: Sequence[Column], rows: Sequence[Row]) -> None:
     """A table as wide as the terminal; in a file or a pipe, one plain line per row, whatever its width."""
     terminal = sys.stdout.isatty()
     width = shutil.get_terminal_size().columns if terminal else _UNBOUNDED
-    lines = _plain_lines(columns, rows, gap=1 if width < _NARROW else 2)
-    if max((cells(line) for line in lines), default=0) > width:
-        _print_folded(columns, rows)
-        return
+    table = lay_out(columns, [[printable(cell) for cell in row.cells] for row in rows], width)
     if any(column.title for column in columns):
-        lines[0] = _styled(lines[0], "bold", terminal)
-    else:
-        lines = lines[1:]
-    styles = ["", *(row.style for row in rows)][-len(lines) :] if lines else []
-    for line, style in zip(lines, styles, strict=True):
-        print(_styled(line, style, terminal))
-
-
-def _plain_lines(columns: Sequence[Column], rows: Sequence[Row], *, gap: int) -> list[str]:
-    """The titles and the rows, in columns as wide as their widest cell: a listing of thousands, at once."""
-    table = [[column.title for column in columns], *([printable(cell) for cell in row.cells] for row in rows)]
-    widths = [max(cells(line[at]) for line in table) for at in range(len(columns))]
-    lines = []
-    for line in table:
-        padded = []
-        for column, cell, width in zip(columns, line, widths, strict=True):
-            blank = " " * (width - cells(cell))
-            padded.append(blank + cell if column.right else cell + blank)
-        lines.append((" " * gap).join(padded).rstrip())
-    return lines
-
-
-def cells(line: str) -> int:
-    """How many columns of a terminal ``line`` takes: Chinese characters take two, marks on a letter none."""
-    if line.isascii():
-        return len(line)
-    return sum(
-        0 if unicodedata.combining(char) else 2 if unicodedata.east_asian_width(char) in "WF" else 1 for char in line
-    )
+        for line in table.titles:
+            print(_styled(line, "bold", terminal))
+    for lines, row in zip(table.rows, rows, strict=True):
+        for line in lines:
+            print(_styled(line, row.style, terminal))
+    if table.dropped:
+        say(text("cli_columns_dropped", names=", ".join(table.dropped)))
 
 
 def _styled(line: str, style: str, terminal: bool) -> str:
@@ -101,27 +103,6 @@ def _styled(line: str, style: str, terminal: bool) -> str:
     if not codes or not terminal or os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb":
         return line
     return f"\x1b[{codes}m{line}\x1b[0m"
-
-
-def _print_folded(columns: Sequence[Column], rows: Sequence[Row]) -> None:
-    """A table too wide for the terminal: rich folds its cells."""
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    console = Console(highlight=False)
-    titled = any(column.title for column in columns)
-    gap = 1 if console.width < _NARROW else 2
-    table = Table(box=None, padding=(0, gap, 0, 0), pad_edge=False, show_header=titled, header_style="bold")
-    for column in columns:
-        justify: Literal["left", "right"] = "right" if column.right else "left"
-        table.add_column(Text(column.title), justify=justify, overflow="fold", no_wrap=column.whole)
-    for row in rows:
-        table.add_row(*(Text(printable(cell)) for cell in row.cells), style=row.style)
-    with console.capture() as drawn:
-        console.print(table)
-    for line in drawn.get().splitlines():
-        print(line.rstrip())
 
 
 def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
@@ -169,7 +150,7 @@ def fail(error: UnbrokenError, *, as_json: bool, document: Mapping[str, object] 
     if as_json:
         said = {"error": str(error), "kind": type(error).__name__, "exit_code": error.exit_code}
         print_json({**(document or {}), **said})
-    print(printable(str(error)), file=sys.stderr)
+    print(fitted(printable(str(error)), sys.stderr), file=sys.stderr)
     return error.exit_code
 
 

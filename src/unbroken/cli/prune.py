@@ -12,7 +12,7 @@ from unbroken.disk import durable
 from unbroken.disk.space import human, parse_size
 from unbroken.errors import NothingToResumeError, UsageError
 from unbroken.messages import text
-from unbroken.store import lineage, retention
+from unbroken.store import lineage, retention, runstate, torchfile
 from unbroken.store import manifest as manifests
 from unbroken.store.folder import CheckpointFolder, is_numbered
 from unbroken.store.manifest import Manifest
@@ -35,6 +35,9 @@ class Pruning:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_folder(parser)
     parser.add_argument("--keep", metavar="N", type=positive, help=text("cli_help_newest"))
+    parser.add_argument("--keep-best", metavar="N", type=positive, help=text("cli_help_keep_best"))
+    parser.add_argument("--keep-every", metavar="N", type=positive, help=text("cli_help_keep_every"))
+    parser.add_argument("--keep-every-steps", metavar="N", type=positive, help=text("cli_help_keep_every_steps"))
     parser.add_argument("--keep-space", metavar="SIZE", help=text("cli_help_keep_space"))
     parser.add_argument("--dry-run", action="store_true", help=text("cli_help_dry_run"))
     parser.add_argument("--yes", "-y", action="store_true", help=text("cli_help_yes"))
@@ -43,7 +46,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> int:
     """Raises UsageError if nobody can be asked; NothingToResumeError, CheckpointDamagedError, GuardError, DiskError."""
     folder = CheckpointFolder(arguments.folder)
-    plan = make_plan(folder, _policy(arguments.keep, arguments.keep_space))
+    plan = make_plan(folder, _policy(arguments))
     if not arguments.json:
         _print_plan(plan)
         stays = sum(info.size for info in plan.kept)
@@ -63,6 +66,9 @@ def run(arguments: argparse.Namespace) -> int:
             {
                 "folder": str(folder.path),
                 "keep": arguments.keep,
+                "keep_best": arguments.keep_best,
+                "keep_every": arguments.keep_every,
+                "keep_every_steps": arguments.keep_every_steps,
                 "keep_space": arguments.keep_space and parse_size(arguments.keep_space),
                 "dry_run": arguments.dry_run,
                 "delete": [{"file": info.name, "size": info.size, **_where(info)} for info in plan.doomed],
@@ -79,10 +85,17 @@ def run(arguments: argparse.Namespace) -> int:
     return 0
 
 
-def _policy(keep: int | None, space: str | None) -> Policy:
-    if keep is None and space is None:
+def _policy(arguments: argparse.Namespace) -> Policy:
+    policy = Policy(
+        arguments.keep,
+        None if arguments.keep_space is None else parse_size(arguments.keep_space),
+        arguments.keep_best,
+        arguments.keep_every,
+        arguments.keep_every_steps,
+    )
+    if policy == Policy():
         raise UsageError("cli_prune_how")
-    return Policy(keep, None if space is None else parse_size(space))
+    return policy
 
 
 def make_plan(folder: CheckpointFolder, policy: Policy) -> Pruning:
@@ -100,11 +113,14 @@ def make_plan(folder: CheckpointFolder, policy: Policy) -> Pruning:
     described = (manifests.known(folder, folder.path / info.name) for info in found.survey.candidates)
     infos = {info.name: info for info in described if info and info.progress.run_id == found.survey.run_id}
     protected = {found.chosen.name, *folder.kept(), *_forked_from([*infos.values()])}
+    scores = {} if policy.best is None else runstate.scores(torchfile.read_metadata(folder.path / found.chosen.name))
+    if policy.best is not None and not scores:
+        raise UsageError("cli_no_best", path=folder.path / found.chosen.name)
     damaged: dict[str, Entry] = {}
     good: set[str] = set()
     while True:
         counted = [info for info in infos.values() if info.name not in damaged]
-        doomed = retention.plan(counted, policy, protected, found.survey.run_id)
+        doomed = retention.plan(counted, policy, protected, found.survey.run_id, scores)
         names = {info.name for info in doomed}
         kept = [info for info in counted if info.name not in names]
         unread = [info for info in kept if is_numbered(info.name) and info.name not in good]

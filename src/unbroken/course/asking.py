@@ -38,19 +38,22 @@ class Asking:
         self._signals = signals
         self._started = time.monotonic()
 
-    def asked(self, keeper: Keeper, step: int, order: int) -> Reason | None:
+    def asked(self, keeper: Keeper, step: int, order: int, *, named: bool) -> Reason | None:
         """What is to be done at the boundary after ``step`` steps: a stop, a save, or nothing.
 
-        ``order``: the digest of the indices up to there.
+        ``order``: the digest of the indices up to there. ``named``: this state is to be saved whatever else, as it
+        has a name of its own.
         """
         reason, steps = self._stop_cause(), step - keeper.saved_step
         if reason is None and self.save_wanted:
             reason = Reason.ASKED
         elif reason is None:
-            reason = self.triggers.due(steps, self._seconds_since_save(keeper))
+            reason = Reason.STEPS if named else self.triggers.due(steps, self._seconds_since_save(keeper))
         # Whatever this process wishes: all ranks have to know where the others ask.
-        due = keeper.ranks.several and self.triggers.due(steps, 0.0) is Reason.STEPS
-        busy, ends = keeper.writer.busy, self.stop_reason is not None if self.among_steps else None
+        due = keeper.ranks.several and (named or self.triggers.due(steps, 0.0) is Reason.STEPS)
+        # A save under way is waited for where the next state may not be passed over.
+        busy = keeper.writer.busy and not named
+        ends = self.stop_reason is not None if self.among_steps else None
         ended = self.ends
         agreed = self.agreement.at_boundary(Wish(reason, step, order, due, busy, ends))
         if self.ends and not ended and keeper.ranks.several:

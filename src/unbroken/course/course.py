@@ -22,11 +22,11 @@ from unbroken.course.passes import EpochPasses
 from unbroken.course.proof import ReplayProof
 from unbroken.course.stopping import LIBRARY
 from unbroken.course.triggers import Triggers
-from unbroken.disk.space import parse_size
 from unbroken.errors import DiskError, RanksError, UnbrokenError, UsageError
 from unbroken.keep.beginning import Beginning, begin_run
 from unbroken.keep.cursor import Cursor
 from unbroken.keep.keeper import Keeper
+from unbroken.keep.occasions import Occasion
 from unbroken.keep.origin import Origin
 from unbroken.keep.starting import Starting
 from unbroken.keep.state import Parts
@@ -38,6 +38,7 @@ from unbroken.state import schedules
 from unbroken.state.drift import Built
 from unbroken.state.encoding import decode
 from unbroken.store.forecast import Plan
+from unbroken.store.retention import Policy
 from unbroken.store.runstate import Reason, RunState
 
 _log = logging.getLogger("unbroken")
@@ -56,7 +57,7 @@ class Course(EpochCourse):
         seed: int,
         built: Built | None = None,
     ) -> None:
-        super().__init__(parts, triggers, budget, starts_over=origin.starts_over)
+        super().__init__(parts, triggers, budget, starts_over=origin.starts_over, keep_best=origin.keep_best)
         self.seed = seed
         self.resumed_from: Path | None = None
         self.run_id: str | None = None
@@ -98,11 +99,12 @@ class Course(EpochCourse):
             starting=self.starting,
             built=self._built,
             ranks=ranks,
-            alike={"every_epochs": self._triggers.every_epochs, "every_steps": self._triggers.every_steps},
+            alike=self._triggers.counts,
         )
         keeper = self.keeper = self.stopping.keeper = beginning.keeper
         self.run_id, self._built = keeper.identity.run_id, beginning.built
         self.begun_at, self.begun_in_batch = self.cursor.step, self.cursor.batch
+        self._looked_at = self.cursor.step
         self.hands.note()
         register(self)
         self.seed, self.resumed_from = keeper.identity.seed, beginning.resumed_from
@@ -114,9 +116,7 @@ class Course(EpochCourse):
             _log.warning(messages.text("nothing_tracked"))
         if beginning.state is not None:
             self._go_on(keeper, beginning.state)
-        space = self._origin.keep_space
-        keeping = Plan(self._triggers.every_epochs, self._origin.keep, None if space is None else parse_size(space))
-        self._outlook = partial(self._say_outlook, keeping, beginning.planned_before)
+        self._outlook = partial(self._say_outlook, self._plan(), beginning.planned_before)
         if planned_epochs is not None:
             self.look_ahead(planned_epochs)
         resumed = beginning.state is not None
@@ -168,8 +168,12 @@ class Course(EpochCourse):
             self._epoch_start = streams["epoch_start"]
         else:
             restore_streams(streams["now"])
-            if state.source is not None:
-                keeper.finish_save(state.source, self._occasions())
+        if state.source is not None:
+            occasions = [] if moment.in_epoch else self._occasions()
+            # Where the boundaries before it were isn't known; at a multiple itself there was none between.
+            if self._triggers.names_step(self.cursor.step, self.cursor.step - 1):
+                occasions.append(Occasion.STEP)
+            keeper.finish_save(state.source, occasions)
 
     @contextmanager
     def refusals(self) -> Iterator[None]:
@@ -312,8 +316,16 @@ class Course(EpochCourse):
         if outlook is not None:
             outlook(planned_epochs)
 
-    def _say_outlook(self, keeping: Plan, planned_before: int | None, planned: int | None) -> None:
-        self.kept_by.say_forecast(keeping, planned, resumed=self.resumed_from is not None)
+    def _plan(self) -> Plan | None:
+        """What is going to be kept; None where that depends on how many steps an epoch has."""
+        policy, triggers = self._origin.policy or Policy(), self._triggers
+        if triggers.keep_every_steps is not None or (triggers.number_steps is not None and not policy.has_rules):
+            return None
+        return Plan(triggers.every_epochs, policy.newest, policy.space, policy.best, policy.every)
+
+    def _say_outlook(self, keeping: Plan | None, planned_before: int | None, planned: int | None) -> None:
+        if keeping is not None:
+            self.kept_by.say_forecast(keeping, planned, resumed=self.resumed_from is not None)
         cursor = self.cursor
         done = cursor.epoch + (cursor.batch / cursor.batches if cursor.batches else 0.0)
         for said in schedules.told(self.parts.tracked, done, planned_before, planned):

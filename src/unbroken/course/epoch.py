@@ -32,7 +32,15 @@ _log = logging.getLogger("unbroken")
 class EpochCourse:
     """The course of the epoch in hand. It knows of no loader and no generator; ``Course`` is that of the whole run."""
 
-    def __init__(self, parts: Parts, triggers: Triggers, budget: float | None, *, starts_over: bool) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        triggers: Triggers,
+        budget: float | None,
+        *,
+        starts_over: bool,
+        keep_best: int | None = None,
+    ) -> None:
         self.parts = parts
         self.cursor = parts.cursor
         self.in_epoch = False
@@ -52,6 +60,9 @@ class EpochCourse:
         self.asking = Asking(triggers, budget, self.stopping.signals)
         self.listeners: tuple[Listener, ...] = ()
         self._triggers = triggers
+        self._keep_best = keep_best
+        self._looked_at = 0
+        """The step up to which it is settled which states are numbered."""
         self._closed = False
         self._changed: Sequence[str] = ()
         self._unlike: set[str] = set()
@@ -149,15 +160,17 @@ class EpochCourse:
 
     def _save_or_stop(self, batch: object, order: int) -> None:
         keeper = self.kept_by
-        reason = self.asking.asked(keeper, self.cursor.step, self.cursor.order if self.order_is_common else 0)
+        also = self._step_occasions()
+        common = self.cursor.order if self.order_is_common else 0
+        reason = self.asking.asked(keeper, self.cursor.step, common, named=bool(also))
         if keeper.writer.reports:
             keeper.report()
         if reason in (Reason.SIGNAL, Reason.BUDGET):
             self.stopping.behind = False
-            self.stopping.begin(self.snapshot(reason, batch=batch, order=order))
+            self.stopping.begin(self.snapshot(reason, batch=batch, order=order), also)
         elif reason is not None:
             self.asking.save_wanted = self.stopping.behind = False
-            keeper.save(self.snapshot(reason, batch=batch, order=order))
+            keeper.save(self.snapshot(reason, batch=batch, order=order), also)
 
     def after_batch(self, order: int, seconds: float, *, stepped: bool) -> None:
         """The user's code is done with the batch in hand, in so many seconds.
@@ -211,8 +224,8 @@ class EpochCourse:
             _log.warning(messages.text("recorded_unlike", names=", ".join(unlike)))
 
     def _save_epoch(self, keeper: Keeper, passes: Mapping[str, Any], *, due: bool, last: bool) -> None:
-        occasions = self._occasions()
-        if last or due or Occasion.EPOCH in occasions:
+        occasions = [*self._occasions(), *self._step_occasions()]
+        if last or due or not {Occasion.EPOCH, Occasion.STEP}.isdisjoint(occasions):
             keeper.wait()
             keeper.save(self.snapshot(Reason.EPOCH, passes), occasions, last=last)
             self.stopping.behind = False
@@ -280,12 +293,19 @@ class EpochCourse:
 
     def _occasions(self) -> list[Occasion]:
         """What the end of the epoch just done is kept as, beside being the newest state."""
-        epoch, occasions = self.cursor.epoch, []
-        if self._triggers.names_epoch(epoch):
+        epoch, history, occasions = self.cursor.epoch, self.parts.history, []
+        among_best = self._keep_best is not None and epoch > 0 and history.is_among_best(self._keep_best)
+        if self._triggers.names_epoch(epoch) or among_best:
             occasions.append(Occasion.EPOCH)
-        if epoch > 0 and self.parts.history.best.epoch == epoch:
+        if epoch > 0 and history.best.epoch == epoch:
             occasions.append(Occasion.BEST)
         return occasions
+
+    def _step_occasions(self) -> list[Occasion]:
+        """What the state at this boundary is kept as, by the count of its steps; asked once at each."""
+        step, before = self.cursor.step, self._looked_at
+        self._looked_at = step
+        return [Occasion.STEP] if self._triggers.names_step(step, before) else []
 
     def _say_if_best_is_missing(self) -> None:
         history = self.parts.history

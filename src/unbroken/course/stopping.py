@@ -3,7 +3,7 @@
 import logging
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import NoReturn
 from weakref import WeakSet
@@ -15,6 +15,7 @@ from unbroken.course.train_on import LONGEST, LONGEST_STEP, TrainOn
 from unbroken.errors import EXIT_STOPPED, DiskError, Stopped
 from unbroken.keep.cursor import Cursor
 from unbroken.keep.keeper import Keeper
+from unbroken.keep.occasions import Occasion
 from unbroken.loop.batches import Pass
 from unbroken.loop.ranks import At, Ranks
 from unbroken.store.payload import Payload
@@ -115,25 +116,28 @@ class Stopping:
         if self.train_on is not None and self.train_on.has_trained(self._cursor.step):
             self.stop_now()
 
-    def begin(self, state: Payload | None, *, at_once: bool = False) -> None:
-        """Save ``state``, if there is one not saved yet; then stop, after some more steps where they are short."""
+    def begin(self, state: Payload | None, also: Sequence[Occasion] = (), *, at_once: bool = False) -> None:
+        """Save ``state``, if there is one not saved yet; then stop, after some more steps where they are short.
+
+        ``also``: what it is kept as, beside being the newest.
+        """
         keeper = self._kept_by()
         self._note_cause()
         if at_once or self.ranks.by_first(At.STOP, lambda: self.steps_are_long):
-            self.stop_now(state)
+            self.stop_now(state, also)
         if self._knock is not None:
             self._knock.cancel()
         if state is not None:
-            keeper.save(state)
+            keeper.save(state, also)
         knock = None if self.ranks.several else self.signals.reaching
         self.train_on = TrainOn(self._cursor.step, keeper.writer, group=self.group, knock=knock)
         self.signals.state_is_kept = True
         self._tell()
 
-    def stop_now(self, state: Payload | None = None) -> NoReturn:
+    def stop_now(self, state: Payload | None = None, also: Sequence[Occasion] = ()) -> NoReturn:
         """Save ``state``, if there is one that is not saved yet, say so, and stop."""
         self.phase = LIBRARY
-        self._save_last(state)
+        self._save_last(state, also)
         if self._is_interrupted:
             raise self._interrupted()
         self._say_stopped()
@@ -213,11 +217,11 @@ class Stopping:
             told = self.ranks.all(At.STOP, None if received is None else received.name)
             self._cause = next((name for name in told if name is not None), "budget")
 
-    def _save_last(self, state: Payload | None) -> None:
+    def _save_last(self, state: Payload | None, also: Sequence[Occasion] = ()) -> None:
         self._note_cause()
         self._end_knocks()
         if state is not None:
-            self._kept_by().save(state)
+            self._kept_by().save(state, also)
         if self.ranks.several:
             self._kept_by().conclude()
         self._kept_by().settle()

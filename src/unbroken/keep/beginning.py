@@ -57,6 +57,7 @@ from unbroken.store.runstate import (
     as_branch,
     from_payload,
     ranks_of,
+    without_best,
 )
 
 _log = logging.getLogger("unbroken")
@@ -229,7 +230,11 @@ class _Beginner:
         of_ranks = ranks_of(point.payload)
         then, moment, identity = state.surroundings, state.moment, state.identity
         if then is not None:
-            ranks.together(At.BEGIN, lambda: self._check_data(then.data))
+            if ranks.together(At.BEGIN, lambda: self._other_data(then.data)) and state.training.best_epoch:
+                history = self._parts.history
+                values = {"metric": history.metric, "value": f"{state.training.best_value:.6f}"}
+                _log.warning(messages.text("best_anew", **values, epoch=state.training.best_epoch))
+                state = without_best(state)
         else:
             _log.warning(messages.text("plain_checkpoint", path=self._shown(point.path)))
         config = None if then is None else then.config
@@ -351,7 +356,8 @@ class _Beginner:
                 raise
             raise ResourcesError("state_no_room", reason=reason_of(error.__cause__)) from error
 
-    def _check_data(self, saved: Mapping[str, Any] | None) -> None:
+    def _other_data(self, saved: Mapping[str, Any] | None) -> bool:
+        """Whether the data are not those of the run, which is refused unless asked for."""
         try:
             guards.compare_data(saved, self._surroundings.data)
         except DataChangedError as changed:
@@ -359,6 +365,8 @@ class _Beginner:
                 raise
             self._changed.append("data")
             _log.warning(messages.text("data_change_allowed", change=changed))
+            return True
+        return False
 
     def _keeper(self, identity: Identity, replays: list[dict[str, Any]] | None = None, protected: str = "") -> Keeper:
         return Keeper(

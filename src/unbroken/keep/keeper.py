@@ -190,13 +190,14 @@ class Keeper:
             self._waiting = (payload, frozenset(occasions))
 
     def finish_save(self, payload: Payload, also: Iterable[Occasion]) -> None:
-        """The end of an epoch whose save was cut off behind its first name gets its further names now."""
+        """A state whose save was cut off behind its first name gets its further names now."""
         if not self.ranks.is_first:
             return
         progress = keys.progress_of(payload)
         ours = (progress.run_id, progress.branch) == (self.identity.run_id, self.identity.branch)
-        if progress.reason == "epoch" and ours:
-            missing = [occasion for occasion in also if not self._holds(occasion.path(self.folder, payload), payload)]
+        if ours:
+            wanted = [one for one in also if one is Occasion.STEP or progress.reason == Reason.EPOCH]
+            missing = [occasion for occasion in wanted if not self._holds(occasion.path(self.folder, payload), payload)]
             if missing:
                 self.save(payload, missing)
                 self.wait()

@@ -9,11 +9,16 @@ from unbroken.store.payload import Payload
 
 
 class Occasion(Enum):
-    """The end of an epoch that is to be numbered; the best so far."""
+    """The end of an epoch that is to be numbered; a step that is to be; the best so far."""
 
     EPOCH = "epoch"
+    STEP = "step"
     BEST = "best"
 
     def path(self, folder: CheckpointFolder, payload: Payload) -> Path:
         """The file for this occasion of the state in ``payload``."""
-        return folder.best if self is Occasion.BEST else folder.epoch(payload[keys.EPOCH])
+        if self is Occasion.BEST:
+            return folder.best
+        if self is Occasion.STEP:
+            return folder.step(keys.progress_of(payload).step)
+        return folder.epoch(payload[keys.EPOCH])

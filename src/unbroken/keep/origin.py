@@ -24,8 +24,8 @@ class Origin:
     config: Mapping[str, Any]
     data: str | os.PathLike[str] | Sequence[str | os.PathLike[str]] | None
     allow_changed_data: bool
-    keep: int | None
-    keep_space: str | int | None
+    policy: Policy | None
+    """Which numbered checkpoints to keep; None keeps all."""
     seed: int | None = None
     goes_on_with: str | None = None
     """The run of this process, by its name, that was broken off and goes on in the objects it has trained."""
@@ -41,17 +41,11 @@ class Origin:
                 raise UsageError("bad_path", option=option, value=path)
         if not isinstance(self.config, Mapping):
             raise UsageError("bad_config", kind=type(self.config).__name__)
-        if self.keep is not None:
-            whole_number(self.keep, "keep")
-        if self.keep_space is not None:
-            parse_size(self.keep_space)
 
     @property
-    def policy(self) -> Policy | None:
-        """Which numbered checkpoints to keep; None keeps all."""
-        if self.keep is None and self.keep_space is None:
-            return None
-        return Policy(self.keep, None if self.keep_space is None else parse_size(self.keep_space))
+    def keep_best(self) -> int | None:
+        """Of how many best epochs a numbered checkpoint is kept, and made."""
+        return None if self.policy is None else self.policy.best
 
     @property
     def starts_over(self) -> bool:
@@ -76,6 +70,30 @@ class Origin:
             return []
         several = [self.data] if isinstance(self.data, str | os.PathLike) else self.data
         return [self.working_folder / one for one in several]
+
+
+def policy(
+    keep: int | None,
+    keep_space: str | int | None,
+    keep_best: int | None,
+    keep_every: int | None,
+    keep_every_steps: int | None,
+    *,
+    metric: str | None,
+) -> Policy | None:
+    """The policy of these arguments of ``Run``, with the ``metric`` that decides about the best; None keeps all.
+
+    Raises UsageError where one is out of range, or there is nothing by which the best is known.
+    """
+    counts = {"keep": keep, "keep_best": keep_best, "keep_every": keep_every, "keep_every_steps": keep_every_steps}
+    for option, count in counts.items():
+        if count is not None:
+            whole_number(count, option)
+    if keep_best is not None and metric is None:
+        raise UsageError("keep_best_of_what")
+    space = None if keep_space is None else parse_size(keep_space)
+    chosen = Policy(keep, space, keep_best, keep_every, keep_every_steps)
+    return None if chosen == Policy() else chosen
 
 
 def requeue_counter() -> str | None:

@@ -46,6 +46,7 @@ def capture(parts: Parts, generators: Mapping[str, Any]) -> Training:
         step=cursor.step,
         order=cursor.order,
         judged_by=(history.metric, history.mode),
+        judged_since=history.since,
         partial=history.partial(),
         state=parts.user_state.values_to_save(),
         grads=parts.gradients.capture(),
@@ -89,6 +90,7 @@ def _restore(parts: Parts, training: Training, *, prologue_follows: bool) -> Non
         partial=decode(training.partial),
         epoch=training.epoch,
         judged_by=training.judged_by,
+        since=training.judged_since,
     )
     parts.user_state.restore(training.state)
     parts.locals.restore(decode(dict(training.locals or {}), "locals"))

@@ -195,6 +195,9 @@ SENTENCES: dict[str, str] = {
         "shows which other checkpoints there are."
     ),
     "store_unreadable": "Cannot read {path}: {reason}. Check its permissions and its disk.",
+    "store_verified_unwritable": (
+        "When these files were verified can't be noted in {path}: {reason}. unbroken list won't show it."
+    ),
     "store_folder_unreadable": "Cannot look into {path}: {reason}. Check its permissions and its disk.",
     "store_folder_unwritable": (
         "Cannot write into {path}: {reason}. Checkpoints could not be saved there; fix its permissions or choose "
@@ -433,6 +436,7 @@ SENTENCES: dict[str, str] = {
     ),
     "bad_duration": "{option}={value!r} is not a duration above zero; write for example '90s', '10min' or '1.5h'.",
     "bad_count": "{option}={value!r} is not a whole number from 1 up.",
+    "keep_best_of_what": "keep_best= needs best=: the recorded metric by which an epoch is good.",
     "bad_seed": "seed={value} is not a whole number from -2**63 to 2**64 - 1.",
     "not_a_loader": (
         "run.batches takes a torch.utils.data.DataLoader, not a {loader}. Batches made by hand, or none at all: loop "
@@ -769,6 +773,10 @@ SENTENCES: dict[str, str] = {
         "its epoch; exact resumes begin with the next save."
     ),
     "data_change_allowed": "Going on with other data, as asked: {change}",
+    "best_anew": (
+        "The best so far ({metric} {value}, epoch {epoch}) is of the former data; with these the best is judged "
+        "anew, from the next epoch on."
+    ),
     "config_changed": "Parameter {change}",
     "environment_changed": ("Environment: {changes} (bit-for-bit equality is promised on the same environment only)"),
     "deleted_by_policy": "Deleted by the retention policy: {name}",
@@ -1381,6 +1389,9 @@ SENTENCES: dict[str, str] = {
     "cli_help_file": "a checkpoint file",
     "cli_help_destination": "where the copies go; made if missing",
     "cli_help_newest": "how many of the newest numbered checkpoints to keep",
+    "cli_help_keep_best": "keep those of the so many best epochs, by the metric of the run",
+    "cli_help_keep_every": "keep one of every so many epochs",
+    "cli_help_keep_every_steps": "keep one of every so many steps",
     "cli_help_keep_space": (
         "delete the oldest numbered ones as long as the run's checkpoints take more than this, such as 20GB"
     ),
@@ -1391,6 +1402,7 @@ SENTENCES: dict[str, str] = {
     "cli_words_missing": "missing: {names}",
     "cli_words_unknown": "not understood: {words}",
     "cli_word_no_choice": "{name} cannot be {word}; choose from {choices}",
+    "cli_did_you_mean": "{complaint} (did you mean {word}?)",
     "cli_word_bad": "{word} is not a valid value ({kind}) for {name}",
     "cli_word_needs_value": "{name} needs a value",
     "cli_word_takes_no_value": "{name} takes no value, but got {word}",
@@ -1411,6 +1423,10 @@ SENTENCES: dict[str, str] = {
     "cli_help_export": "write the weights of a checkpoint to a safetensors file",
     "cli_help_output": "the file to write; one that exists is not overwritten",
     "cli_help_state": "which tracked state to export (default: model)",
+    "cli_help_subset": (
+        "read only files of so much of all bytes, such as 10%: those never verified or verified longest ago, so that "
+        "the same command, again and again, gets round"
+    ),
     "cli_help_deep": (
         "also compare every tensor with what was in memory when it was saved, and try out what this mount promises"
     ),
@@ -1422,6 +1438,8 @@ SENTENCES: dict[str, str] = {
     "cli_column_step": "step",
     "cli_column_best": "best (epoch)",
     "cli_column_size": "size",
+    "cli_column_verified": "verified",
+    "cli_columns_dropped": "Not shown at this width: {names}.",
     "cli_column_saved": "saved",
     "cli_column_state": "state",
     "cli_column_branch": "branch",
@@ -1476,6 +1494,11 @@ SENTENCES: dict[str, str] = {
     "cli_archived": "Moved aside earlier: {path} ({count} file(s)); to look into it: {command}",
     "cli_set_aside": "Set aside as damaged: {path}",
     "cli_verified": "good: {good}, damaged: {damaged}",
+    "cli_verified_bad": "{path} was found damaged when it was read on {on}; to read it again: unbroken verify.",
+    "cli_subset_never": (
+        "{count} of {total} file(s) read; {never} have never been verified. The same command goes on with these."
+    ),
+    "cli_subset_since": "{count} of {total} file(s) read; every one of them was verified on {since} or later.",
     "cli_no_record": "{count} (no record)",
     "cli_tensors_differ": (
         "{path}: {count} tensor(s) are not what was in memory when it was saved ({names}), though the file is whole: "
@@ -1540,7 +1563,14 @@ SENTENCES: dict[str, str] = {
     "cli_why_other_run": "of another run: {run}",
     "cli_why_foreign": "not a checkpoint",
     # Commands: prune
-    "cli_prune_how": "Say what to keep: --keep N (the newest so many), --keep-space SIZE (such as 20GB), or both.",
+    "cli_prune_how": (
+        "Say what to keep: --keep N (the newest so many), --keep-best N, --keep-every N (epochs), --keep-every-steps "
+        "N, --keep-space SIZE (such as 20GB); several together keep what one of them keeps, within the space."
+    ),
+    "cli_no_best": (
+        "{path} names no metric by which epochs are good (best= of Run), so there are no best ones to keep; say "
+        "otherwise what to keep, such as --keep N."
+    ),
     "cli_needs_yes": (
         "{count} file(s) would be deleted and nobody can be asked here: add --yes to delete them, or --dry-run to "
         "see which."

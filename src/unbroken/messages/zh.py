@@ -118,6 +118,7 @@ SENTENCES: dict[str, str] = {
         "未加载 {path}：磁盘无法完整读取该文件（{reason}）；请检查磁盘（dmesg）。可用 unbroken list 查看其他检查点。"
     ),
     "store_unreadable": "无法读取 {path}：{reason}。请检查其权限和所在磁盘。",
+    "store_verified_unwritable": "无法在 {path} 中记下这次校验的时间：{reason}。unbroken list 将不会显示它。",
     "store_folder_unreadable": "无法查看 {path}：{reason}。请检查其权限和所在磁盘。",
     "store_folder_unwritable": "无法写入 {path}：{reason}。检查点将无法保存到那里；请修正权限或换一个文件夹。",
     "store_no_file": (
@@ -293,6 +294,7 @@ SENTENCES: dict[str, str] = {
     ),
     "bad_duration": "{option}={value!r} 不是大于零的时长；请写成例如 '90s'、'10min' 或 '1.5h'。",
     "bad_count": "{option}={value!r} 应为不小于 1 的整数。",
+    "keep_best_of_what": "keep_best= 需要同时给出 best=，即用来评定各轮好坏的已记录指标。",
     "bad_seed": "seed={value} 不是 -2**63 到 2**64 - 1 之间的整数。",
     "not_a_loader": (
         "run.batches 需要 torch.utils.data.DataLoader，而不是 {loader}。若自己取批次或不用批次：请改用 "
@@ -596,6 +598,9 @@ SENTENCES: dict[str, str] = {
         "可精确恢复。"
     ),
     "data_change_allowed": "按要求使用不同的数据继续：{change}",
+    "best_anew": (
+        "此前的最佳（{metric} {value}，第 {epoch} 轮）属于原来的数据；换用这份数据后，最佳值从下一轮起重新评定。"
+    ),
     "config_changed": "参数 {change}",
     "environment_changed": "环境：{changes}（仅在相同环境下保证逐位一致）",
     "deleted_by_policy": "已按保留策略删除：{name}",
@@ -1072,6 +1077,9 @@ SENTENCES: dict[str, str] = {
     "cli_help_file": "检查点文件",
     "cli_help_destination": "备份目标文件夹；不存在时自动创建",
     "cli_help_newest": "保留最新的多少个编号检查点",
+    "cli_help_keep_best": "保留最好的多少轮的编号检查点（按该训练的指标）",
+    "cli_help_keep_every": "每隔多少轮保留一个",
+    "cli_help_keep_every_steps": "每隔多少步保留一个",
     "cli_help_keep_space": "只要本次训练的检查点总大小超过此值（如 20GB），就从最旧的编号检查点开始删除",
     "cli_help_dry_run": "只显示将要删除的文件，不实际删除",
     "cli_help_yes": "不询问，直接删除",
@@ -1080,6 +1088,7 @@ SENTENCES: dict[str, str] = {
     "cli_words_missing": "缺少参数：{names}",
     "cli_words_unknown": "无法识别的参数：{words}",
     "cli_word_no_choice": "{name} 不能是 {word}；可选：{choices}",
+    "cli_did_you_mean": "{complaint}（您是指 {word} 吗？）",
     "cli_word_bad": "{name} 的值 {word} 无效（应为 {kind}）",
     "cli_word_needs_value": "{name} 需要一个值",
     "cli_word_takes_no_value": "{name} 不接受值，却得到了 {word}",
@@ -1095,6 +1104,9 @@ SENTENCES: dict[str, str] = {
     "cli_help_export": "把检查点中的权重写成 safetensors 文件",
     "cli_help_output": "要写的文件；已存在的文件不会被覆盖",
     "cli_help_state": "要导出的被跟踪状态（默认：model）",
+    "cli_help_subset": (
+        "只读取占总字节数这么多的文件，例如 10%：优先从未校验或最久没有校验的，反复运行同一命令即可轮遍全部"
+    ),
     "cli_help_deep": "另外将每个张量与保存时内存中的内容比较，并实际测试所在文件系统的可靠性",
     "cli_help_undo": "取消标记",
     # Commands: columns and labels
@@ -1104,6 +1116,8 @@ SENTENCES: dict[str, str] = {
     "cli_column_step": "步数",
     "cli_column_best": "最佳（轮次）",
     "cli_column_size": "大小",
+    "cli_column_verified": "校验于",
+    "cli_columns_dropped": "此宽度下未显示：{names}。",
     "cli_column_saved": "保存时间",
     "cli_column_state": "状态",
     "cli_column_branch": "分支",
@@ -1156,6 +1170,11 @@ SENTENCES: dict[str, str] = {
     "cli_archived": "此前移开的训练：{path}（{count} 个文件）；查看：{command}",
     "cli_set_aside": "因损坏而移开：{path}",
     "cli_verified": "完好：{good}，损坏：{damaged}",
+    "cli_verified_bad": "{path} 在 {on} 读取时发现已损坏；要重新读取，请运行 unbroken verify。",
+    "cli_subset_never": (
+        "已读取 {total} 个文件中的 {count} 个；还有 {never} 个从未校验过。再次运行同一命令将继续校验它们。"
+    ),
+    "cli_subset_since": "已读取 {total} 个文件中的 {count} 个；每一个都在 {since} 或之后校验过。",
     "cli_no_record": "{count}（无记录）",
     "cli_tensors_differ": (
         "{path}：有 {count} 个张量与保存时内存中的内容不同（{names}），而文件本身完整：内存故障，或封存记录被改动。请"
@@ -1213,7 +1232,14 @@ SENTENCES: dict[str, str] = {
     "cli_why_other_run": "属于另一个训练：{run}",
     "cli_why_foreign": "不是检查点",
     # Commands: prune
-    "cli_prune_how": "请说明要保留什么：--keep N（最新的多少个）、--keep-space 大小（如 20GB），或两者同时使用。",
+    "cli_prune_how": (
+        "请说明要保留什么：--keep N（最新的多少个）、--keep-best N（最好的多少轮）、--keep-every N（每多少轮一个）、"
+        "--keep-every-steps N（每多少步一个）、--keep-space 大小（如 20GB）；同时使用时，任一规则要保留的都保留，"
+        "但不超过该大小。"
+    ),
+    "cli_no_best": (
+        "{path} 没有评定各轮好坏的指标（Run 的 best=），无法按最好的轮次保留；请用别的方式说明，例如 --keep N。"
+    ),
     "cli_needs_yes": "将删除 {count} 个文件，但此处无法询问：要删除请加 --yes，只想查看请加 --dry-run。",
     "cli_ask_delete": "删除这 {count} 个文件（{size}）？[y/N]",
     "cli_nothing_deleted": "没有删除任何文件。",

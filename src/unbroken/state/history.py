@@ -48,6 +48,8 @@ class History:
         self.mode: Mode = mode
         self.epoch = 0
         self.best = Best()
+        self.since = 0
+        """The best is judged among the epochs after this one."""
         self.columns: dict[str, list[float]] = {}
         self._sums: dict[str, _Sum] = {}
         self._recorded: dict[str, float] = {}
@@ -98,6 +100,15 @@ class History:
             self.best = _better(self.best, self.columns[self.metric][-1], self.epoch, self.mode)
         return self.best.epoch == self.epoch
 
+    def is_among_best(self, count: int) -> bool:
+        """Whether the epoch just done is one of the best so many; of equals the first are."""
+        values = self.columns.get(self.metric or "", [])[self.since :]
+        if not values or math.isnan(values[-1]):
+            return False
+        last = values[-1]
+        better = sum(value >= last if self.mode == "max" else value <= last for value in values[:-1])
+        return better < count
+
     def merge(self, of_ranks: Sequence[Mapping[str, Any]]) -> list[str]:
         """Go on with what all ranks have given in this epoch: sums over all of them, in their order, and what the first
         has recorded. Returns the metrics for which another one has recorded another value.
@@ -132,12 +143,14 @@ class History:
         *,
         epoch: int | None = None,
         judged_by: tuple[str | None, str] | None = None,
+        since: int = 0,
     ) -> None:
         """Go on after ``epoch`` completed epochs (default: as many as the longest column has).
 
         The best is the one given, unless that is NaN, or ``judged_by``, the metric and mode it was found with, are
-        not those of now: then it is judged anew. A plain script's column may be shorter than ``epoch`` (recording
-        began later: NaN in front) or longer (the rest belongs to epochs that will be trained again).
+        not those of now: then it is judged anew, among the epochs after ``since``. A plain script's column may be
+        shorter than ``epoch`` (recording began later: NaN in front) or longer (the rest belongs to epochs that will be
+        trained again).
         """
         self.epoch = max(map(len, columns.values()), default=0) if epoch is None else epoch
         self.columns = {
@@ -145,6 +158,7 @@ class History:
             for name, column in columns.items()
             if len(column) > 0
         }
+        self.since = since
         given = judged_by is None or judged_by == (self.metric, self.mode)
         if given and not math.isnan(best_value):
             self.best = Best(float(best_value), best_epoch)
@@ -157,7 +171,8 @@ class History:
     def _judged(self) -> Best:
         best = Best()
         for i, value in enumerate(self.columns.get(self.metric or "", ())):
-            best = _better(best, value, i + 1, self.mode)
+            if i >= self.since:
+                best = _better(best, value, i + 1, self.mode)
         return best
 
 

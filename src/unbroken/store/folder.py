@@ -10,8 +10,8 @@ from unbroken.disk import durable
 from unbroken.errors import DiskError, UnbrokenError, UsageError
 
 _LATEST, _PREVIOUS, _BEST = (f"checkpoint_{which}.pth" for which in ("latest", "previous", "best"))
-_EPOCH_NAME = re.compile(r"checkpoint_epoch_(0|[1-9][0-9]*)\.pth")
-_SET_ASIDE_NAME = re.compile(r"checkpoint_(latest|previous|best|epoch_[0-9]+)\.pth\..+")
+_NUMBERED = re.compile(r"checkpoint_(epoch|step)_(0|[1-9][0-9]*)\.pth")
+_SET_ASIDE_NAME = re.compile(r"checkpoint_(latest|previous|best|(epoch|step)_[0-9]+)\.pth\..+")
 
 
 class CheckpointFolder:
@@ -34,6 +34,7 @@ class CheckpointFolder:
         self.journal = self.internal / "journal"
         self.run_json = self.internal / "run.json"
         self.index = self.internal / "index"
+        self.verified = self.internal / "verified"
 
     def __repr__(self) -> str:
         return f"CheckpointFolder({str(self.path)!r})"
@@ -54,6 +55,10 @@ class CheckpointFolder:
     def epoch(self, number: int) -> Path:
         """The file of the state after ``number`` completed epochs."""
         return self.path / f"checkpoint_epoch_{number}.pth"
+
+    def step(self, number: int) -> Path:
+        """The file of the state after ``number`` steps."""
+        return self.path / f"checkpoint_step_{number}.pth"
 
     def manifest(self, name: str) -> Path:
         """The manifest of the checkpoint file called ``name``."""
@@ -208,8 +213,14 @@ def is_own_name(name: str) -> bool:
 
 
 def is_numbered(name: str) -> bool:
-    """Whether ``name`` is that of the state after some epoch, which no later save replaces."""
-    return _EPOCH_NAME.fullmatch(name) is not None
+    """Whether ``name`` is that of the state after some epoch or step, which no later save replaces."""
+    return _NUMBERED.fullmatch(name) is not None
+
+
+def number_of(name: str) -> tuple[str, int] | None:
+    """Of a numbered checkpoint what is counted, ``"epoch"`` or ``"step"``, and the number in its name."""
+    found = _NUMBERED.fullmatch(name)
+    return None if found is None else (found[1], int(found[2]))
 
 
 def name_rank(name: str) -> int:

@@ -3,11 +3,13 @@
 The one place that spells the fields of that key; what each must look like is in ``schema``.
 """
 
+import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from enum import StrEnum
 from typing import Any, NamedTuple
 
+from unbroken import contract
 from unbroken.store import payload as keys
 from unbroken.store.payload import Payload
 
@@ -86,6 +88,7 @@ class Training:
     """What training has come to: tracked states, histories, sums, gradients, and the place in the run.
 
     ``attributes`` and ``extras`` are of tracked objects, beside their ``state_dict``; ``partial`` is the epoch in hand.
+    The best is judged among the epochs after ``judged_since``: those before it have seen other data.
     """
 
     epoch: int
@@ -98,6 +101,7 @@ class Training:
     step: int = 0
     order: int = 0
     judged_by: tuple[str | None, str] | None = None
+    judged_since: int = 0
     partial: Mapping[str, Any] | None = None
     state: Mapping[str, Any] = field(default_factory=dict)
     grads: Mapping[str, Any] | None = None
@@ -137,7 +141,7 @@ def to_payload(state: RunState, library_version: str) -> Payload:
         "replays": state.replays,
         "library_version": library_version,
         "metrics": list(training.histories),
-        "best": {"metric": metric, "mode": mode},
+        "best": {"metric": metric, "mode": mode, **({"since": since} if (since := training.judged_since) else {})},
         "tracked": list(training.states),
         **{name: getattr(training, name) for name in _OF_TRAINING},
     }
@@ -166,6 +170,7 @@ def from_payload(payload: Payload) -> RunState:
         best_value=payload[keys.BEST_CORR],
         best_epoch=payload[keys.BEST_EPOCH],
         judged_by=None if best is None else (best["metric"], best["mode"]),
+        judged_since=0 if best is None else best.get("since", 0),
         **{name: own[name] for name in (*_OF_TRAINING, "locals") if name in own},
     )
     if keys.OWN not in payload:
@@ -190,6 +195,33 @@ def as_branch(state: RunState, identity: Identity, surroundings: Surroundings) -
     of_branch = {"reason": Reason.BRANCH.value, "finished": None, "stop_requested": None}
     changed = {**_fields_of(identity), **_fields_of(surroundings), "replays": state.replays, **as_it_was, **of_branch}
     return {**state.source, keys.OWN: {**own, **changed}}
+
+
+def without_best(state: RunState) -> RunState:
+    """The same state with no best yet: what was the best of other data says nothing of these."""
+    source, since = state.source, state.training.epoch
+    if source is not None:
+        own = keys.own_of(source)
+        own = {**own, "best": {**own["best"], "since": since}} if "best" in own else own
+        no_best = {keys.BEST_CORR: contract.NO_BEST, keys.BEST_EPOCH: contract.NO_BEST_EPOCH}
+        source = {**source, **no_best, **({keys.OWN: own} if own else {})}
+    training = replace(
+        state.training,
+        best_value=contract.NO_BEST,
+        best_epoch=contract.NO_BEST_EPOCH,
+        judged_by=None,
+        judged_since=since,
+    )
+    return replace(state, training=training, source=source)
+
+
+def scores(payload: Mapping[str, Any]) -> dict[int, float]:
+    """How good each epoch was by the metric that decides about the best, the greatest the best; none without one."""
+    best = keys.own_of(payload).get("best") or {}
+    values = keys.histories_of(payload).get(best.get("metric") or "", [])
+    sign = -1.0 if best.get("mode") == "min" else 1.0
+    since = best.get("since", 0)
+    return {i + 1: sign * value for i, value in enumerate(values) if i >= since and not math.isnan(value)}
 
 
 class Own(NamedTuple):

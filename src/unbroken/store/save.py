@@ -24,7 +24,7 @@ from typing import BinaryIO, TypeVar
 from unbroken.disk import digest, durable, space
 from unbroken.disk.durable import Written
 from unbroken.errors import CheckpointDamagedError, DiskError, UnbrokenError
-from unbroken.store import aside, index, retention, torchfile
+from unbroken.store import aside, index, retention, runstate, torchfile
 from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
 from unbroken.store.ancestry import is_ancestor
@@ -237,9 +237,10 @@ class _Save:
     def _doomed(self, policy: Policy) -> list[Described]:
         protected = {*self._job.protected, *self._folder.kept(), *(path.name for path in self._job.names)}
         protected |= self._folder.linked_to()
+        scores = runstate.scores(self._job.payload) if policy.best is not None else {}
 
         def doomed(infos: Sequence[Described]) -> list[Described]:
-            return retention.plan(infos, policy, protected, self._progress.run_id)
+            return retention.plan(infos, policy, protected, self._progress.run_id, scores)
 
         found = index.look(self._folder)
         index.tidy(self._folder, found)

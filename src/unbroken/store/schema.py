@@ -257,7 +257,10 @@ _FIELDS: dict[str, Shape] = {
     "seed": _SEED,
     "tracked": _TEXTS,
     "metrics": _TEXTS,
-    "best": _record({"metric": _or_none(_TEXT), "mode": _leaf(lambda value: value in ("max", "min"), "max or min")}),
+    "best": _record(
+        {"metric": _or_none(_TEXT), "mode": _leaf(lambda value: value in ("max", "min"), "max or min")},
+        {"since": _COUNT},
+    ),
     "partial": _record({"sums": _dict_of(_pair_of(_NUMBER, _NUMBER)), "recorded": _dict_of(_NUMBER)}),
     "state": _MAPPING,
     "locals": _MAPPING,
