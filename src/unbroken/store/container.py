@@ -30,6 +30,8 @@ _UTF8, _SIZES_BEHIND = 0x0800, 0x0008  # the only flags: the others mean encrypt
 _FOLDER = 0x10  # for such a member torch (2.13) hands out uninitialised memory, and says nothing
 _FULL16, _FULL32 = 0xFFFF, 0xFFFFFFFF
 _PIECE = 1 << 20  # stays in the processor's cache while it is looked at, digested and copied
+MOST_PER_MEMBER = 512
+"""More bytes than what stands around a member's own, its padding and its entry in the directory take."""
 _LEGACY_PICKLE = b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19"
 
 Watcher = Callable[[Buffer], object]
@@ -52,63 +54,102 @@ class Member:
 
 
 class Container:
-    """A torch file in the making: add its members in order, then close it."""
+    """A torch file in the making: add its members in order, then close it.
+
+    Small pieces are gathered before they are written: of a hundred thousand members each is only a few bytes.
+    """
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
         self._at = 0
-        self._members: list[Member] = []
+        self._names: list[bytes] = []
+        self._sums: list[int] = []
+        self._entries: list[bytes] = []
+        self._gathered: list[Buffer] = []
+        self._waiting = 0
 
     def add(self, name: str, data: Buffer, watchers: Collection[Watcher] = ()) -> None:
         """Append one member. Each of ``watchers`` is shown its bytes, in order, as they pass."""
         path = (_ROOT + name).encode()
-        view = memoryview(data).cast("B") if len(data) else memoryview(b"")
-        header, size = self._at, len(view)
-        extra = _zip64(size, header)
-        extra += _padding(header + _LOCAL.size + len(path) + len(extra) + 4)
-        self._write(_LOCAL.pack(b"PK\3\4", 0, _flags(size), 0, 0, 0, 0, 0, 0, len(path), len(extra)) + path + extra)
-        offset, crc = self._at, 0
-        for start in range(0, size, _PIECE):
+        header, size = self._at, len(data)
+        extra = _zip64(size, header) if max(size, header) >= _FULL32 else b""
+        extra += _PADDINGS[(header + _LOCAL.size + len(path) + len(extra) + 4) % ALIGNMENT]
+        head = _LOCAL.pack(b"PK\3\4", 0, _flags(size), 0, 0, 0, 0, 0, 0, len(path), len(extra)) + path + extra
+        if type(data) is bytes and size <= _PIECE:
+            crc = crc32(data)
+            for watch in watchers:
+                watch(data)
+            self._write(head + data + _descriptor(header, size, crc))
+        else:
+            self._write(head)
+            crc = self._pass(memoryview(data).cast("B"), watchers)
+            self._write(_descriptor(header, size, crc))
+        self._names.append(path)
+        self._sums.append(crc)
+        self._entries.append(_entry(path, header, size, crc))
+
+    def _pass(self, view: memoryview, watchers: Collection[Watcher]) -> int:
+        """Write a large member piece by piece; its checksum."""
+        crc = 0
+        for start in range(0, len(view), _PIECE):
             piece = view[start : start + _PIECE]
             crc = crc32(piece, crc)
             for watch in watchers:
                 watch(piece)
             self._write(piece)
-        if size:
-            wide = max(size, header) >= _FULL32
-            self._write((_DESCRIPTOR64 if wide else _DESCRIPTOR).pack(b"PK\7\x08", crc, size, size))
-        self._members.append(Member(path.decode(), header, offset, size, crc))
+        return crc
 
     def close(self) -> None:
         """Append torch's last two members and the directory. The file has then all it needs, and stays open."""
         self.add("version", b"3\n")
         # A name for the content, as torch gives it one; nothing reads it but statistics.
-        content = crc32(b"".join(struct.pack("<L", member.crc) for member in self._members))
-        names = crc32("\0".join(member.name for member in self._members).encode())
+        content = crc32(struct.pack(f"<{len(self._sums)}L", *self._sums))
+        names = crc32(b"\0".join(self._names))
         self.add(".data/serialization_id", f"{names:020d}{content:020d}".encode())
         start = self._at
-        for member in self._members:
-            self._write(_entry(member))
-        end, count = self._at, len(self._members)
+        self._write(b"".join(self._entries))
+        end, count = self._at, len(self._entries)
         length = end - start
         self._write(_END64.pack(b"PK\6\6", _END64.size - 12, 0x031E, 0x2D, 0, 0, count, count, length, start))
         self._write(_LOCATOR.pack(b"PK\6\7", 0, end, 1))
         short = min(count, _FULL16), min(count, _FULL16), min(length, _FULL32), min(start, _FULL32)
         self._write(_END.pack(b"PK\5\6", 0, 0, *short, 0))
+        self._pass_on()
 
     def _write(self, data: Buffer) -> None:
-        self._file.write(data)
         self._at += len(data)
+        if len(data) >= _PIECE:
+            self._pass_on()
+            self._file.write(data)
+            return
+        self._gathered.append(data)
+        self._waiting += len(data)
+        if self._waiting >= _PIECE:
+            self._pass_on()
+
+    def _pass_on(self) -> None:
+        if self._gathered:
+            self._file.write(b"".join(self._gathered))
+            self._gathered, self._waiting = [], 0
+
+
+def _descriptor(header: int, size: int, crc: int) -> bytes:
+    """What stands behind the data of a member that has any."""
+    if not size:
+        return b""
+    wide = max(size, header) >= _FULL32
+    return (_DESCRIPTOR64 if wide else _DESCRIPTOR).pack(b"PK\7\x08", crc, size, size)
 
 
 def _flags(size: int) -> int:
     return _UTF8 | _SIZES_BEHIND if size else _UTF8
 
 
-def _entry(member: Member) -> bytes:
-    size, header, name = min(member.size, _FULL32), min(member.header, _FULL32), member.name.encode()
-    extra = _zip64(member.size, member.header)
-    fields = 0, 0, _flags(member.size), 0, 0, 0, member.crc, size, size, len(name), len(extra), 0, 0, 0, 0, header
+def _entry(name: bytes, header: int, size: int, crc: int) -> bytes:
+    extra, short, place = b"", size, header
+    if max(size, header) >= _FULL32:
+        extra, short, place = _zip64(size, header), min(size, _FULL32), min(header, _FULL32)
+    fields = 0, 0, _flags(size), 0, 0, 0, crc, short, short, len(name), len(extra), 0, 0, 0, 0, place
     return _ENTRY.pack(b"PK\1\2", *fields) + name + extra
 
 
@@ -124,6 +165,9 @@ def _padding(start: int) -> bytes:
     """The extra field, 4 bytes at least, behind which data that would begin at ``start`` are aligned."""
     count = -start % ALIGNMENT
     return b"FB" + struct.pack("<H", count) + b"Z" * count
+
+
+_PADDINGS = [_padding(start) for start in range(ALIGNMENT)]
 
 
 def read_members(file: BinaryIO, size: int, path: Path) -> dict[str, Member]:

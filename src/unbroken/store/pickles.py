@@ -1,4 +1,4 @@
-"""The pickle of a torch file: written as torch writes it, its tensors as references to storages, and read inertly.
+"""The pickle of a torch file, read inertly.
 
 Reading runs the subset of opcodes that ``torch.save`` writes and torch's own ``weights_only`` reader accepts, with
 the same meaning, so that what is accepted here, torch reads as it was checked. It imports no module, looks up no
@@ -6,63 +6,16 @@ name, calls nothing that a file could choose, and allocates in proportion to the
 does not: one opcode can make its memo as large as memory).
 """
 
-import io
-import pickle
 import struct
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from unbroken.errors import UnsavableStateError
 from unbroken.store.stubs import CALLS, DTYPES, STORAGES, Global, Label, Storages, checked_key
 from unbroken.store.trees import Refused, check_tree
 
-if TYPE_CHECKING:
-    import torch
-
 _MARK = object()
 _STOP = ord(".")
-
-
-def pickled(payload: dict[str, Any]) -> "tuple[bytes, list[torch.UntypedStorage]]":
-    """The pickle, and the storages it refers to by their place in the list. Tensors that share one come back sharing.
-
-    Raises UnsavableStateError if one storage is seen as two dtypes: no reader of torch's can give that back.
-    """
-    buffer = io.BytesIO()
-    pickler = _Pickler(buffer)
-    pickler.dump(payload)
-    return buffer.getvalue(), list(pickler.storages.values())
-
-
-class _Pickler(pickle.Pickler):
-    """Refers to storages as ``torch.save`` does."""
-
-    def __init__(self, file: io.BytesIO) -> None:
-        import torch
-
-        super().__init__(file, protocol=2)
-        # By identity: storages are kept here, so that of one that is gone is given to no other.
-        self.storages: dict[int, torch.UntypedStorage] = {}
-        self._keys: dict[int, str] = {}
-        self._dtypes: dict[int, torch.dtype] = {}
-        self._torch = torch
-
-    def persistent_id(self, obj: Any) -> tuple[str, Any, str, str, int] | None:
-        torch, kind = self._torch, type(obj)
-        if kind is torch.storage.TypedStorage:
-            storage, dtype = obj._untyped_storage, obj.dtype
-            named, count = getattr(torch, obj._pickle_storage_type()), obj._size()
-        elif kind is torch.UntypedStorage:
-            storage, dtype, named, count = obj, torch.uint8, kind, obj.nbytes()
-        else:
-            return None
-        address = storage.data_ptr()
-        if address and self._dtypes.setdefault(address, dtype) != dtype:
-            raise UnsavableStateError("store_two_dtypes", old=self._dtypes[address], new=dtype)
-        key = self._keys.setdefault(id(storage), str(len(self._keys)))
-        self.storages[id(storage)] = storage
-        return "storage", named, key, torch.serialization.location_tag(storage), count
 
 
 def read(pickle: bytes, storage_sizes: Mapping[str, int]) -> object:

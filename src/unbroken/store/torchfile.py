@@ -9,11 +9,10 @@ import errno
 import os
 import stat
 import sys
-from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from unbroken.disk.digest import stream_digest
 from unbroken.errors import (
@@ -21,43 +20,62 @@ from unbroken.errors import (
     DiskError,
     NothingToResumeError,
     ResourcesError,
-    UnsavableStateError,
     UsageError,
     is_refusal,
     reason_of,
 )
 from unbroken.store import pickles
-from unbroken.store.container import ALIGNMENT, Container, Member, check_sums, read_members
-from unbroken.store.stubs import ITEM_SIZES
+from unbroken.store.container import ALIGNMENT, MOST_PER_MEMBER, Container, Member, check_sums, read_members
+from unbroken.store.pickling import pickled
 from unbroken.store.stubs import TensorStub as TensorStub
 from unbroken.store.tensors import PassingDigests, storage_bytes
-from unbroken.store.trees import Refused, check_tree, children_of, is_curve
-
-if TYPE_CHECKING:
-    import torch
+from unbroken.store.trees import Refused
 
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 OPEN_FLAGS |= getattr(os, "O_BINARY", 0)
+_MEMBERS = 8  # beside the storages, and the records at the end
+
+
+class LaidOut:
+    """A payload ready to be written: checked, pickled, its file's size known. Nobody may change the payload any more.
+
+    Whatever is written, ``read`` opens again. Raises UnsavableStateError, with the path of the value.
+    """
+
+    def __init__(self, payload: dict[str, Any]) -> None:
+        self._pickled = pickled(payload)
+
+    @property
+    def size(self) -> int:
+        """Bytes that the file will take; a few hundred per tensor more, never less."""
+        storages = sum(-(-storage.nbytes() // ALIGNMENT) * ALIGNMENT for storage in self._pickled.storages)
+        return storages + len(self._pickled.pickle) + MOST_PER_MEMBER * (len(self._pickled.storages) + _MEMBERS)
+
+    def write(self, file: BinaryIO) -> dict[str, str]:
+        """Write it as ``torch.save`` does; the digest of every tensor by its path. Sequential writes only."""
+        digests = PassingDigests(self._pickled.tensors)
+        container = Container(file)
+        container.add("data.pkl", self._pickled.pickle)
+        container.add(".format_version", b"1")
+        container.add(".storage_alignment", str(ALIGNMENT).encode())
+        container.add("byteorder", sys.byteorder.encode())
+        for number, storage in enumerate(self._pickled.storages):
+            content = storage_bytes(storage)
+            if isinstance(content, bytes):
+                digests.whole(number, content)
+                container.add(f"data/{number}", content)
+            else:
+                container.add(f"data/{number}", content, digests.watchers(number))
+        container.close()
+        return digests.finished()
 
 
 def write(payload: dict[str, Any], file: BinaryIO) -> dict[str, str]:
     """Write ``payload`` as ``torch.save`` does, and return the digest of every tensor by its path.
 
-    Whatever is written here, ``read`` opens again. ``file`` takes sequential writes only. Raises UnsavableStateError,
-    with the path of the value, before anything is written.
+    Raises UnsavableStateError before anything is written.
     """
-    check_storable(payload)
-    pickle, storages = pickles.pickled(payload)
-    digests = PassingDigests(payload)
-    container = Container(file)
-    container.add("data.pkl", pickle)
-    container.add(".format_version", b"1")
-    container.add(".storage_alignment", str(ALIGNMENT).encode())
-    container.add("byteorder", sys.byteorder.encode())
-    for key, storage in enumerate(storages):
-        container.add(f"data/{key}", storage_bytes(storage), digests.watchers(storage))
-    container.close()
-    return digests.finished()
+    return LaidOut(payload).write(file)
 
 
 def verify(path: Path, digest: str = "") -> None:
@@ -115,70 +133,6 @@ def read_metadata(path: Path) -> dict[str, Any]:
     with opened(path) as (file, size):
         members = read_members(file, size, path)
         return _as_payload(_stubs(file, members, path), path)
-
-
-def check_storable(root: object) -> None:
-    """Raise UnsavableStateError with the path of the first value that ``read`` would not give back."""
-    seen: set[int] = set()
-    count = 0
-    stack: list[tuple[str, object]] = [("", root)]
-    while stack:
-        name, value = stack.pop()
-        count += 1
-        if type(value) in (dict, OrderedDict, Counter, list, tuple):
-            if id(value) in seen:
-                continue
-            seen.add(id(value))
-            if is_curve(value):
-                count += len(value)
-                continue
-            for key in value if isinstance(value, dict) else ():
-                if not _is_storable_key(key):
-                    raise _unsavable(f"{name}[{key!r}]", key)
-            stack.extend(children_of(name, value))
-        elif not _is_storable_leaf(value):
-            raise _unsavable(name, value)
-    try:
-        check_tree(root, count)
-    except Refused as refusal:
-        raise UnsavableStateError("store_tangled", detail=refusal.detail) from refusal
-
-
-def _is_storable_key(key: object) -> bool:
-    parts = key if type(key) is tuple else (key,)
-    return all(
-        part.bit_length() < 64 if type(part) is int else type(part) in (str, bool, float, type(None), bytes, complex)
-        for part in parts
-    )
-
-
-def _unsavable(name: str, value: object) -> UnsavableStateError:
-    kind = type(value)
-    return UnsavableStateError("store_unsavable", name=name[:200], kind=f"{kind.__module__}.{kind.__qualname__}")
-
-
-def _is_storable_leaf(item: object) -> bool:
-    import torch
-
-    if type(item) in (torch.Tensor, torch.nn.Parameter):
-        assert isinstance(item, torch.Tensor)
-        return _is_storable_tensor(item)
-    if type(item) is int:
-        return item.bit_length() < 8 * 255  # the longest integer torch's safe reader knows
-    if type(item) is set:
-        return all(map(_is_storable_key, item))
-    return type(item) in (
-        str, float, bool, type(None), complex, bytes, torch.Size, torch.dtype, torch.device,
-    )  # fmt: skip
-
-
-def _is_storable_tensor(tensor: "torch.Tensor") -> bool:
-    return (
-        str(tensor.dtype).removeprefix("torch.") in ITEM_SIZES
-        and not tensor.is_nested
-        and not tensor.is_meta
-        and not getattr(tensor, "__dict__", None)
-    )
 
 
 @contextmanager

@@ -6,7 +6,8 @@ from typing import Any, TypeGuard
 MAX_DEPTH = 200
 """How deep containers may be nested, so that later code may recurse."""
 
-_MAX_SHARED = 1_000_000
+MAX_SHARED = 1_000_000
+"""How many values shared containers may come to, counted each time."""
 
 
 class Refused(Exception):  # noqa: N818 - a verdict on the file, turned into CheckpointDamagedError by torchfile
@@ -51,7 +52,7 @@ def check_tree(root: object, size: int) -> None:
 
     ``size`` is the length of the pickle, or anything less, such as the number of values in it.
     """
-    limit = max(_MAX_SHARED, 16 * size)
+    limit = max(MAX_SHARED, 16 * size)
     sizes: dict[int, int] = {}
     open_now: set[int] = set()
     stack: list[tuple[Any, bool]] = [(root, False)]
