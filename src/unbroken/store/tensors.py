@@ -26,6 +26,11 @@ def raw_bytes(tensor: "torch.Tensor") -> memoryview:
     return np.from_dlpack(plain.as_strided((plain.numel(),), (1,)).view(torch.uint8)).data
 
 
+def small_bytes(tensor: "torch.Tensor") -> bytes:
+    """A copy of the bytes of a dense tensor that lies in C order in this machine's memory."""
+    return ctypes.string_at(tensor.data_ptr(), tensor.nbytes) if tensor.nbytes else b""
+
+
 def storage_bytes(storage: "torch.UntypedStorage") -> "bytes | memoryview":
     """The bytes of a storage, where they lie; of a small one, or one on another device, a copy of them."""
     import torch

@@ -1,15 +1,15 @@
 """Torch files: written plainly, and read as if a stranger had sent them.
 
 A file is opened once, without following links out of its folder; its container, its pickle and its checksums
-are checked on that open file, and only then does torch read it, from the same open file. Importing this module
-does not import torch.
+are checked on that open file. Plain tensors are then used where they lie; whatever else torch.save knows is read by
+torch, from the same open file. Importing this module does not import torch.
 """
 
 import errno
 import os
 import stat
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -25,14 +25,18 @@ from unbroken.errors import (
     reason_of,
 )
 from unbroken.store import pickles
-from unbroken.store.container import ALIGNMENT, MOST_PER_MEMBER, Container, Member, check_sums, read_members
+from unbroken.store.container import ALIGNMENT, Member, check_sums, read_members
+from unbroken.store.mapped import Mapped
+from unbroken.store.packing import MOST_PER_MEMBER, Container
 from unbroken.store.pickling import pickled
 from unbroken.store.stubs import TensorStub as TensorStub
+from unbroken.store.stubs import View, stub
 from unbroken.store.tensors import PassingDigests, storage_bytes
 from unbroken.store.trees import Refused
 
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 OPEN_FLAGS |= getattr(os, "O_BINARY", 0)
+_WIDEST = 16  # bytes of the widest element
 _MEMBERS = 8  # beside the storages, and the records at the end
 
 
@@ -86,7 +90,7 @@ def verify(path: Path, digest: str = "") -> None:
     """
     with opened(path) as (file, size):
         members = read_members(file, size, path)
-        _stubs(file, members, path)
+        _content(file, members, path)
         _check_bytes(file, members, path, digest)
 
 
@@ -97,32 +101,39 @@ def read(path: Path, digest: str = "", *, mapped: bool = True) -> dict[str, Any]
     written to, and hold as long as nobody shortens the file in place (checkpoints are replaced, which does them no
     harm). Raises CheckpointDamagedError or NothingToResumeError; nothing in the file is ever executed.
     """
-    import torch
-
     with opened(path) as (file, size):
         members = read_members(file, size, path)
-        _stubs(file, members, path)
+        tensors = Mapped(file, members) if mapped else None
+        found = _content(file, members, path, stub if tensors is None else tensors.make)
         # By reads, not in the map: where the disk has lost something, a read is an error and a map a crash.
         _check_bytes(file, members, path, digest)
-        file.seek(0)
-        try:
-            with torch.sparse.check_sparse_tensor_invariants(True):  # type: ignore[no-untyped-call]
-                payload = _loaded(file, mapped)
-        except Exception as error:
-            if is_refusal(error):
-                raise
-            raise CheckpointDamagedError("store_torch_refused", path=path, reason=reason_of(error)) from error
-    return _as_payload(payload, path)
+        if tensors is None or found.unusual or not _is_as_here(file, members):
+            return _as_payload(_loaded(file, path, mapped), path)
+        return _as_payload(found.value, path)
 
 
-def _loaded(file: BinaryIO, mapped: bool) -> object:
+def _is_as_here(file: BinaryIO, members: Mapping[str, Member]) -> bool:
+    """Whether the bytes can be used where they lie: this machine's order, whole elements at whole addresses."""
+    order = members.get("byteorder")
+    aligned = all(member.offset % _WIDEST == 0 for name, member in members.items() if name.startswith("data/"))
+    return aligned and order is not None and order.read(file) == sys.byteorder.encode()
+
+
+def _loaded(file: BinaryIO, path: Path, mapped: bool) -> object:
     """What torch makes of the open file, which has been checked."""
     import torch
 
-    same_file = f"/proc/self/fd/{file.fileno()}"  # not its name: that may by now be another file's
-    if mapped and sys.platform == "linux" and os.path.exists(same_file):  # noqa: PTH110
-        return torch.load(same_file, map_location="cpu", weights_only=True, mmap=True)
-    return torch.load(file, map_location="cpu", weights_only=True, mmap=False)
+    file.seek(0)
+    try:
+        with torch.sparse.check_sparse_tensor_invariants(True):  # type: ignore[no-untyped-call]
+            same_file = f"/proc/self/fd/{file.fileno()}"  # not its name: that may by now be another file's
+            if mapped and sys.platform == "linux" and os.path.exists(same_file):  # noqa: PTH110
+                return torch.load(same_file, map_location="cpu", weights_only=True, mmap=True)
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=False)
+    except Exception as error:
+        if is_refusal(error):
+            raise
+        raise CheckpointDamagedError("store_torch_refused", path=path, reason=reason_of(error)) from error
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -132,7 +143,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     """
     with opened(path) as (file, size):
         members = read_members(file, size, path)
-        return _as_payload(_stubs(file, members, path), path)
+        return _as_payload(_content(file, members, path).value, path)
 
 
 @contextmanager
@@ -206,12 +217,14 @@ def nothing_there(path: Path) -> NothingToResumeError:
     return NothingToResumeError("store_no_file", path=path, folder=folder, found=names)
 
 
-def _stubs(file: BinaryIO, members: Mapping[str, Member], path: Path) -> object:
-    """The pickle's content without tensors, its own checksum checked first."""
+def _content(
+    file: BinaryIO, members: Mapping[str, Member], path: Path, make: Callable[[View], Any] = stub
+) -> pickles.Read:
+    """The pickle's content, tensors as ``make`` makes them, its own checksum checked first."""
     check_sums(file, [members["data.pkl"]], path)
     sizes = {name.removeprefix("data/"): one.size for name, one in members.items() if name.startswith("data/")}
     try:
-        return pickles.read(members["data.pkl"].read(file), sizes)
+        return pickles.read(members["data.pkl"].read(file), sizes, make)
     except Refused as refusal:
         raise CheckpointDamagedError(refusal.key, path=path, detail=refusal.detail) from refusal
 

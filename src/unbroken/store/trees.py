@@ -64,9 +64,10 @@ def check_tree(root: object, size: int) -> None:
             sizes[id(value)] = 1 + len(value)
             continue
         children = value.values() if isinstance(value, dict) else value
+        inside = [child for child in children if isinstance(child, dict | list | tuple)]
         if done:
             open_now.discard(id(value))
-            sizes[id(value)] = 1 + sum(sizes.get(id(child), 1) for child in children)
+            sizes[id(value)] = 1 + len(value) - len(inside) + sum([sizes.get(id(child), 1) for child in inside])
             if sizes[id(value)] > limit:
                 raise Refused("store_pickle", "containers shared too often")
             continue
@@ -76,4 +77,4 @@ def check_tree(root: object, size: int) -> None:
         if len(open_now) > MAX_DEPTH:
             raise Refused("store_pickle", f"containers more than {MAX_DEPTH} deep")
         stack.append((value, True))
-        stack.extend((child, False) for child in children)
+        stack.extend([(child, False) for child in inside])
