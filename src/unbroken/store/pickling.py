@@ -94,6 +94,8 @@ class _Walk:
         if size > max(MAX_SHARED, 16 * self._values):
             raise _tangled("containers shared too often")
         self._name_again()  # only now: how much that is, is known
+        self._by_kind.clear()  # it refers back to this walk, which would keep all that until it is collected
+        self._of_tensors.clear()
         return Pickled(self._pickle.ended(), self._references.storages, self._tensors)
 
     def _value(self, value: Any, path: str) -> int:
