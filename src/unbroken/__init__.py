@@ -1,6 +1,6 @@
 """Resumable training for PyTorch: kill it anywhere; resume it exactly.
 
-Importing this package does not import torch; the first use of ``Run`` does.
+Importing this package imports nothing else: each name brings what it needs at its first use, ``Run`` torch.
 
 >>> import torch, unbroken
 >>> from torch.utils.data import DataLoader, TensorDataset
@@ -26,41 +26,58 @@ True
 ('checkpoint_latest.pth', 3)
 """
 
-from typing import TYPE_CHECKING
-
-from unbroken.errors import ArchitectureChangedError as ArchitectureChangedError
-from unbroken.errors import CheckpointDamagedError as CheckpointDamagedError
-from unbroken.errors import DataChangedError as DataChangedError
-from unbroken.errors import DiskError as DiskError
-from unbroken.errors import FolderLockedError as FolderLockedError
-from unbroken.errors import GuardError as GuardError
-from unbroken.errors import LoaderRefusedError as LoaderRefusedError
-from unbroken.errors import NothingToResumeError as NothingToResumeError
-from unbroken.errors import RanksError as RanksError
-from unbroken.errors import ResourcesError as ResourcesError
-from unbroken.errors import Stopped as Stopped
-from unbroken.errors import UnbrokenError as UnbrokenError
-from unbroken.errors import UnsavableStateError as UnsavableStateError
-from unbroken.errors import UsageError as UsageError
 from unbroken.version import __version__ as __version__
 
+TYPE_CHECKING = False  # typing's own takes as long to import as Python to begin; type checkers know this name, too
 if TYPE_CHECKING:
     from unbroken._run import Run as Run
     from unbroken.cache import cached as cached
+    from unbroken.errors import ArchitectureChangedError as ArchitectureChangedError
+    from unbroken.errors import CheckpointDamagedError as CheckpointDamagedError
+    from unbroken.errors import DataChangedError as DataChangedError
+    from unbroken.errors import DiskError as DiskError
+    from unbroken.errors import FolderLockedError as FolderLockedError
+    from unbroken.errors import GuardError as GuardError
+    from unbroken.errors import LoaderRefusedError as LoaderRefusedError
+    from unbroken.errors import NothingToResumeError as NothingToResumeError
+    from unbroken.errors import RanksError as RanksError
+    from unbroken.errors import ResourcesError as ResourcesError
+    from unbroken.errors import Stopped as Stopped
+    from unbroken.errors import UnbrokenError as UnbrokenError
+    from unbroken.errors import UnsavableStateError as UnsavableStateError
+    from unbroken.errors import UsageError as UsageError
     from unbroken.store import load as load
+
+_HOMES = {
+    "Run": "unbroken._run",
+    "cached": "unbroken.cache",
+    "load": "unbroken.store",
+    "ArchitectureChangedError": "unbroken.errors",
+    "CheckpointDamagedError": "unbroken.errors",
+    "DataChangedError": "unbroken.errors",
+    "DiskError": "unbroken.errors",
+    "FolderLockedError": "unbroken.errors",
+    "GuardError": "unbroken.errors",
+    "LoaderRefusedError": "unbroken.errors",
+    "NothingToResumeError": "unbroken.errors",
+    "RanksError": "unbroken.errors",
+    "ResourcesError": "unbroken.errors",
+    "Stopped": "unbroken.errors",
+    "UnbrokenError": "unbroken.errors",
+    "UnsavableStateError": "unbroken.errors",
+    "UsageError": "unbroken.errors",
+}
 
 
 def __getattr__(name: str) -> object:
-    if name == "Run":
-        from unbroken._run import Run
+    if name not in _HOMES:
+        raise AttributeError(f"module 'unbroken' has no attribute {name!r}")
+    from importlib import import_module
 
-        return Run
-    if name == "load":
-        from unbroken.store import load
+    found: object = getattr(import_module(_HOMES[name]), name)
+    globals()[name] = found
+    return found
 
-        return load
-    if name == "cached":
-        from unbroken.cache import cached
 
-        return cached
-    raise AttributeError(f"module 'unbroken' has no attribute {name!r}")
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_HOMES})

@@ -7,6 +7,7 @@ import pickle
 import tempfile
 import warnings
 import zipfile
+from collections import Counter, OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -23,7 +24,7 @@ from unbroken.disk.durable import write_durably
 from unbroken.errors import UnsavableStateError
 from unbroken.store import torchfile
 from unbroken.store.container import read_members
-from unbroken.store.tensors import PassingDigests
+from unbroken.store.tensors import tensor_digests
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
@@ -67,7 +68,7 @@ def check_written(payload: dict[str, Any]) -> None:
     buffer = io.BytesIO()
     digests = torchfile.write(payload, buffer)
     ours, theirs = buffer.getvalue(), by_torch(payload)
-    assert digests == PassingDigests(payload).finished()
+    assert digests == tensor_digests(payload)
 
     # The one thing that differs is the name torch gives to the content, which nothing reads.
     name = read_members(io.BytesIO(theirs), len(theirs), Path("theirs"))[ID]
@@ -165,7 +166,25 @@ def test_a_file_above_four_gib_whose_members_lie_on_both_sides_of_the_limit(tmp_
             with offsets_worked_out():
                 loaded = read()
             assert {name: tensor.shape for name, tensor in loaded.items()} == {n: t.shape for n, t in payload.items()}
-            assert PassingDigests(loaded).finished() == digests
+            assert tensor_digests(loaded) == digests
             del loaded
     finally:
         path.unlink()
+
+
+@pytest.mark.parametrize("count", [1, 2, 3, 255, 256, 999, 1000, 1001, 2000, 2001])
+def test_what_a_batch_of_a_pickle_holds_is_as_torch_has_it(count: int) -> None:
+    numbers, names = list(range(count)), [f"n{number}" for number in range(count)]
+    payload = {
+        "list": names,
+        "floats": [0.5] * count,
+        "dict": dict.fromkeys(names, 1),
+        "ordered": OrderedDict.fromkeys(names, 2),
+        "counter": Counter(names),
+        "numbers": {number: [-number, 1 << number % 70] for number in numbers},
+        "tensors": {name: torch.full((2, count % 7), 1.5) for name in names},
+        "scalars": [torch.tensor(0.5) for _ in names],
+        "more": [torch.zeros(1, 2, 3, 4, dtype=torch.int64), "cpu", "storage", "0", "7"],
+    }
+    payload["again"] = [payload["tensors"], payload["dict"]]
+    check_once(payload)

@@ -19,7 +19,7 @@ from unbroken.store.manifest import Manifest
 from unbroken.store.payload import Payload, check_contract
 from unbroken.store.retention import Policy
 from unbroken.store.save import SaveJob, save
-from unbroken.store.tensors import estimate, tensor_digests
+from unbroken.store.tensors import tensor_digests
 from unbroken.store.writer import Writer
 
 _opened: list[str] | None = None
@@ -249,12 +249,11 @@ def calls(work: Callable[[], object]) -> int:
 
 
 def test_no_number_of_a_long_history_is_looked_at_by_itself() -> None:
-    few, many = (state(epochs, aucs=[0.5] * epochs) for epochs in (10, 20_000))
+    few, many = (state(epochs, aucs=[0.5] * epochs) for epochs in (300, 20_000))
 
     def work(payload: Payload) -> None:
         copy_to_host(payload)
-        torchfile.check_storable(payload)
-        estimate(payload)
+        torchfile.write(payload, io.BytesIO())
         tensor_digests(payload)
         check_contract(payload, Path())
 

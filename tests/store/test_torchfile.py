@@ -207,7 +207,7 @@ def test_the_deepest_state_that_can_be_written_can_be_read(tmp_path: Path) -> No
     put(tmp_path / "a.pth", {"a": _deep(198)})
     torchfile.read(tmp_path / "a.pth")
     with pytest.raises(UnsavableStateError):
-        torchfile.check_storable({"a": _deep(199)})
+        torchfile.LaidOut({"a": _deep(199)})
 
 
 def test_a_missing_file_is_told_with_what_is_there_instead(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from unbroken.disk.digest import bytes_digest
-from unbroken.store.tensors import raw_bytes
+from unbroken.store.tensors import SMALL, raw_bytes, small_bytes
 
 _LARGE = 256 << 10  # below it, a piece takes less time than two threads need to agree on it
 _PIECE = 4 << 20
@@ -48,12 +48,27 @@ def first_difference(pairs: Pairs) -> int | None:
     for index, (one, other) in enumerate(pairs):
         if one.nbytes >= _LARGE and one.is_contiguous() and other.is_contiguous() and _same_bytes(one, other):
             shared.extend((index, *both) for both in zip(_pieces(one), _pieces(other), strict=True))
+        elif one.nbytes <= SMALL and _lie_alike(one, other):
+            if small_bytes(one) != small_bytes(other):
+                differing.append(index)
+                break
         # By a digest of bytes: NaNs are equal to themselves, 0.0 is not -0.0; several times as fast as torch.equal.
         elif bytes_digest(raw_bytes(one)) != bytes_digest(raw_bytes(other)):
             differing.append(index)
             break  # what comes behind it need not be looked at
     _share(shared, compare)
     return min(differing, default=None)
+
+
+def _lie_alike(one: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether both are a row of bytes in the memory of this machine."""
+    return (
+        one.is_cpu
+        and other.is_cpu
+        and one.is_contiguous()
+        and other.is_contiguous()
+        and not (one.is_neg() or other.is_neg() or one.is_conj() or other.is_conj())
+    )
 
 
 def _same_bytes(target: torch.Tensor, source: torch.Tensor) -> bool:

@@ -4,6 +4,7 @@ import collections
 import datetime
 import enum
 import pathlib
+import re
 from collections.abc import Callable, Hashable
 from typing import Any
 
@@ -29,7 +30,9 @@ _DTYPE_NAMES = (
 _DEPTH = 100  # far below the recursion limit of pickle, which walks the same tree
 _INT_BITS = 2000  # pickle's LONG1 holds 255 bytes, and weights_only refuses LONG4
 _KEY_BITS = 63  # the store refuses longer ones: they can be made to collide in a hash table
-_PLAIN = (str, bool, type(None), float, complex, torch.Size, torch.dtype, torch.device)
+_PLAIN = frozenset({str, bool, type(None), float, complex, torch.Size, torch.dtype, torch.device})
+_CONTAINERS = frozenset({dict, list, tuple, collections.OrderedDict})
+_TEXT = frozenset({str})
 _PLAIN_KEYS = (str, bool, type(None), float)
 _LAYOUTS = frozenset(getattr(torch, name) for name in ("strided", "sparse_coo", *_COMPRESSED))
 _DTYPES = frozenset(getattr(torch, name) for name in _DTYPE_NAMES if hasattr(torch, name))
@@ -39,6 +42,7 @@ _PURE_PATHS: dict[str, type[pathlib.PurePath]] = {
     "posix": pathlib.PurePosixPath,
     "windows": pathlib.PureWindowsPath,
 }
+_BARE = re.compile(r"[\w.-]+")
 _ITEM_IS_EXACT = (np.float64, np.int64, np.bool_, np.str_, np.complex128)
 
 
@@ -58,7 +62,7 @@ def encode_with(value: object, path: str, keep: Callable[[torch.Tensor], torch.T
 
 def child_path(path: str, key: object) -> str:
     """The path of the value under ``key``: ``optimizer.state[0].exp_avg``, ``model.layers.0.weight``."""
-    if type(key) is str and key and all(c.isalnum() or c in "_.-" for c in key):
+    if type(key) is str and _BARE.fullmatch(key):
         return f"{path}.{key}" if path else key
     return f"{path}[{key!r}]"
 
@@ -98,16 +102,16 @@ class _Encoder:
         if is_curve(value):
             return [*value]
         if kind is list:
-            return [self.encode(v, (path, i), depth + 1) for i, v in enumerate(value)]
+            return [v if type(v) in _PLAIN else self.encode(v, (path, i), depth + 1) for i, v in enumerate(value)]
         if kind is tuple:
             return tuple(self.encode(v, (path, i), depth + 1) for i, v in enumerate(value))
         return self._marked(value, path, depth)
 
     def _mapping(self, value: Any, path: _Path, depth: int) -> object:
         kind = type(value)
-        plain = MARK not in value and all(_is_plain_key(k) for k in value)
+        plain = MARK not in value and (set(map(type, value)) <= _TEXT or all(map(_is_plain_key, value)))
         if plain and kind is not collections.defaultdict:
-            content = {k: self.encode(v, (path, k), depth + 1) for k, v in value.items()}
+            content = {k: v if type(v) in _PLAIN else self.encode(v, (path, k), depth + 1) for k, v in value.items()}
             if kind is dict:
                 return content
             if kind is collections.Counter:
@@ -178,23 +182,27 @@ class _Encoder:
 
 def decode(value: Any, path: str = "") -> Any:
     """The inverse of ``encode``: tensors are given back as they are; a foreign mark is a damaged checkpoint."""
+    return _decoded(value, (None, path))
+
+
+def _decoded(value: Any, path: _Path) -> Any:
     kind = type(value)
-    if kind is dict and MARK in value:
-        try:
-            return _decode_marked(value, path)
-        except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
-            raise CheckpointDamagedError("state_bad_encoding", path=path, detail=str(error)) from error
+    if kind not in _CONTAINERS:
+        return value
     if kind is dict:
-        return {k: decode(v, child_path(path, k)) for k, v in value.items()}
+        if MARK in value:
+            try:
+                return _decode_marked(value, _spelled(path))
+            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+                raise CheckpointDamagedError("state_bad_encoding", path=_spelled(path), detail=str(error)) from error
+        return {k: _decoded(v, (path, k)) if type(v) in _CONTAINERS else v for k, v in value.items()}
     if kind is collections.OrderedDict:
-        ordered = collections.OrderedDict((k, decode(v, child_path(path, k))) for k, v in value.items())
-        ordered.__dict__.update({k: decode(v, child_path(path, k)) for k, v in vars(value).items()})
+        ordered = collections.OrderedDict((k, _decoded(v, (path, k))) for k, v in value.items())
+        ordered.__dict__.update({k: _decoded(v, (path, k)) for k, v in vars(value).items()})
         return ordered
     if kind is list:
-        return [decode(v, f"{path}[{i}]") for i, v in enumerate(value)]
-    if kind is tuple:
-        return tuple(decode(v, f"{path}[{i}]") for i, v in enumerate(value))
-    return value
+        return [*value] if is_curve(value) else [_decoded(v, (path, i)) for i, v in enumerate(value)]
+    return tuple(_decoded(v, (path, i)) for i, v in enumerate(value))
 
 
 def _decode_marked(value: dict[Any, Any], path: str) -> object:
@@ -266,7 +274,8 @@ def _checked(value: torch.Tensor, path: _Path) -> torch.Tensor:
         described = "meta" if value.is_meta else "nested" if value.is_nested else f"{value.layout}, {value.dtype}"
         raise UnsavableStateError("state_tensor_kind", path=_spelled(path), type=described)
     # Also drops attributes set on the tensor, which would make torch.save write the tensor's class.
-    value = value.detach()
+    if kind is not torch.Tensor or value.requires_grad or value.__dict__:
+        value = value.detach()
     return value.resolve_conj().resolve_neg() if value.is_complex() or value.is_neg() else value
 
 

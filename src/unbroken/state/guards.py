@@ -19,6 +19,9 @@ from unbroken.disk.digest import file_digest
 from unbroken.errors import DataChangedError, UsageError
 from unbroken.state.snapshot import equal_bits
 
+_END_OF_HEADERS = "\n\n"
+_HEADERS = [re.compile(rf"\n{name}:([^\n]+)\n", re.IGNORECASE) for name in ("Name", "Version")]
+
 PathLike = str | os.PathLike[str]
 
 
@@ -74,11 +77,21 @@ def environment() -> dict[str, str]:
     for variable in ("PYTHONHASHSEED", "CUBLAS_WORKSPACE_CONFIG"):
         found[variable] = os.environ.get(variable, "")
     for distribution in importlib.metadata.distributions():
-        name = (distribution.metadata["Name"] or "").lower()
-        if name and name not in ("torch", "numpy"):
+        name, version = _named(distribution)
+        if name and name.lower() not in ("torch", "numpy"):
             # Of two copies on the path the first is the one imported.
-            found.setdefault(f"package {name}", distribution.version)
+            found.setdefault(f"package {name.lower()}", version)
     return found
+
+
+def _named(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
+    """Name and version; the rest of the metadata, a whole read-me in most, takes ten times as long to parse."""
+    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    head = f"\n{text.partition(_END_OF_HEADERS)[0]}\n"
+    found = [match[1].lstrip(" \t") for header in _HEADERS if (match := header.search(head))]
+    if len(found) == len(_HEADERS):
+        return found[0], found[1]
+    return distribution.metadata["Name"] or "", distribution.version
 
 
 class Absent(enum.Enum):

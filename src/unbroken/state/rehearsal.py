@@ -145,6 +145,8 @@ def _rehearse(module: DistributedDataParallel, order: Sequence[nn.Parameter]) ->
 
 
 def _modules_with(names: Mapping[int, str]) -> dict[str, DistributedDataParallel]:
+    if not names:
+        return {}
     # One may be tracked, or only what is inside it: nothing but the memory knows of all.
     of_names: dict[tuple[str, ...], DistributedDataParallel] = {}
     for module in _instances(DistributedDataParallel):

@@ -2,7 +2,7 @@
 
 import datetime
 import struct
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -19,6 +19,8 @@ from unbroken.store.trees import is_curve
 
 _LEASED = 1 << 20  # below it, memory of its own costs less than it saves
 _PLACED = 4 << 10  # the same of a single tensor
+
+_HOLDERS = frozenset({torch.Tensor, dict, OrderedDict, Counter, list, tuple})
 
 _memory = SnapshotMemory()
 
@@ -38,11 +40,9 @@ def copy_to_host(value: object, path: str = "") -> Any:
 
 def encoded_to_host(encoded: Any) -> Any:
     """The same of a value that ``encode`` gave, and in its place: its dicts and lists are filled with the copies."""
-    unique: dict[object, torch.Tensor] = {}
-    firsts: dict[int, torch.Tensor] = {}
-    for tensor in _tensors_in(encoded):
-        firsts[id(tensor)] = unique.setdefault(_identity(tensor), tensor)
-    return _on_host(_replaced(encoded, firsts), list(unique.values()))
+    unique = _Unique()
+    firsts = {id(tensor): unique.of(tensor) for tensor in _tensors_in(encoded)}
+    return _on_host(_replaced(encoded, firsts), unique.tensors)
 
 
 def _tensors_in(encoded: Any) -> Iterator[torch.Tensor]:
@@ -87,29 +87,50 @@ def bytes_of(tensor: torch.Tensor) -> int:
 
 def _encoded(value: object, path: str) -> tuple[Any, list[torch.Tensor]]:
     """``value`` encoded, and the tensors in it, those that are one tensor under several names once."""
-    unique: dict[object, torch.Tensor] = {}
-    encoded = encode_with(value, path, lambda tensor: unique.setdefault(_identity(tensor), tensor))
-    return encoded, list(unique.values())
+    unique = _Unique()
+    return encode_with(value, path, unique.of), unique.tensors
+
+
+class _Unique:
+    """Of the tensors that are the same memory seen the same way always the first. Keeps them alive."""
+
+    def __init__(self) -> None:
+        self.tensors: list[torch.Tensor] = []
+        self._by_address: dict[int, list[torch.Tensor]] = {}
+
+    def of(self, tensor: torch.Tensor) -> torch.Tensor:
+        if tensor.layout is torch.strided:
+            alike = self._by_address.setdefault(tensor.data_ptr(), [])
+            # What begins elsewhere is another one: it need not be looked at further.
+            for other in alike if tensor.numel() else ():
+                if _is_the_same(tensor, other):
+                    return other
+            alike.append(tensor)
+        self.tensors.append(tensor)
+        return tensor
 
 
 def _filled(encoded: Any, tensors: list[torch.Tensor], targets: dict[int, torch.Tensor]) -> Any:
     """``encoded`` with a copy in the place of each tensor: in its target, where it has one by its id."""
-    copy_all([(targets[id(tensor)], tensor) for tensor in tensors if id(tensor) in targets])
-    copies = {id(tensor): targets[id(tensor)] if id(tensor) in targets else _copy(tensor) for tensor in tensors}
+    copies = dict(targets)
+    pairs = []
+    for tensor in tensors:
+        target = targets.get(id(tensor))
+        if target is None:
+            copies[id(tensor)] = tensor.clone() if tensor.is_cpu else tensor.to("cpu", copy=True)
+        else:
+            pairs.append((target, tensor))
+    copy_all(pairs)
     return _replaced(encoded, copies)
 
 
-def _identity(tensor: torch.Tensor) -> object:
-    """Equal for tensors that are the same memory seen the same way. Holds only while both are alive."""
-    if tensor.layout != torch.strided or not tensor.numel():
-        return id(tensor)
+def _is_the_same(tensor: torch.Tensor, other: torch.Tensor) -> bool:
+    """Whether two tensors that begin at the same address are the same memory seen the same way."""
     return (
-        tensor.untyped_storage().data_ptr(),
-        tensor.device,
-        tensor.storage_offset(),
-        tensor.shape,
-        tensor.stride(),
-        tensor.dtype,
+        tensor.shape == other.shape
+        and tensor.dtype == other.dtype
+        and tensor.stride() == other.stride()
+        and tensor.device == other.device
     )
 
 
@@ -119,11 +140,14 @@ def _replaced(encoded: Any, copies: Mapping[int, torch.Tensor]) -> Any:
         return copies[id(encoded)]
     if isinstance(encoded, dict):
         for key, child in encoded.items():
-            encoded[key] = _replaced(child, copies)
+            if type(child) is torch.Tensor:
+                encoded[key] = copies[id(child)]
+            elif type(child) in _HOLDERS:
+                encoded[key] = _replaced(child, copies)
         if type(encoded) is OrderedDict:
             _replaced(vars(encoded), copies)
     elif type(encoded) is list and not is_curve(encoded):
-        encoded[:] = [_replaced(child, copies) for child in encoded]
+        encoded[:] = [_replaced(child, copies) if type(child) in _HOLDERS else child for child in encoded]
     elif type(encoded) is tuple:
         return tuple(_replaced(child, copies) for child in encoded)
     return encoded
@@ -131,10 +155,6 @@ def _replaced(encoded: Any, copies: Mapping[int, torch.Tensor]) -> Any:
 
 def _is_row(tensor: torch.Tensor) -> bool:
     return tensor.layout == torch.strided and tensor.device.type == "cpu" and tensor.is_contiguous()
-
-
-def _copy(tensor: torch.Tensor) -> torch.Tensor:
-    return tensor.clone() if tensor.device.type == "cpu" else tensor.to("cpu", copy=True)
 
 
 def equal_bits(a: object, b: object, path: str = "") -> str | None:
@@ -194,6 +214,8 @@ def _dense_pairs(a: torch.Tensor, b: torch.Tensor) -> list[tuple[torch.Tensor, t
     """What two tensors consist of, side by side; None where they differ in more than the values of that."""
     if a.dtype != b.dtype or a.layout != b.layout or a.shape != b.shape:
         return None
+    if a.layout is torch.strided:
+        return [(a, b)]
     pairs = list(zip(dense_parts(a.detach()), dense_parts(b.detach()), strict=True))
     return pairs if all(x.dtype == y.dtype and x.shape == y.shape for x, y in pairs) else None
 

@@ -1,4 +1,4 @@
-"""The pickle of a torch file: written as torch writes it, its tensors as references to storages, and read inertly.
+"""The pickle of a torch file, read inertly.
 
 Reading runs the subset of opcodes that ``torch.save`` writes and torch's own ``weights_only`` reader accepts, with
 the same meaning, so that what is accepted here, torch reads as it was checked. It imports no module, looks up no
@@ -6,100 +6,72 @@ name, calls nothing that a file could choose, and allocates in proportion to the
 does not: one opcode can make its memo as large as memory).
 """
 
-import io
-import pickle
 import struct
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, NamedTuple
 
-from unbroken.errors import UnsavableStateError
-from unbroken.store.stubs import CALLS, DTYPES, STORAGES, Global, Label, Storages, checked_key
+from unbroken.store.shortcut import REBUILT, UNKNOWN, Shortcut
+from unbroken.store.stubs import CALLS, DTYPES, STORAGES, Global, Label, Storages, View, checked_key, stub
 from unbroken.store.trees import Refused, check_tree
-
-if TYPE_CHECKING:
-    import torch
 
 _MARK = object()
 _STOP = ord(".")
 
 
-def pickled(payload: dict[str, Any]) -> "tuple[bytes, list[torch.UntypedStorage]]":
-    """The pickle, and the storages it refers to by their place in the list. Tensors that share one come back sharing.
+class Read(NamedTuple):
+    """What is in a pickle; ``unusual``: other things than plain tensors and values are."""
 
-    Raises UnsavableStateError if one storage is seen as two dtypes: no reader of torch's can give that back.
+    value: object
+    unusual: bool
+
+
+def read(pickle: bytes, storage_sizes: Mapping[str, int], make: Callable[[View], Any] = stub) -> Read:
+    """The object pickled in ``pickle``, tensors as ``make`` makes them.
+
+    ``storage_sizes`` are the bytes of each storage member. Raises Refused for anything else than plain containers and
+    values of a sane depth, and tensors that lie within their storages. Nothing in the pickle is ever run.
     """
-    buffer = io.BytesIO()
-    pickler = _Pickler(buffer)
-    pickler.dump(payload)
-    return buffer.getvalue(), list(pickler.storages.values())
+    try:
+        return _read(_Reader(pickle, Storages(storage_sizes, make), Shortcut(pickle)))
+    except Refused:  # of what was taken at once something may have been asked for; the verdict is of one by one
+        return _read(_Reader(pickle, Storages(storage_sizes, make), None))
 
 
-class _Pickler(pickle.Pickler):
-    """Refers to storages as ``torch.save`` does."""
-
-    def __init__(self, file: io.BytesIO) -> None:
-        import torch
-
-        super().__init__(file, protocol=2)
-        # By identity: storages are kept here, so that of one that is gone is given to no other.
-        self.storages: dict[int, torch.UntypedStorage] = {}
-        self._keys: dict[int, str] = {}
-        self._dtypes: dict[int, torch.dtype] = {}
-        self._torch = torch
-
-    def persistent_id(self, obj: Any) -> tuple[str, Any, str, str, int] | None:
-        torch, kind = self._torch, type(obj)
-        if kind is torch.storage.TypedStorage:
-            storage, dtype = obj._untyped_storage, obj.dtype
-            named, count = getattr(torch, obj._pickle_storage_type()), obj._size()
-        elif kind is torch.UntypedStorage:
-            storage, dtype, named, count = obj, torch.uint8, kind, obj.nbytes()
-        else:
-            return None
-        address = storage.data_ptr()
-        if address and self._dtypes.setdefault(address, dtype) != dtype:
-            raise UnsavableStateError("store_two_dtypes", old=self._dtypes[address], new=dtype)
-        key = self._keys.setdefault(id(storage), str(len(self._keys)))
-        self.storages[id(storage)] = storage
-        return "storage", named, key, torch.serialization.location_tag(storage), count
-
-
-def read(pickle: bytes, storage_sizes: Mapping[str, int]) -> object:
-    """The object pickled in ``pickle``, tensors as stubs; ``storage_sizes`` are the bytes of each storage member.
-
-    Raises Refused for anything else than plain containers and values of a sane depth, and tensors that lie
-    within their storages. Nothing in the pickle is ever run.
-    """
-    reader = _Reader(pickle, storage_sizes)
+def _read(reader: "_Reader") -> Read:
     try:
         value = reader.run()
     except (IndexError, KeyError, ValueError, struct.error) as error:
         raise Refused("store_pickle", f"{type(error).__name__} at byte {reader.at}") from error
-    check_tree(value, len(pickle))
-    return value
+    check_tree(value, len(reader.pickle))
+    return Read(value, reader.storages.unusual)
 
 
 class _Reader:
     """The stack machine. One line of ``_HANDLERS`` per opcode that may occur; every other opcode refuses the file."""
 
-    def __init__(self, pickle: bytes, storage_sizes: Mapping[str, int]) -> None:
-        self._pickle = pickle
-        self._storages = Storages(storage_sizes)
+    def __init__(self, pickle: bytes, storages: Storages, shortcut: Shortcut | None) -> None:
+        self.pickle = pickle
+        self.storages = storages
+        self._shortcut = shortcut
         self.at = 0
         self._stack: list[Any] = []
         self._memo: dict[int, Any] = {}
 
     def run(self) -> object:
-        while (code := self._pickle[self.at]) != _STOP:
+        pickle, handlers = self.pickle, _HANDLERS
+        while (code := pickle[self.at]) != _STOP:
             self.at += 1
-            if code not in _HANDLERS:
+            if code not in handlers:
                 raise Refused("store_opcode", f"0x{code:02x} at byte {self.at - 1}")
-            form, handler = _HANDLERS[code]
-            handler(self, *(form.unpack(self._take(form.size)) if form.size else ()))
+            form, handler = handlers[code]
+            if form.size:
+                handler(self, *form.unpack(self._take(form.size)))
+            else:
+                handler(self)
         self.at += 1
         (value,) = self.last(1)
-        if self._stack or self.at != len(self._pickle):
+        if self._stack or self.at != len(pickle):
             raise self._refused("something left over")
         return value
 
@@ -107,15 +79,15 @@ class _Reader:
         return Refused("store_pickle", f"{detail} at byte {self.at}")
 
     def _take(self, count: int) -> bytes:
-        raw = self._pickle[self.at : self.at + count]
+        raw = self.pickle[self.at : self.at + count]
         if len(raw) != count:
             raise IndexError
         self.at += count
         return raw
 
     def _line(self) -> str:
-        end = self._pickle.index(b"\n", self.at)
-        raw = self._pickle[self.at : end]
+        end = self.pickle.index(b"\n", self.at)
+        raw = self.pickle[self.at : end]
         self.at = end + 1
         return raw.decode("ascii")
 
@@ -154,7 +126,16 @@ class _Reader:
         self._memo[index] = self._stack[-1]
 
     def get(self, index: int) -> None:
-        self.push(self._memo[index])
+        value = self._memo[index]
+        if type(value) is Global and value.name == REBUILT and self._shortcut is not None:
+            run = self._shortcut.take(self.at, self._memo)
+            if run is not None:
+                self.push(self.storages.plain(*run[:-1]))
+                self.at = run.end
+                return
+        if value is UNKNOWN:
+            raise self._refused("passed over")
+        self.push(value)
 
     def extend(self, items: list[Any]) -> None:
         self._target(list).extend(items)
@@ -174,6 +155,7 @@ class _Reader:
         module, name = self._line(), self._line()
         full = f"{'builtins' if module == '__builtin__' else module}.{name}"
         if full in DTYPES:
+            self.storages.unusual = True
             self.push(Label(full))
         elif full in STORAGES or full in CALLS:
             self.push(Global(full))
@@ -185,7 +167,7 @@ class _Reader:
         if type(function) is not Global or function.name not in CALLS or type(arguments) is not tuple:
             raise self._refused("a call")
         try:
-            self.push(CALLS[function.name](self._storages, *arguments))
+            self.push(CALLS[function.name](self.storages, *arguments))
         except (TypeError, AttributeError) as error:
             raise Refused("store_pickle", f"arguments of {function.name}") from error
 
@@ -194,9 +176,10 @@ class _Reader:
         (state,), target = self.last(1), self._target(OrderedDict)
         if type(state) is not dict or any(type(name) is not str or hasattr(OrderedDict, name) for name in state):
             raise self._refused(f"attributes of a {type(target).__name__}")
+        vars(target).update(state)
 
     def persistent(self) -> None:
-        self.push(self._storages.storage(*self.last(1)))
+        self.push(self.storages.storage(*self.last(1)))
 
 
 def _kind_of_refusal(name: str) -> str:

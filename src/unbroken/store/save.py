@@ -17,7 +17,7 @@ import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from pathlib import Path
 from typing import BinaryIO, TypeVar
 
@@ -33,11 +33,11 @@ from unbroken.store.manifest import Described, Manifest
 from unbroken.store.payload import Payload, Progress
 from unbroken.store.record import read_run_record
 from unbroken.store.retention import Policy
-from unbroken.store.tensors import estimate
 
 Branch = tuple[str | None, int]
 Made = TypeVar("Made")
 
+_BESIDE = 64 << 10  # bytes: the manifest, folders that grow
 _PAUSES = (0.1, 0.5)  # seconds before a failed write is tried again
 
 
@@ -148,8 +148,12 @@ class _Save:
             return False
         return True
 
+    @cached_property
+    def _laid_out(self) -> torchfile.LaidOut:
+        return torchfile.LaidOut(self._job.payload)
+
     def _save_latest(self, latest: Path) -> Manifest:
-        space.require_space(self._folder.path, estimate(self._job.payload))
+        space.require_space(self._folder.path, self._laid_out.size + _BESIDE)
         previous = self._folder.previous
         before = self._current(latest)
         if before is None:
@@ -170,7 +174,7 @@ class _Save:
         tensors: dict[str, str] = {}
 
         def write(file: BinaryIO) -> None:
-            tensors.update(torchfile.write(self._job.payload, file))
+            tensors.update(self._laid_out.write(file))
             self._require_generation()
 
         try:

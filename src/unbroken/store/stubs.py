@@ -7,7 +7,7 @@ them) are not among them; a storage must lie within its member of the file, and 
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from unbroken.store.trees import Refused
 
@@ -66,13 +66,35 @@ class _Storage:
     size: int
 
 
-class Storages:
-    """The storages a pickle has claimed, each within the bytes its member has, and the tensors on them."""
+class View(NamedTuple):
+    """What a tensor is: elements of a storage, of which the first ``size`` bytes of the member ``data/<key>`` are."""
 
-    def __init__(self, sizes: Mapping[str, int]) -> None:
+    key: str
+    size: int
+    dtype: str
+    offset: int
+    shape: tuple[int, ...]
+    stride: tuple[int, ...]
+
+
+def stub(view: View) -> Any:
+    return TensorStub(view.dtype, view.shape)
+
+
+class Storages:
+    """The storages a pickle has claimed, each within the bytes its member has, and the tensors on them.
+
+    ``make`` makes a tensor of what is known to lie within its storage; ``unusual`` is set once there is something
+    else than plain tensors and values, of which only torch knows what they come back as.
+    """
+
+    def __init__(self, sizes: Mapping[str, int], make: Callable[[View], Any] = stub) -> None:
         self._sizes = sizes
+        self._make = make
         self._claimed: dict[str, _Storage] = {}
         self._expanded = 0
+        self._extents: dict[tuple[tuple[int, ...], tuple[int, ...]], tuple[int, int]] = {}
+        self.unusual = False
 
     def storage(self, identity: object) -> _Storage:
         """The storage that a reference of the pickle names; refused if the file holds less than it claims."""
@@ -92,8 +114,24 @@ class Storages:
             raise Refused("store_storage", f"data/{key[:40]}: described twice")
         return storage
 
-    def tensor(self, storage: Any, dtype: str, offset: Any, shape: Any, stride: Any) -> TensorStub:
-        """The stub of a view of ``storage``; refused if any element would lie outside it."""
+    def plain(
+        self, name: str, key: str, count: int, offset: int, shape: tuple[int, ...], stride: tuple[int, ...]
+    ) -> Any:
+        """``tensor`` of a ``storage`` that both are whole numbers and nothing else."""
+        dtype = STORAGES[name]
+        item, there = ITEM_SIZES[dtype], self._sizes.get(key)
+        known = self._extents.get((shape, stride))
+        if known is None or there is None or key in self._claimed or not 0 <= offset <= count:
+            return self.tensor(self.storage(("storage", Global(name), key, "cpu", count)), dtype, offset, shape, stride)
+        elements, last = known
+        size = count * item
+        if size > there or (offset + last) * item > size or elements > count:
+            return self.tensor(self.storage(("storage", Global(name), key, "cpu", count)), dtype, offset, shape, stride)
+        self._claimed[key] = _Storage(key, dtype, size)
+        return self._make(View(key, size, dtype, offset, shape, stride))
+
+    def tensor(self, storage: Any, dtype: str, offset: Any, shape: Any, stride: Any) -> Any:
+        """What ``make`` makes of a view of ``storage``; refused if any element would lie outside it."""
         sane = type(storage) is _Storage and _is_count(offset) and _are_counts(shape) and _are_counts(stride)
         if not sane or len(shape) != len(stride):
             raise Refused("store_pickle", "a tensor")
@@ -108,7 +146,9 @@ class Storages:
         if outside or self._expanded > _MAX_EXPANDED or len(shape) > 64 or max(shape, default=0) >= 1 << 62:
             said = f"{dtype}[{', '.join(map(str, shape))}]"[:120]
             raise Refused("store_tensor", f"data/{storage.key[:40]}: {said}")
-        return TensorStub(dtype, shape)
+        if min(stride, default=0) >= 0 and count:
+            self._extents[shape, stride] = (count, last - offset + 1)
+        return self._make(View(storage.key, storage.size, dtype, offset, shape, stride))
 
 
 def _is_count(value: object) -> bool:
@@ -131,48 +171,59 @@ def checked_key(key: Any) -> Any:
     return key
 
 
-def _refuse_extras(requires_grad: Any, hooks: Any, metadata: Any = None) -> None:
+def _refuse_extras(storages: Storages, requires_grad: Any, hooks: Any, metadata: Any = None) -> None:
     if type(requires_grad) is not bool or hooks or type(hooks) not in (OrderedDict, dict, type(None)):
         raise Refused("store_pickle", "hooks of a tensor")
     known = type(metadata) is dict and all(k in ("conj", "neg") and type(v) is bool for k, v in metadata.items())
     if metadata is not None and not known:
         raise Refused("store_pickle", "metadata of a tensor")
+    storages.unusual |= requires_grad or metadata is not None
 
 
-def _tensor(storages: Storages, *arguments: Any) -> TensorStub:
+def _tensor(storages: Storages, *arguments: Any) -> Any:
     storage, offset, shape, stride, *extras = arguments
-    _refuse_extras(*extras)
+    _refuse_extras(storages, *extras)
     return storages.tensor(storage, storage.dtype, offset, shape, stride)
 
 
-def _tensor_of_dtype(storages: Storages, *arguments: Any) -> TensorStub:
+def _tensor_of_dtype(storages: Storages, *arguments: Any) -> Any:
     storage, offset, shape, stride, grad, hooks, dtype, *metadata = arguments
-    _refuse_extras(grad, hooks, *metadata)
+    _refuse_extras(storages, grad, hooks, *metadata)
     return storages.tensor(storage, DTYPES[dtype.text], offset, shape, stride)
 
 
-def _parameter(_: Storages, data: Any, requires_grad: Any, hooks: Any) -> TensorStub:
-    _refuse_extras(requires_grad, hooks)
-    if type(data) is not TensorStub:
+def _parameter(storages: Storages, data: Any, requires_grad: Any, hooks: Any) -> Any:
+    _refuse_extras(storages, requires_grad, hooks)
+    storages.unusual = True
+    if not is_tensor(data):
         raise Refused("store_pickle", "a parameter without a tensor")
     return data
 
 
-def _sparse(_: Storages, layout: Any, data: Any) -> TensorStub:
+def _sparse(storages: Storages, layout: Any, data: Any) -> TensorStub:
+    storages.unusual = True
     tensors = 2 if layout == Label(_SPARSE[0]) else 3
     *parts, shape = data[: tensors + 1]
     known = type(layout) is Label and layout.text in _SPARSE
-    if not known or any(type(part) is not TensorStub for part in parts) or not _are_counts(shape):
+    if not known or not all(map(is_tensor, parts)) or not _are_counts(shape):
         raise Refused("store_pickle", "a sparse tensor")
-    return TensorStub(parts[-1].dtype, shape)
+    return TensorStub(str(parts[-1].dtype).removeprefix("torch."), shape)
 
 
-def _plain(what: str, fits: Callable[..., bool], make: Callable[..., Any]) -> Callable[..., Any]:
+def is_tensor(value: object) -> bool:
+    """Whether it is what ``make`` has made."""
+    return hasattr(value, "shape") and hasattr(value, "dtype")
+
+
+def _plain(
+    what: str, fits: Callable[..., bool], make: Callable[..., Any], *, unusual: bool = False
+) -> Callable[..., Any]:
     """A call that is answered with ``make`` of its arguments, if these are as they must be."""
 
-    def call(_: Storages, *arguments: Any) -> Any:
+    def call(storages: Storages, *arguments: Any) -> Any:
         if not fits(*arguments):
             raise Refused("store_pickle", what)
+        storages.unusual |= unusual
         return make(*arguments)
 
     return call
@@ -184,21 +235,27 @@ CALLS: dict[str, Callable[..., Any]] = {
     "torch._utils._rebuild_parameter": _parameter,
     "torch._utils._rebuild_sparse_tensor": _sparse,
     "torch.serialization._get_layout": _plain(
-        "a layout", lambda layout: type(layout) is str and layout in _SPARSE, Label
+        "a layout", lambda layout: type(layout) is str and layout in _SPARSE, Label, unusual=True
     ),
     "torch.Size": _plain(
-        "a torch.Size", lambda items: type(items) is tuple and all(type(item) is int for item in items), tuple
+        "a torch.Size",
+        lambda items: type(items) is tuple and all(type(item) is int for item in items),
+        tuple,
+        unusual=True,
     ),
     "torch.device": _plain(
         "a torch.device",
         lambda kind, index=None: type(kind) is str and (index is None or _is_count(index)),
         lambda kind, index=None: Label(kind if index is None else f"{kind}:{index}"),
+        unusual=True,
     ),
     "collections.OrderedDict": _plain("an OrderedDict", lambda: True, OrderedDict),
     "collections.Counter": _plain("a Counter", lambda counts: type(counts) is dict, Counter),
     "_codecs.encode": _plain("bytes", lambda text, codec: type(text) is str and codec == "latin1", str.encode),
     # bytearray(10**12) would allocate
-    "builtins.bytearray": _plain("a bytearray", lambda data=b"": type(data) is bytes, lambda data=b"": data),
+    "builtins.bytearray": _plain(
+        "a bytearray", lambda data=b"": type(data) is bytes, lambda data=b"": data, unusual=True
+    ),
     "builtins.set": _plain(
         "a set", lambda items: type(items) is list, lambda items: {checked_key(item) for item in items}
     ),

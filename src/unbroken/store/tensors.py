@@ -1,14 +1,18 @@
-"""The tensors of a payload: a tensor as a row of bytes, what these digest to, and how much they weigh."""
+"""The tensors of a payload: a tensor as a row of bytes, and what these digest to."""
 
-from collections.abc import Callable
+import ctypes
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from unbroken.disk.digest import Buffer, Digest
+from unbroken.disk.digest import Buffer, Digest, small_digest
 from unbroken.store.payload import Payload
+from unbroken.store.pickling import Named
 from unbroken.store.trees import leaves
 
 if TYPE_CHECKING:
     import torch
+
+SMALL = 64 << 10  # bytes: up to here a copy costs less than a view
 
 
 def raw_bytes(tensor: "torch.Tensor") -> memoryview:
@@ -22,16 +26,28 @@ def raw_bytes(tensor: "torch.Tensor") -> memoryview:
     return np.from_dlpack(plain.as_strided((plain.numel(),), (1,)).view(torch.uint8)).data
 
 
-def storage_bytes(storage: "torch.UntypedStorage") -> memoryview:
-    """The bytes of a storage, where they lie; for one on another device, of a copy."""
+def small_bytes(tensor: "torch.Tensor") -> bytes:
+    """A copy of the bytes of a dense tensor that lies in C order in this machine's memory."""
+    return ctypes.string_at(tensor.data_ptr(), tensor.nbytes) if tensor.nbytes else b""
+
+
+def storage_bytes(storage: "torch.UntypedStorage") -> "bytes | memoryview":
+    """The bytes of a storage, where they lie; of a small one, or one on another device, a copy of them."""
     import torch
 
+    size = storage.nbytes()
+    if size <= SMALL and storage.device.type == "cpu":
+        return ctypes.string_at(storage.data_ptr(), size) if size else b""
     return raw_bytes(torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage))
 
 
 def tensor_digests(payload: Payload) -> dict[str, str]:
     """The digest of every tensor by its path: of its dtype, shape and bytes, however it lies in memory."""
-    return PassingDigests(payload).finished()
+    import torch
+
+    found = leaves(payload, whole_curves=True)
+    tensors = [Named(path, value, None) for path, value in found if isinstance(value, torch.Tensor)]
+    return PassingDigests(tensors).finished()
 
 
 class PassingDigests:
@@ -40,88 +56,63 @@ class PassingDigests:
     So the bytes of a tensor that fills its storage are looked at once; every other tensor is digested by itself.
     """
 
-    def __init__(self, payload: Payload) -> None:
-        import torch
+    def __init__(self, tensors: Sequence[Named]) -> None:
+        self._tensors = tensors
+        self._spelled: dict[object, str] = {}
+        self._heads = ["" if one.fills is None else self._head(one.tensor) for one in tensors]
+        self._of: dict[int, tuple[str, ...]] = {}
+        self._digests: dict[tuple[int, str], str | Digest] = {}
+        for one, head in zip(tensors, self._heads, strict=True):
+            if one.fills is not None:
+                others = self._of.get(one.fills, ())
+                self._of[one.fills] = others if head in others else (*others, head)
 
-        self._tensors: list[tuple[str, torch.Tensor]] = []
-        self._passing: dict[torch.UntypedStorage, dict[str, Digest]] = {}
-        self._passed: set[torch.UntypedStorage] = set()
-        for path, value in leaves(payload, whole_curves=True):
-            if isinstance(value, torch.Tensor):
-                self._tensors.append((path, value))
-                if _fills_its_storage(value):
-                    self._passing.setdefault(value.untyped_storage(), {}).setdefault(_head(value), _begun(value))
+    def _head(self, tensor: "torch.Tensor") -> str:
+        kind = (tensor.dtype, tensor.shape)
+        return self._spelled.get(kind) or self._spelled.setdefault(kind, _head(tensor))
 
-    def watchers(self, storage: "torch.UntypedStorage") -> "list[Callable[[Buffer], object]]":
-        """What has to be shown all bytes of ``storage``, once, in order."""
-        self._passed.add(storage)
-        return [digest.update for digest in self._passing.get(storage, {}).values()]
+    def whole(self, number: int, content: bytes) -> None:
+        """Look at the whole of a small storage."""
+        for head in self._of.get(number, ()):
+            self._digests[number, head] = small_digest(head.encode() + content)
+
+    def watchers(self, number: int) -> "list[Callable[[Buffer], object]]":
+        """What has to be shown all bytes of a large storage, once, in order."""
+        begun = {head: _begun(head) for head in self._of.get(number, ())}
+        self._digests.update({(number, head): digest for head, digest in begun.items()})
+        return [digest.update for digest in begun.values()]
 
     def finished(self) -> dict[str, str]:
         """The digest of every tensor by its path, in the order of the paths."""
-        digests: dict[str, str] = {}
+        texts: dict[str, str] = {}
         known: dict[int, str] = {}
-        for path, tensor in sorted(self._tensors, key=lambda entry: entry[0]):
-            if id(tensor) not in known:
-                known[id(tensor)] = self._digest(tensor)
-            digests[path] = known[id(tensor)]
-        return digests
-
-    def _digest(self, tensor: "torch.Tensor") -> str:
-        if _fills_its_storage(tensor) and (storage := tensor.untyped_storage()) in self._passed:
-            return self._passing[storage][_head(tensor)].text
-        return tensor_digest(tensor)
-
-
-def estimate(payload: Payload) -> int:
-    """Bytes the file of ``payload`` will need, a little more rather than less."""
-    import torch
-
-    storages: dict[int, int] = {}
-    rest = 64 << 10
-    for path, value in leaves(payload, whole_curves=True):
-        rest += 64 + 2 * len(path)
-        if isinstance(value, torch.Tensor):
-            for part in _parts(value):
-                storage = part.untyped_storage()
-                storages[storage.data_ptr() or id(storage)] = storage.nbytes()
-                rest += 512
-        elif isinstance(value, str | bytes):
-            rest += 4 * len(value)
-        elif isinstance(value, list):
-            rest += 16 * len(value)  # a curve; pickled, a float takes nine bytes
-    return sum(storages.values()) + rest
+        for (path, tensor, fills), head in zip(self._tensors, self._heads, strict=True):
+            if fills is not None:
+                digest = self._digests[fills, head]
+                texts[path] = digest.text if isinstance(digest, Digest) else digest
+            elif id(tensor) in known:
+                texts[path] = known[id(tensor)]
+            else:
+                texts[path] = known[id(tensor)] = tensor_digest(tensor)
+        return {path: texts[path] for path in sorted(texts)}
 
 
 def tensor_digest(tensor: "torch.Tensor") -> str:
     """The digest of one tensor: of its dtype, shape and bytes, however it lies there."""
-    digest = _begun(tensor)
+    digest = _begun(_head(tensor))
     for part in _parts(tensor.detach()):
         digest.update(raw_bytes(part))
     return digest.text
-
-
-def _begun(tensor: "torch.Tensor") -> Digest:
-    digest = Digest()
-    digest.update(_head(tensor).encode())
-    return digest
 
 
 def _head(tensor: "torch.Tensor") -> str:
     return f"{tensor.dtype}{tuple(tensor.shape)}"
 
 
-def _fills_its_storage(tensor: "torch.Tensor") -> bool:
-    """Whether the storage's bytes are the tensor's elements in C order, and nothing else."""
-    import torch
-
-    return (
-        tensor.layout is torch.strided
-        and tensor.device.type == "cpu"
-        and tensor.is_contiguous()
-        and not (tensor.is_conj() or tensor.is_neg())
-        and 0 < tensor.nbytes == tensor.untyped_storage().nbytes()
-    )
+def _begun(head: str) -> Digest:
+    digest = Digest()
+    digest.update(head.encode())
+    return digest
 
 
 def _parts(tensor: "torch.Tensor") -> "list[torch.Tensor]":

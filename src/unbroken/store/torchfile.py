@@ -1,19 +1,18 @@
 """Torch files: written plainly, and read as if a stranger had sent them.
 
 A file is opened once, without following links out of its folder; its container, its pickle and its checksums
-are checked on that open file, and only then does torch read it, from the same open file. Importing this module
-does not import torch.
+are checked on that open file. Plain tensors are then used where they lie; whatever else torch.save knows is read by
+torch, from the same open file. Importing this module does not import torch.
 """
 
 import errno
 import os
 import stat
 import sys
-from collections import Counter, OrderedDict
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 from unbroken.disk.digest import stream_digest
 from unbroken.errors import (
@@ -21,43 +20,66 @@ from unbroken.errors import (
     DiskError,
     NothingToResumeError,
     ResourcesError,
-    UnsavableStateError,
     UsageError,
     is_refusal,
     reason_of,
 )
 from unbroken.store import pickles
-from unbroken.store.container import ALIGNMENT, Container, Member, check_sums, read_members
-from unbroken.store.stubs import ITEM_SIZES
+from unbroken.store.container import ALIGNMENT, Member, check_sums, read_members
+from unbroken.store.mapped import Mapped
+from unbroken.store.packing import MOST_PER_MEMBER, Container
+from unbroken.store.pickling import pickled
 from unbroken.store.stubs import TensorStub as TensorStub
+from unbroken.store.stubs import View, stub
 from unbroken.store.tensors import PassingDigests, storage_bytes
-from unbroken.store.trees import Refused, check_tree, children_of, is_curve
-
-if TYPE_CHECKING:
-    import torch
+from unbroken.store.trees import Refused
 
 OPEN_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 OPEN_FLAGS |= getattr(os, "O_BINARY", 0)
+_WIDEST = 16  # bytes of the widest element
+_MEMBERS = 8  # beside the storages, and the records at the end
+
+
+class LaidOut:
+    """A payload ready to be written: checked, pickled, its file's size known. Nobody may change the payload any more.
+
+    Whatever is written, ``read`` opens again. Raises UnsavableStateError, with the path of the value.
+    """
+
+    def __init__(self, payload: dict[str, Any]) -> None:
+        self._pickled = pickled(payload)
+
+    @property
+    def size(self) -> int:
+        """Bytes that the file will take; a few hundred per tensor more, never less."""
+        storages = sum(-(-storage.nbytes() // ALIGNMENT) * ALIGNMENT for storage in self._pickled.storages)
+        return storages + len(self._pickled.pickle) + MOST_PER_MEMBER * (len(self._pickled.storages) + _MEMBERS)
+
+    def write(self, file: BinaryIO) -> dict[str, str]:
+        """Write it as ``torch.save`` does; the digest of every tensor by its path. Sequential writes only."""
+        digests = PassingDigests(self._pickled.tensors)
+        container = Container(file)
+        container.add("data.pkl", self._pickled.pickle)
+        container.add(".format_version", b"1")
+        container.add(".storage_alignment", str(ALIGNMENT).encode())
+        container.add("byteorder", sys.byteorder.encode())
+        for number, storage in enumerate(self._pickled.storages):
+            content = storage_bytes(storage)
+            if isinstance(content, bytes):
+                digests.whole(number, content)
+                container.add(f"data/{number}", content)
+            else:
+                container.add(f"data/{number}", content, digests.watchers(number))
+        container.close()
+        return digests.finished()
 
 
 def write(payload: dict[str, Any], file: BinaryIO) -> dict[str, str]:
     """Write ``payload`` as ``torch.save`` does, and return the digest of every tensor by its path.
 
-    Whatever is written here, ``read`` opens again. ``file`` takes sequential writes only. Raises UnsavableStateError,
-    with the path of the value, before anything is written.
+    Raises UnsavableStateError before anything is written.
     """
-    check_storable(payload)
-    pickle, storages = pickles.pickled(payload)
-    digests = PassingDigests(payload)
-    container = Container(file)
-    container.add("data.pkl", pickle)
-    container.add(".format_version", b"1")
-    container.add(".storage_alignment", str(ALIGNMENT).encode())
-    container.add("byteorder", sys.byteorder.encode())
-    for key, storage in enumerate(storages):
-        container.add(f"data/{key}", storage_bytes(storage), digests.watchers(storage))
-    container.close()
-    return digests.finished()
+    return LaidOut(payload).write(file)
 
 
 def verify(path: Path, digest: str = "") -> None:
@@ -68,7 +90,7 @@ def verify(path: Path, digest: str = "") -> None:
     """
     with opened(path) as (file, size):
         members = read_members(file, size, path)
-        _stubs(file, members, path)
+        _content(file, members, path)
         _check_bytes(file, members, path, digest)
 
 
@@ -79,32 +101,39 @@ def read(path: Path, digest: str = "", *, mapped: bool = True) -> dict[str, Any]
     written to, and hold as long as nobody shortens the file in place (checkpoints are replaced, which does them no
     harm). Raises CheckpointDamagedError or NothingToResumeError; nothing in the file is ever executed.
     """
-    import torch
-
     with opened(path) as (file, size):
         members = read_members(file, size, path)
-        _stubs(file, members, path)
+        tensors = Mapped(file, members) if mapped else None
+        found = _content(file, members, path, stub if tensors is None else tensors.make)
         # By reads, not in the map: where the disk has lost something, a read is an error and a map a crash.
         _check_bytes(file, members, path, digest)
-        file.seek(0)
-        try:
-            with torch.sparse.check_sparse_tensor_invariants(True):  # type: ignore[no-untyped-call]
-                payload = _loaded(file, mapped)
-        except Exception as error:
-            if is_refusal(error):
-                raise
-            raise CheckpointDamagedError("store_torch_refused", path=path, reason=reason_of(error)) from error
-    return _as_payload(payload, path)
+        if tensors is None or found.unusual or not _is_as_here(file, members):
+            return _as_payload(_loaded(file, path, mapped), path)
+        return _as_payload(found.value, path)
 
 
-def _loaded(file: BinaryIO, mapped: bool) -> object:
+def _is_as_here(file: BinaryIO, members: Mapping[str, Member]) -> bool:
+    """Whether the bytes can be used where they lie: this machine's order, whole elements at whole addresses."""
+    order = members.get("byteorder")
+    aligned = all(member.offset % _WIDEST == 0 for name, member in members.items() if name.startswith("data/"))
+    return aligned and order is not None and order.read(file) == sys.byteorder.encode()
+
+
+def _loaded(file: BinaryIO, path: Path, mapped: bool) -> object:
     """What torch makes of the open file, which has been checked."""
     import torch
 
-    same_file = f"/proc/self/fd/{file.fileno()}"  # not its name: that may by now be another file's
-    if mapped and sys.platform == "linux" and os.path.exists(same_file):  # noqa: PTH110
-        return torch.load(same_file, map_location="cpu", weights_only=True, mmap=True)
-    return torch.load(file, map_location="cpu", weights_only=True, mmap=False)
+    file.seek(0)
+    try:
+        with torch.sparse.check_sparse_tensor_invariants(True):  # type: ignore[no-untyped-call]
+            same_file = f"/proc/self/fd/{file.fileno()}"  # not its name: that may by now be another file's
+            if mapped and sys.platform == "linux" and os.path.exists(same_file):  # noqa: PTH110
+                return torch.load(same_file, map_location="cpu", weights_only=True, mmap=True)
+            return torch.load(file, map_location="cpu", weights_only=True, mmap=False)
+    except Exception as error:
+        if is_refusal(error):
+            raise
+        raise CheckpointDamagedError("store_torch_refused", path=path, reason=reason_of(error)) from error
 
 
 def read_metadata(path: Path) -> dict[str, Any]:
@@ -114,71 +143,7 @@ def read_metadata(path: Path) -> dict[str, Any]:
     """
     with opened(path) as (file, size):
         members = read_members(file, size, path)
-        return _as_payload(_stubs(file, members, path), path)
-
-
-def check_storable(root: object) -> None:
-    """Raise UnsavableStateError with the path of the first value that ``read`` would not give back."""
-    seen: set[int] = set()
-    count = 0
-    stack: list[tuple[str, object]] = [("", root)]
-    while stack:
-        name, value = stack.pop()
-        count += 1
-        if type(value) in (dict, OrderedDict, Counter, list, tuple):
-            if id(value) in seen:
-                continue
-            seen.add(id(value))
-            if is_curve(value):
-                count += len(value)
-                continue
-            for key in value if isinstance(value, dict) else ():
-                if not _is_storable_key(key):
-                    raise _unsavable(f"{name}[{key!r}]", key)
-            stack.extend(children_of(name, value))
-        elif not _is_storable_leaf(value):
-            raise _unsavable(name, value)
-    try:
-        check_tree(root, count)
-    except Refused as refusal:
-        raise UnsavableStateError("store_tangled", detail=refusal.detail) from refusal
-
-
-def _is_storable_key(key: object) -> bool:
-    parts = key if type(key) is tuple else (key,)
-    return all(
-        part.bit_length() < 64 if type(part) is int else type(part) in (str, bool, float, type(None), bytes, complex)
-        for part in parts
-    )
-
-
-def _unsavable(name: str, value: object) -> UnsavableStateError:
-    kind = type(value)
-    return UnsavableStateError("store_unsavable", name=name[:200], kind=f"{kind.__module__}.{kind.__qualname__}")
-
-
-def _is_storable_leaf(item: object) -> bool:
-    import torch
-
-    if type(item) in (torch.Tensor, torch.nn.Parameter):
-        assert isinstance(item, torch.Tensor)
-        return _is_storable_tensor(item)
-    if type(item) is int:
-        return item.bit_length() < 8 * 255  # the longest integer torch's safe reader knows
-    if type(item) is set:
-        return all(map(_is_storable_key, item))
-    return type(item) in (
-        str, float, bool, type(None), complex, bytes, torch.Size, torch.dtype, torch.device,
-    )  # fmt: skip
-
-
-def _is_storable_tensor(tensor: "torch.Tensor") -> bool:
-    return (
-        str(tensor.dtype).removeprefix("torch.") in ITEM_SIZES
-        and not tensor.is_nested
-        and not tensor.is_meta
-        and not getattr(tensor, "__dict__", None)
-    )
+        return _as_payload(_content(file, members, path).value, path)
 
 
 @contextmanager
@@ -252,12 +217,14 @@ def nothing_there(path: Path) -> NothingToResumeError:
     return NothingToResumeError("store_no_file", path=path, folder=folder, found=names)
 
 
-def _stubs(file: BinaryIO, members: Mapping[str, Member], path: Path) -> object:
-    """The pickle's content without tensors, its own checksum checked first."""
+def _content(
+    file: BinaryIO, members: Mapping[str, Member], path: Path, make: Callable[[View], Any] = stub
+) -> pickles.Read:
+    """The pickle's content, tensors as ``make`` makes them, its own checksum checked first."""
     check_sums(file, [members["data.pkl"]], path)
     sizes = {name.removeprefix("data/"): one.size for name, one in members.items() if name.startswith("data/")}
     try:
-        return pickles.read(members["data.pkl"].read(file), sizes)
+        return pickles.read(members["data.pkl"].read(file), sizes, make)
     except Refused as refusal:
         raise CheckpointDamagedError(refusal.key, path=path, detail=refusal.detail) from refusal
 

@@ -6,7 +6,8 @@ from typing import Any, TypeGuard
 MAX_DEPTH = 200
 """How deep containers may be nested, so that later code may recurse."""
 
-_MAX_SHARED = 1_000_000
+MAX_SHARED = 1_000_000
+"""How many values shared containers may come to, counted each time."""
 
 
 class Refused(Exception):  # noqa: N818 - a verdict on the file, turned into CheckpointDamagedError by torchfile
@@ -51,7 +52,7 @@ def check_tree(root: object, size: int) -> None:
 
     ``size`` is the length of the pickle, or anything less, such as the number of values in it.
     """
-    limit = max(_MAX_SHARED, 16 * size)
+    limit = max(MAX_SHARED, 16 * size)
     sizes: dict[int, int] = {}
     open_now: set[int] = set()
     stack: list[tuple[Any, bool]] = [(root, False)]
@@ -63,9 +64,10 @@ def check_tree(root: object, size: int) -> None:
             sizes[id(value)] = 1 + len(value)
             continue
         children = value.values() if isinstance(value, dict) else value
+        inside = [child for child in children if isinstance(child, dict | list | tuple)]
         if done:
             open_now.discard(id(value))
-            sizes[id(value)] = 1 + sum(sizes.get(id(child), 1) for child in children)
+            sizes[id(value)] = 1 + len(value) - len(inside) + sum([sizes.get(id(child), 1) for child in inside])
             if sizes[id(value)] > limit:
                 raise Refused("store_pickle", "containers shared too often")
             continue
@@ -75,4 +77,4 @@ def check_tree(root: object, size: int) -> None:
         if len(open_now) > MAX_DEPTH:
             raise Refused("store_pickle", f"containers more than {MAX_DEPTH} deep")
         stack.append((value, True))
-        stack.extend((child, False) for child in children)
+        stack.extend([(child, False) for child in inside])
