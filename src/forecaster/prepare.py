@@ -8,15 +8,29 @@ from typing import Any, cast
 import numpy.typing as npt
 
 import unbroken
-from forecaster import columns, csvfile, days, encodings, panel, parquetfile, raw, unnamed, values, wide, windows
+from forecaster import (
+    columns,
+    csvfile,
+    days,
+    encodings,
+    panel,
+    parquetfile,
+    raw,
+    splits,
+    unnamed,
+    values,
+    wide,
+    windows,
+)
 from forecaster.columns import ROLES, Role
 from forecaster.messages import text
 from forecaster.options import BUNDLED, Options
 from forecaster.panel import PanelFormat, bundled_panel, content_digest, read_panel
-from forecaster.windows import Split, Target, Windows, make_windows
+from forecaster.splits import Split
+from forecaster.windows import Target, Windows, make_windows
 
 # What decides what the windows of a file are: of another version of these they are made anew.
-_CODE = (columns, csvfile, days, encodings, panel, parquetfile, raw, unnamed, values, wide, windows)
+_CODE = (columns, csvfile, days, encodings, panel, parquetfile, raw, splits, unnamed, values, wide, windows)
 
 _log = logging.getLogger("forecaster")
 

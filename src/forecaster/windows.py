@@ -8,7 +8,6 @@ last bar lies after it.
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
 from pathlib import Path
 from typing import Any, Literal
 
@@ -21,6 +20,7 @@ from torch.utils.data import Dataset
 from forecaster.errors import InputError
 from forecaster.messages import shortened, text
 from forecaster.panel import Panel
+from forecaster.splits import LEAST, Split, possible_splits
 
 Target = Literal["volatility", "return"]
 Floats = npt.NDArray[np.float64]
@@ -32,26 +32,9 @@ RETURN_DAYS = 25
 # Bars after day t that a label looks at.
 HORIZON: Mapping[Target, int] = {"volatility": VOLATILITY_DAYS, "return": 1 + RETURN_DAYS}
 
-_LEAST = 2  # windows of a part
 _FLOOR = 1e-4  # a daily volatility of 0.01 %: a suspended stock has none, and its logarithm must be finite
 
 _log = logging.getLogger("forecaster")
-
-
-@dataclass(frozen=True)
-class Split:
-    """Where training ends: on a day, or after a fraction of all days."""
-
-    last_day: date | None = None
-    fraction: float = 0.75
-
-    def resolve(self, days: npt.NDArray[np.datetime64]) -> np.datetime64:
-        """The last day of the training part."""
-        if self.last_day is not None:
-            return np.datetime64(self.last_day, "D")
-        distinct = np.unique(days)
-        place = min(max(int(self.fraction * len(distinct)) - 1, 0), len(distinct) - 1)
-        return np.datetime64(distinct[place], "D")
 
 
 @dataclass(frozen=True)
@@ -155,9 +138,9 @@ def make_windows(panel: Panel, target: Target, split: Split, *, source: Path) ->
         "training": np.flatnonzero(usable & (label_ends <= train_end)),
         "validation": np.flatnonzero(usable & (panel.date > train_end)),
     }
-    if min(map(len, last_bars.values())) < _LEAST:
+    if min(map(len, last_bars.values())) < LEAST:
         said: dict[str, object] = {"path": source, "day": train_end, **{side: len(x) for side, x in last_bars.items()}}
-        between = _splits(panel.date, usable, label_ends)
+        between = possible_splits(panel.date, usable, label_ends)
         if between is not None:
             raise InputError("windows_empty_part", first=between[0], last=between[1], **said)
         longest = max(rows.stop - rows.start for _, rows in panel.stocks())
@@ -186,18 +169,7 @@ def make_windows(panel: Panel, target: Target, split: Split, *, source: Path) ->
 def days_needed(target: Target) -> int:
     """How many bars of one stock give both parts their least number of windows, at some split."""
     # A training window ends HORIZON days before the split; behind it follow a validation window and its label.
-    return WINDOW + 2 * (HORIZON[target] + _LEAST)
-
-
-def _splits(
-    days: npt.NDArray[np.datetime64], usable: npt.NDArray[np.bool_], label_ends: npt.NDArray[np.datetime64]
-) -> tuple[np.datetime64, np.datetime64] | None:
-    """The first and the last day of a split at which both parts have enough windows; None if there is none."""
-    if np.count_nonzero(usable) < _LEAST:
-        return None
-    first = np.sort(label_ends[usable])[_LEAST - 1]
-    last = np.sort(days[usable])[-_LEAST] - np.timedelta64(1, "D")
-    return (first, last) if first <= last else None
+    return WINDOW + 2 * (HORIZON[target] + LEAST)
 
 
 def bar_features(bars: Mapping[str, Floats]) -> Floats:

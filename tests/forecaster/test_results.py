@@ -14,8 +14,9 @@ from forecaster.options import Options
 from forecaster.panel import read_panel
 from forecaster.plots import draw, resumed_epochs
 from forecaster.results import write_results
+from forecaster.splits import Split
 from forecaster.train import Outcome
-from forecaster.windows import Split, make_windows
+from forecaster.windows import make_windows
 
 
 @pytest.fixture

@@ -9,7 +9,8 @@ import pytest
 from forecaster.errors import InputError
 from forecaster.panel import PanelFormat, read_panel
 from forecaster.spelling import spelling
-from forecaster.windows import Split, days_needed, make_windows
+from forecaster.splits import Split
+from forecaster.windows import days_needed, make_windows
 from tests.forecaster.panels import make_table
 from tests.forecaster.test_panel import refusal
 

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from forecaster.errors import InputError
 from forecaster.panel import Panel, read_panel
+from forecaster.splits import Split
 from forecaster.windows import (
     FEATURES,
     HORIZON,
     WINDOW,
-    Split,
     Target,
     Windows,
     WindowSet,

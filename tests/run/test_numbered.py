@@ -8,6 +8,7 @@ import pytest
 import unbroken
 from tests.run.loop import BrokenOffError, Lines, Trial, break_off_at
 from unbroken.state.snapshot import copy_to_host, equal_bits
+from unbroken.store.runstate import scores
 
 EPOCHS = 6  # of five batches
 
@@ -89,6 +90,17 @@ def test_the_best_of_other_data_are_none_of_the_best(tmp_path: Path) -> None:
     assert later.best.epoch > 3
     assert f"epoch_{later.best.epoch}" in names(folder)
     assert len(names(folder)) == 1 + (names(folder)[-1] != f"epoch_{later.best.epoch}")
+    assert set(scores(unbroken.load(folder / "checkpoint_latest.pth"))) == {4, 5, 6}
+
+
+def test_a_branch_with_other_data_begins_without_a_best(tmp_path: Path) -> None:
+    folder, first, second = tmp_path / "run", tmp_path / "a", tmp_path / "b"
+    first.write_text("1")
+    second.write_text("2")
+    Trial(folder, data=first, every_epochs=1).train(3)
+    Trial(folder, data=second, allow_changed_data=True, resume=folder / "checkpoint_epoch_2.pth").train(2)
+    state = unbroken.load(folder / "checkpoint_latest.pth")
+    assert (state["best_epoch"], state["unbroken"]["best"]["since"], scores(state)) == (0, 2, {})
 
 
 @pytest.mark.parametrize(
