@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import loading, loops, memory, ranks, reading, restarts, saving, training
+from benchmarks import breakdown, loading, loops, memory, ranks, reading, restarts, saving, training
 from benchmarks.table import Table
 
 PACKAGES = ["torch", "numpy", "lightning", "accelerate", "ravex", "torch-checkpointing", "safetensors", "efficio"]
@@ -52,12 +52,18 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="states of 100 MB only: minutes")
     parser.add_argument("--only", nargs="+", help="saving training loading loops reading ranks memory")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where to write: the disk that is measured")
+    parser.add_argument("--breakdown", action="store_true", help="only the stages of one save and one resume")
     options = parser.parse_args()
     if not options.folder.is_dir():
         parser.error(f"--folder: there is no folder {options.folder}")
     started = time.monotonic()
     print(_machine())
     with tempfile.TemporaryDirectory(dir=options.folder, prefix="benchmarks-") as place:
+        if options.breakdown:
+            for megabytes in (100,) if options.quick else (100, 1000):
+                for table in breakdown.tables(megabytes, Path(place)):
+                    print(table.text(), flush=True, end="\n\n")
+            return
         for name, makes in tables(options.quick, Path(place)).items():
             if options.only is None or name in options.only:
                 for make in makes:

@@ -9,7 +9,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 
+import unbroken
 from tests.store.states import put_with_manifest, state
 from unbroken.state.snapshot import copy_to_host
 from unbroken.store import index, lineage, torchfile
@@ -259,3 +261,23 @@ def test_no_number_of_a_long_history_is_looked_at_by_itself() -> None:
 
     work(few)  # what is imported and cached at first use
     assert calls(lambda: work(many)) == calls(lambda: work(few))
+
+
+def branched_off(folder: Path, epochs: int) -> int:
+    """How many files of the folder are opened where a run goes back to the state after its second epoch."""
+    for resume in ("auto", folder / "checkpoint_epoch_2.pth"):
+        model = torch.nn.Linear(1, 1)
+        with unbroken.Run(folder, every_epochs=1, resume=resume, seed=1) as run:
+            run.track(model=model)
+            if resume == "auto":
+                for _ in run.epochs(epochs):
+                    run.record(aucs=0.5)
+                run.flush()
+            else:
+                with opened() as files:
+                    run.begin()
+    return len(files)
+
+
+def test_going_back_to_an_earlier_state_opens_no_more_files_of_many_checkpoints(tmp_path: Path) -> None:
+    assert branched_off(tmp_path / "many", 12) == branched_off(tmp_path / "few", 5)

@@ -4,11 +4,13 @@ import contextlib
 import json
 import math
 import os
+import re
 import shutil
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import TextIO
 
@@ -21,6 +23,8 @@ from unbroken.messages import text
 from unbroken.store.torchfile import TensorStub
 
 _UNBOUNDED = 10_000
+_CONTROL = re.compile(r"[^\n -~]")
+_READY = frozenset({str, int, bool, type(None)})
 _ANSI = {"bold": "1", "dim": "2", "red": "31", "green": "32", "yellow": "33"}
 _NUMBERS = {
     *("cli_column_epoch", "cli_column_batch", "cli_column_step", "cli_column_best", "cli_column_size"),
@@ -112,13 +116,53 @@ def print_pairs(pairs: Sequence[tuple[str, str]]) -> None:
 
 def print_json(value: object) -> None:
     """``value`` as one JSON document. Numbers that JSON does not have are null."""
-    document = json.dumps(jsonable(value), ensure_ascii=False, indent=2, allow_nan=False)
+    found = jsonable(value)
+    document = indented(found)
     try:
         document.encode(sys.stdout.encoding or "utf-8")
     except UnicodeEncodeError:
-        document = json.dumps(jsonable(value), indent=2, allow_nan=False)
+        document = json.dumps(found, indent=2, allow_nan=False)
     # The line ends are JSON's own: one in a text is spelled out there already.
-    print("\n".join(_escaped(line) for line in document.split("\n")))
+    harmless = document.isascii() and not _CONTROL.search(document)
+    print(document if harmless else "\n".join(_escaped(line) for line in document.split("\n")))
+
+
+def indented(value: object, margin: str = "\n") -> str:
+    """As ``json.dumps(value, indent=2, ensure_ascii=False)``, of ``jsonable`` values.
+
+    That one is Python's own slow encoder; here all but containers in containers goes through the quick one.
+    """
+    inner = margin + "  "
+    if isinstance(value, dict) and value:
+        parts: list[str] = []
+        plain: dict[object, object] = {}
+        for key, item in value.items():
+            if isinstance(item, dict | list):
+                if plain:
+                    parts.append(_flat(inner, plain))
+                    plain = {}
+                parts.append(f"{_flat(inner, key)}: {indented(item, inner)}")
+            else:
+                plain[key] = item
+        if plain:
+            parts.append(_flat(inner, plain))
+        return "{" + inner + f",{inner}".join(parts) + margin + "}"
+    if isinstance(value, list) and value:
+        deep = any(isinstance(item, dict | list) for item in value)
+        items = f",{inner}".join([indented(item, inner) for item in value]) if deep else _flat(inner, value)
+        return "[" + inner + items + margin + "]"
+    return _flat(inner, value)
+
+
+def _flat(inner: str, value: object) -> str:
+    """Of a container the items alone, where it has any."""
+    spelled = _encoder(inner).encode(value)
+    return spelled[1:-1] if isinstance(value, dict | list) and value else spelled
+
+
+@cache
+def _encoder(inner: str) -> json.JSONEncoder:
+    return json.JSONEncoder(ensure_ascii=False, allow_nan=False, separators=(f",{inner}", ": "))
 
 
 def _escaped(line: str) -> str:
@@ -137,7 +181,7 @@ def jsonable(value: object) -> object:
     if isinstance(value, TensorStub):
         return {"dtype": value.dtype, "shape": list(value.shape)}
     if isinstance(value, Mapping):
-        return {str(key): jsonable(item) for key, item in value.items()}
+        return {str(key): item if type(item) in _READY else jsonable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [jsonable(item) for item in value]
     if isinstance(value, AbstractSet):

@@ -39,7 +39,7 @@ from unbroken.state.drift import Built
 from unbroken.state.rehearsal import Arrivals
 from unbroken.state.settings import Setting
 from unbroken.state.snapshot import reserve
-from unbroken.store import lineage, torchfile
+from unbroken.store import index, lineage, torchfile
 from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
 from unbroken.store.ancestry import newest_first
@@ -323,7 +323,7 @@ class _Beginner:
         return keeper
 
     def _branches_of(self, run_id: str) -> list[int]:
-        here = manifests.describe_all(self._folder)
+        here = index.describe_all(self._folder)
         return [info.progress.branch for info in here if info.progress.run_id == run_id]
 
     def _state_as_built(self, keeper: Keeper, reason: Reason) -> Payload | None:
