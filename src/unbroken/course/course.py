@@ -90,11 +90,14 @@ class Course(EpochCourse):
                 _own_log.setLevel(logging.WARNING)
         trace = self._open_trace()
         self._make_room()
+        space = self._origin.keep_space
+        keeping = Plan(self._triggers.every_epochs, self._origin.keep, None if space is None else parse_size(space))
         beginning = begin_run(
             self._origin,
             self.parts,
             seed=self.seed,
             planned_epochs=planned_epochs,
+            keeping=keeping,
             starting=self.starting,
             built=self._built,
             ranks=ranks,
@@ -114,8 +117,6 @@ class Course(EpochCourse):
             _log.warning(messages.text("nothing_tracked"))
         if beginning.state is not None:
             self._go_on(keeper, beginning.state)
-        space = self._origin.keep_space
-        keeping = Plan(self._triggers.every_epochs, self._origin.keep, None if space is None else parse_size(space))
         self._outlook = partial(self._say_outlook, keeping, beginning.planned_before)
         if planned_epochs is not None:
             self.look_ahead(planned_epochs)

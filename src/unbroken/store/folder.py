@@ -34,6 +34,7 @@ class CheckpointFolder:
         self.journal = self.internal / "journal"
         self.run_json = self.internal / "run.json"
         self.index = self.internal / "index"
+        self.saves = self.internal / "saves"
 
     def __repr__(self) -> str:
         return f"CheckpointFolder({str(self.path)!r})"

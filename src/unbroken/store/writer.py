@@ -8,6 +8,7 @@ import threading
 from unbroken.errors import DiskError
 from unbroken.store import index
 from unbroken.store.aside import clean
+from unbroken.store.figures import SaveFigures
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.save import Branch, save
 from unbroken.store.save import SaveJob as SaveJob
@@ -29,6 +30,7 @@ class Writer:
         self.folder = folder
         self.failure: DiskError | None = None
         self._retired: set[Branch] = set()
+        self._figures = SaveFigures(folder)
         self._changed = threading.Condition()
         self._job: SaveJob | None = None
         self._closed = False
@@ -97,9 +99,11 @@ class Writer:
                 closing = self._closed and self._job is None
             if job is None:
                 if closing:
+                    self._figures.write()
                     return
                 continue
             report = save(self.folder, job, self._retired)
+            self._figures.note(job, report)
             with self._changed:
                 if self.lost is job or not again:  # else another was handed over meanwhile
                     self.failure = None if report.safe else report.error
@@ -112,6 +116,7 @@ class Writer:
                 job = None
                 self._changed.notify_all()
                 if closing:
+                    self._figures.write()
                     return
 
     def _wait_for_work(self, pause: float) -> None:
