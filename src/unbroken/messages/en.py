@@ -1586,4 +1586,123 @@ SENTENCES: dict[str, str] = {
         "unbroken resume-point {path}"
     ),
     "cli_backed_up": "Backed up to {path}: {copied} copied ({size}), {unchanged} unchanged.",
+    # Commands: report, watch
+    "cli_help_report": "write one page (HTML) that shows the run: curves, interruptions, lineage, saves, disk",
+    "cli_help_report_output": (
+        "the page to write (default: report.html); an earlier report there is replaced, nothing else is"
+    ),
+    "cli_help_report_audit": "show this audit, too: what 'unbroken audit --json' has printed",
+    "cli_help_watch": "show a run live in the terminal, until Ctrl-C",
+    "cli_reported": "Wrote {path}, {size}: open it in a browser; it needs no network.",
+    "cli_no_audit": "{path} is not what 'unbroken audit --json' prints ({reason}).",
+    "report_title": "Training report",
+    "report_of": "Of",
+    "report_written": "written",
+    "report_passed_over": "A newer file could not be read, so this report is of an older one:",
+    "report_contents": "Contents",
+    "report_curves": "Curves",
+    "report_curves_none": "No metric was recorded.",
+    "report_curves_left_out": "Not drawn, as there are too many:",
+    "report_marks_told": (
+        "A dashed line is a restart, with its number in the table below: red after a kill or an error, green "
+        "after a stop with its state saved or a deliberate start."
+    ),
+    "report_figures_behind": "The figures as a table",
+    "report_thinned": (
+        "Thinned: {shown} of {epochs} epochs are shown; of each stretch the lowest and the highest value."
+    ),
+    "report_gaps": "{count} value(s) are infinite or NaN: a gap in the curve, and spelled out in the table.",
+    "report_restarts_title": "Interruptions and restarts",
+    "report_restarts_unknown": (
+        "Not recorded by the version that wrote this run, or this is a lone file: no more is known than the "
+        "proofs below."
+    ),
+    "report_restarts_earlier": (
+        "Earlier starts are not among these: they were not recorded by the version of then, or are too long ago."
+    ),
+    "report_restarts_saved_only": (
+        "Lost: steps trained behind the last save, as far as the journal shows; they are trained again. A proof "
+        "shows up with the first save behind it."
+    ),
+    "report_left": "(on a branch left behind)",
+    "report_column_number": "no.",
+    "report_column_when": "when",
+    "report_column_from": "from",
+    "report_column_ended": "how the one before ended",
+    "report_column_lost": "steps lost",
+    "report_column_proof": "proof",
+    "report_column_changes": "what has changed",
+    "report_column_where": "where",
+    "report_ended_begun": "a fresh start",
+    "report_ended_went_back": "an older state was asked for: a new branch",
+    "report_ended_complete": "it was complete",
+    "report_ended_broken_off": "killed, or ended by an error",
+    "report_change_data": "other data, as was allowed",
+    "report_change_config": "parameter",
+    "report_change_setting": "setting put in force",
+    "report_change_environment": "environment",
+    "report_absent": "(none)",
+    "report_unknown": "not known",
+    "report_not_recorded": "not recorded by this version",
+    "report_place": "epoch {epoch} done, step {step}",
+    "report_place_batch": "epoch {epoch} done and {batch} batches, step {step}",
+    "report_processes": "{count} process(es)",
+    "report_proof_none": "no steps to compare (yet)",
+    "report_proofs": "Proofs of the restarts",
+    "report_proofs_none": "none yet",
+    "report_proofs_exact": "{count} of {count} exact, {steps} steps trained again",
+    "report_proofs_differ": "{count} of {of} DIFFER",
+    "report_column_save": "save no.",
+    "report_restarts": "Restarts",
+    "report_lost": "Steps lost and trained again",
+    "report_last_saved": "Last saved",
+    "report_lineage": "Checkpoints and branches",
+    "report_lineage_told": (
+        "Each lane is a branch, each dot a checkpoint at its step; grey ones were left behind or moved aside, "
+        "hollow ones are damaged."
+    ),
+    "report_lineage_title": "{branches} branch(es) with {count} checkpoint(s)",
+    "report_lineage_left_out": "Checkpoints not drawn, for want of room:",
+    "report_branch": "branch {branch}",
+    "report_mark": "{name}: epoch {epoch}, step {step}",
+    "report_rows_more": "Further files not in this table:",
+    "report_saves": "Saves",
+    "report_saves_unknown": "Not recorded by the version that wrote this run, or this is a lone file.",
+    "report_saves_count": "Saves",
+    "report_saves_failed": "Failed",
+    "report_saves_stalled": "Training stood still for a save",
+    "report_saves_seconds": "Until it was safe on disk",
+    "report_median": "median {span}",
+    "report_longest": "longest {span}",
+    "report_column_steps": "steps",
+    "report_column_saves": "saves",
+    "report_column_failed": "failed",
+    "report_column_stalled": "stall (s)",
+    "report_column_seconds": "until on disk (s)",
+    "report_column_megabytes": "size (MB)",
+    "report_disk": "Disk",
+    "report_disk_numbered": "Numbered checkpoints",
+    "report_disk_others": "Latest, previous, best and others",
+    "report_disk_archive": "Moved aside (archive)",
+    "report_disk_free": "Free",
+    "report_disk_forecast": "Forecast",
+    "report_forecast_enough": "room for all that this run keeps",
+    "report_forecast_planned": "enough to the planned end (epoch {planned})",
+    "report_forecast_far": "enough for more than {epochs} epochs",
+    "report_forecast_full": "FULL after epoch {epoch}",
+    "report_audit": "Audit",
+    "report_audit_told": "As printed by an audit that was given to this report; nothing ties it to this run.",
+    "report_packages": "Versions of packages",
+    "report_no_script": (
+        "Curves are drawn by a script, which this browser does not run; their figures are in the tables."
+    ),
+    "report_reading": "Arrow keys read values off a curve, dragging enlarges, Escape or a double click shows all.",
+    "report_made_by": "Made by unbroken",
+    "report_licences": "Licence of the charts",
+    "report_nothing": "None.",
+    "report_ago": "{span} ago",
+    "watch_step": "Step (now)",
+    "watch_speed": "{speed} steps/s",
+    "watch_leave": "Ctrl-C leaves; training goes on.",
+    "watch_left": "Left; training goes on.",
 }
