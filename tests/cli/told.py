@@ -19,7 +19,7 @@ x = torch.randn(200, 10)
 loader = DataLoader(TensorDataset(x, x[:, :1] * x[:, 1:2]), batch_size=50, shuffle=True)
 model = nn.Linear(10, 1)
 optimizer = torch.optim.SGD(model.parameters(), lr=0.01)
-run = unbroken.Run("checkpoints", every_epochs=3, every_steps=7, every=None, best="aucs", resume=resume)
+run = unbroken.Run("checkpoints", every_epochs=3, every=None, best="aucs", resume=resume)
 run.track(model=model, optimizer=optimizer)
 for epoch in run.epochs(12):
     for inputs, targets in run.batches(loader):
@@ -28,21 +28,25 @@ for epoch in run.epochs(12):
         loss.backward()
         optimizer.step()
         run.average(train_losses=loss)
+        if run.step == die_at - 3:
+            run.flush()  # a save asked for waits for the one that is being written
+            run.save()
         if run.step == die_at:
             run.flush()
             os.kill(os.getpid(), signal.SIGKILL)
     run.record(val_losses=1.1 * float(loss), aucs=epoch / (epoch + 3))
 """
 _STARTS = [
-    ("auto", 10, 1),
-    ("auto", 15, 1),
-    ("auto", 22, 1),
-    ("auto", 33, 1),
-    ("auto", 41, 1),
+    ("auto", 12, 1),
+    ("auto", 16, 1),
+    ("auto", 24, 1),
+    ("auto", 32, 1),
+    ("auto", 40, 1),
     ("auto", 0, 2),
     ("checkpoints/checkpoint_epoch_6.pth", 0, 2),
 ]
-"""What each process resumes from, the step at which it is killed (0: not), and its threads."""
+"""What each process resumes from, the step in which it is killed (0: not), and its threads. Each kill is in the last
+step of an epoch, two whole steps behind a save: no end of an epoch is saved in between, however slow the machine."""
 KILLS = 5
 
 

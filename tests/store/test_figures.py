@@ -34,7 +34,6 @@ def test_what_was_noted_is_read_back(folder: CheckpointFolder) -> None:
     figures = SaveFigures(folder)
     for batch in (1, 2, 3):
         note(figures, folder, batch, fails=batch == 2)
-    figures.write()
     found = read_figures(folder)
     assert found is not None
     assert (found.run_id, found.count, found.failed) == ("run-a", 3, 1)
@@ -51,7 +50,6 @@ def test_the_next_process_counts_on_and_another_run_begins_anew(folder: Checkpoi
     for run, counts in (("run-a", 1), ("run-a", 2), ("run-b", 1)):
         figures = SaveFigures(folder)
         note(figures, folder, 1, run=run)
-        figures.write()
         found = read_figures(folder)
         assert found is not None and (found.run_id, found.count) == (run, counts)
 
@@ -73,15 +71,12 @@ def test_however_many_there_are_they_take_little_room_and_lose_no_extreme(folder
     assert figures.stalled.median == pytest.approx(statistics.median(durations), rel=0.06)
 
 
-def test_it_is_written_at_most_once_a_second_and_no_more_is_lost_than_that(folder: CheckpointFolder) -> None:
+def test_each_save_is_in_the_file_at_once(folder: CheckpointFolder) -> None:
     figures = SaveFigures(folder)
     for batch in range(1, 10):
         note(figures, folder, batch)
-    found = read_figures(folder)
-    assert found is not None and found.count < 9
-    figures.write()
-    found = read_figures(folder)
-    assert found is not None and found.count == 9
+        found = read_figures(folder)
+        assert found is not None and found.count == batch
 
 
 def _torn(line: bytes) -> bytes:
@@ -116,21 +111,18 @@ BROKEN: dict[str, Callable[[bytes], bytes]] = {
 def test_what_is_broken_is_none_and_is_written_anew(folder: CheckpointFolder, how: str) -> None:
     figures = SaveFigures(folder)
     note(figures, folder, 1)
-    figures.write()
     whole = folder.saves.read_bytes()
     assert read_figures(folder) is not None
     folder.saves.write_bytes(BROKEN[how](whole))
     assert read_figures(folder) is None
-    note(later := SaveFigures(folder), folder, 2)
-    later.write()
+    note(SaveFigures(folder), folder, 2)
     found = read_figures(folder)
     assert found is not None and found.count == 1
 
 
 def test_a_longer_line_of_before_does_not_show_through(folder: CheckpointFolder) -> None:
     folder.saves.write_bytes(b"x" * 50_000)
-    note(figures := SaveFigures(folder), folder, 1)
-    figures.write()
+    note(SaveFigures(folder), folder, 1)
     assert read_figures(folder) is not None
 
 
@@ -139,10 +131,8 @@ def test_a_link_or_a_folder_in_its_place_is_left_alone(folder: CheckpointFolder,
     precious.write_text("mine")
     folder.saves.symlink_to(precious)
     note(figures := SaveFigures(folder), folder, 1)
-    figures.write()
     assert precious.read_text() == "mine"
     folder.saves.unlink()
     folder.saves.mkdir()
     note(figures, folder, 2)
-    figures.write()
     assert folder.saves.is_dir()

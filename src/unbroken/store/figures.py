@@ -1,7 +1,7 @@
 """Figures of the saves of a run: how many, how large, how long each took; of bounded size however many there were.
 
-For people, and no more: one small file that is overwritten in place, not synced, at most once a second, and that may
-be torn or deleted. It begins with the CRC-32 of the rest of its line, and is followed by nothing that counts.
+For people, and no more: one small file that is overwritten in place behind each save, not synced, and that may be
+torn or deleted. It begins with the CRC-32 of the rest of its line, and is followed by nothing that counts.
 """
 
 import contextlib
@@ -9,7 +9,6 @@ import json
 import math
 import os
 import stat
-import time
 import zlib
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -24,7 +23,6 @@ FORMAT = 1
 _POINTS = 128
 _WIDTH = 20  # so many classes of durations in each power of ten: a median is right to 6 %
 _SHORTEST, _LONGEST = 1e-6, 1e6  # seconds
-_PAUSE = 1.0
 _OPEN = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -102,11 +100,9 @@ class SaveFigures:
     def __init__(self, folder: CheckpointFolder) -> None:
         self._folder = folder
         self._figures: Figures | None = None
-        self._written_at = 0.0
-        self._waits = False
 
     def note(self, job: SaveJob, report: SaveReport) -> None:
-        """Count a save that has ended."""
+        """Count a save that has ended, and bring it to the file, if that may be written to."""
         progress = keys.progress_of(job.payload)
         if progress.run_id is None:
             return
@@ -115,15 +111,6 @@ class SaveFigures:
             same = former is not None and former.run_id == progress.run_id
             self._figures = former if former is not None and same else Figures(progress.run_id)
         self._figures.add(progress.step, report.size, job.stalled, report.seconds, failed=report.error is not None)
-        self._waits = True
-        if time.monotonic() - self._written_at >= _PAUSE:
-            self.write()
-
-    def write(self) -> None:
-        """Bring what was counted to the file, if it may be written to."""
-        if self._figures is None or not self._waits:
-            return
-        self._waits, self._written_at = False, time.monotonic()
         row = json.dumps(self._figures.as_json(), separators=(",", ":"))
         with contextlib.suppress(OSError):
             descriptor = os.open(self._folder.saves, _OPEN, 0o666)

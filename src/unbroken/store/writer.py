@@ -99,7 +99,6 @@ class Writer:
                 closing = self._closed and self._job is None
             if job is None:
                 if closing:
-                    self._figures.write()
                     return
                 continue
             report = save(self.folder, job, self._retired)
@@ -116,7 +115,6 @@ class Writer:
                 job = None
                 self._changed.notify_all()
                 if closing:
-                    self._figures.write()
                     return
 
     def _wait_for_work(self, pause: float) -> None:

@@ -17,25 +17,21 @@
       .map((mark) => ({ ...mark, at: Math.round(plot.valToPos(mark.x, "x", true)) }))
       .filter(({ at }) => at >= bbox.left && at <= bbox.left + bbox.width)
       .sort((one, other) => one.at - other.at);
-    let label = null;
-    const write = () => label && ctx.fillText(label.first === label.last ? label.first : `${label.first}–${label.last}`, label.at, bbox.top - 13 * ratio);
+    let free = -Infinity;
     for (const { n, at, stopped } of seen) {
       ctx.strokeStyle = colour(stopped ? "--good" : "--bad");
-      ctx.lineWidth = ratio;
+      ctx.lineWidth = 1.5 * ratio;
       ctx.setLineDash([4 * ratio, 3 * ratio]);
       ctx.beginPath();
       ctx.moveTo(at, bbox.top);
       ctx.lineTo(at, bbox.top + bbox.height);
       ctx.stroke();
-      if (label && at - label.at < 26 * ratio) {
-        label.last = n;
-        continue;
-      }
-      write();
+      const half = ctx.measureText(n).width / 2 + ratio;
+      if (at - half < free) continue; // the table has them all
+      free = at + half;
       ctx.fillStyle = ctx.strokeStyle;
-      label = { at, first: n, last: n };
+      ctx.fillText(String(n), at, bbox.top - 13 * ratio);
     }
-    write();
     ctx.restore();
   };
 
