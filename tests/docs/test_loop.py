@@ -88,8 +88,8 @@ def test_variables_of_the_loop_are_kept_as_printed(nursery: Nursery, tmp_path: P
     script, folder = tmp_path / "training.py", tmp_path / "work"
     script.write_text(f"{_BEFORE}{text}{shown}\n", encoding="utf-8")
     folder.mkdir()
-    for _ in range(2):  # the second has nothing to train, and the values of the first
-        ended = nursery.attempt(Program(script), folder)
+    for number in (1, 2):  # the second has nothing to train, and the values of the first
+        ended = nursery.attempt(Program(script), folder, number=number)
         assert ended.code == 0, ended.log
         assert "kept 1.0 49" in ended.lines, ended.log
 

@@ -112,6 +112,7 @@ ALSO_TRIED = {
         "unbroken audit -- COMMAND",
         "unbroken report",
         "unbroken report FILE",
+        "unbroken audit --json",
         "pip install '.[docs]'",
     ),
 }
