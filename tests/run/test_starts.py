@@ -60,7 +60,19 @@ def test_each_start_is_a_row_though_nothing_was_saved_in_between(tmp_path: Path)
     break_off(tmp_path, "batch 2 2")
     for _ in range(3):
         break_off(tmp_path, "batch 2 3")
-    assert [start.step for start in starts(tmp_path)] == [0, 5, 5, 5]
+    rows = starts(tmp_path)
+    assert [start.step for start in rows] == [0, 5, 5, 5]
+    assert [start.ended for start in rows] == ["begun", *["broken_off"] * 3]
+    _, first, second, third = (start.reached for start in rows)
+    assert first is not None and second is not None and 5 < first < second
+    assert third is None  # the one before got as far as the one before that, or less far
+
+
+def test_a_process_that_is_killed_before_it_saves_is_not_told_as_the_stop_before_it(tmp_path: Path) -> None:
+    stop(tmp_path, "batch 2 2")
+    break_off(tmp_path, "batch 2 4")
+    Trial(tmp_path).train(4)
+    assert [start.ended for start in starts(tmp_path)] == ["begun", "signal", "broken_off"]
 
 
 def test_a_stop_is_told_from_a_kill_and_from_an_end(tmp_path: Path) -> None:

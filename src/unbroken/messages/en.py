@@ -1667,7 +1667,7 @@ SENTENCES: dict[str, str] = {
     "report_mark": "{name}: epoch {epoch}, step {step}",
     "report_rows_more": "Further files not in this table:",
     "report_saves": "Saves",
-    "report_saves_unknown": "Not recorded by the version that wrote this run, or this is a lone file.",
+    "report_saves_unknown": "Not recorded here: by an older version, beside a lone file, or in a copy that has none.",
     "report_saves_count": "Saves",
     "report_saves_failed": "Failed",
     "report_saves_stalled": "Training stood still for a save",

@@ -1321,7 +1321,7 @@ SENTENCES: dict[str, str] = {
     "report_mark": "{name}：第 {epoch} 轮，第 {step} 步",
     "report_rows_more": "表中未列出的其余文件：",
     "report_saves": "保存",
-    "report_saves_unknown": "写下这次训练的版本没有记录，或这只是单独一个文件。",
+    "report_saves_unknown": "此处没有记录：由旧版本写下，或这是单独一个文件，或副本中没有。",
     "report_saves_count": "保存次数",
     "report_saves_failed": "失败",
     "report_saves_stalled": "训练为保存而停顿",

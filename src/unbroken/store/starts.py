@@ -4,7 +4,7 @@ Nothing is resumed from or decided by it. It is written where the run record is 
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any, Self
 
 FORMAT = 1
@@ -63,6 +63,11 @@ class Start:
         return None if self.reached is None else max(self.reached - self.step, 0)
 
     @property
+    def place(self) -> tuple[str, int, int, int, int]:
+        """Which state was gone on from."""
+        return (self.saved, self.branch, self.epoch, self.batch, self.step)
+
+    @property
     def position(self) -> float:
         """In epochs, as curves count them."""
         return self.epoch + (self.batch / self.batches if self.batches else 0.0)
@@ -80,6 +85,15 @@ class Starts:
         return cls(0, ())
 
     def with_another(self, start: Start) -> "Starts":
+        """With a row for ``start``, in which nothing is claimed of a process before it that has saved no state.
+
+        That one was not the one that stopped with this state saved; and what the journal has may be of one before it.
+        """
+        before = self.last[-1] if self.last else None
+        if before is not None and before.place == start.place:
+            ended = BROKEN_OFF if start.ended in STOPPED else start.ended
+            further = start.reached is not None and start.reached > (before.reached or before.step)
+            start = replace(start, ended=ended, reached=start.reached if further else None)
         return Starts(self.count + 1, (*self.last, start)[-_KEPT:])
 
     def as_json(self) -> dict[str, Any]:
