@@ -3,6 +3,7 @@
 Where it is not met its tests are left out, counted, and told at the end with what would bring it.
 """
 
+import importlib.util
 import os
 import shutil
 import subprocess
@@ -57,6 +58,12 @@ def _strace() -> bool:
     return _works("strace", "-f", "-qq", "-o", "/dev/null", "-e", "inject=fsync:error=EIO:when=9", "true")
 
 
+def _chromium() -> bool:
+    if importlib.util.find_spec("selenium") is None or shutil.which("chromedriver") is None:
+        return False
+    return shutil.which("chromium") is not None and _works("chromium", "--version")
+
+
 def _gpus(count: int) -> bool:
     import torch
 
@@ -80,6 +87,11 @@ NEEDS = {
     "gpu": Need("a GPU", "run on a machine with one, by `pytest -m gpu`", lambda: _gpus(1)),
     "two_gpus": Need("two GPUs", "run on a machine with two", lambda: _gpus(2)),
     "four_gpus": Need("four GPUs", "run on a machine with four", lambda: _gpus(4)),
+    "chromium": Need(
+        "a browser that is driven",
+        "install Chromium and its driver (`apt-get install chromium chromium-driver`), and selenium",
+        _chromium,
+    ),
     "strace": Need("system calls that fail when told to", "install strace (`apt-get install strace`)", _strace),
 }
 

@@ -66,6 +66,10 @@ def draw(path: Path, outcome: Outcome, target: str, resumed: Sequence[int]) -> N
             _correlation(axes[0, 1], outcome, resumed, lang)
             _against_truth(axes[1, 0], outcome, target, lang)
             _by_day(axes[1, 1], outcome, target, lang)
+            if outcome.run:
+                figure.suptitle(
+                    messages.text_in(lang, "picture_run", run=outcome.run), fontsize=8, color=_GREY, x=0.99, ha="right"
+                )
             replace_whole(path, lambda draft: figure.savefig(draft, dpi=130, metadata={"Software": None}))
         finally:
             plt.close(figure)
@@ -84,6 +88,13 @@ def _losses(axes: "Axes", outcome: Outcome, resumed: Sequence[int], lang: str) -
     axes.plot(epochs, outcome.val_losses, color=_ORANGE, label=messages.text_in(lang, "picture_validation"))
     axes.set_ylabel(messages.text_in(lang, "picture_loss"))
     _by_epoch(axes, resumed, lang)
+    if outcome.learning_rates:
+        rates = axes.twinx()
+        epochs = np.arange(1, len(outcome.learning_rates) + 1)
+        rates.step(epochs, outcome.learning_rates, where="mid", color=_GREY, linewidth=1, alpha=0.7)
+        rates.set_yscale("log")
+        rates.set_ylabel(messages.text_in(lang, "picture_learning_rate"), color=_GREY)
+        rates.spines["right"].set_visible(True)
 
 
 def _correlation(axes: "Axes", outcome: Outcome, resumed: Sequence[int], lang: str) -> None:

@@ -40,6 +40,8 @@ class Outcome:
     best: float
     best_epoch: int
     predictions: npt.NDArray[np.float64]  # of the validation labels, in their own unit, after the last epoch
+    learning_rates: tuple[float, ...] = ()  # NaN for epochs of a version that did not record them
+    run: str = ""  # the run's own name
     unsafe: unbroken.DiskError | None = None  # why the last state is not safe on disk
 
 
@@ -116,6 +118,7 @@ def train(options: Options, *, cache: Path, report: EpochReport) -> Outcome:
 
             predicted, labels = predict(model, windows, device)
             val_loss = criterion(predicted, labels).item()
+            run.record(learning_rates=optimizer.param_groups[0]["lr"])  # the one that this epoch was trained with
             scheduler.step(val_loss)
             run.record(val_losses=val_loss, aucs=pearson(predicted, labels))
             run.save()  # after every epoch, however short it is
@@ -130,6 +133,8 @@ def train(options: Options, *, cache: Path, report: EpochReport) -> Outcome:
             best=run.best.value,
             best_epoch=run.best.epoch,
             predictions=predicted.numpy().astype(np.float64) * windows.label_scale + windows.label_mean,
+            learning_rates=tuple(run.history.get("learning_rates", ())),
+            run=run.id,
         )
     return replace(outcome, unsafe=run.failure)
 

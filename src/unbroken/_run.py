@@ -66,7 +66,7 @@ class Run:
     Raises:
         UsageError: an argument is out of range.
 
-    Example:
+    Examples:
         >>> import torch, unbroken
         >>> from torch.utils.data import DataLoader, TensorDataset
         >>> model = torch.nn.Linear(1, 1)
@@ -134,19 +134,20 @@ class Run:
         Anything with ``state_dict`` and ``load_state_dict``; torch, numpy and python generators; and dicts, lists,
         sets, deques, SimpleNamespaces and instances of dataclasses, which are filled in place.
 
-        >>> import torch, unbroken
-        >>> run, meta = unbroken.Run("checkpoints"), {"best": 0.0, "losses": []}
-        >>> run.track(model=torch.nn.Linear(1, 1), meta=meta)
-        >>> for epoch in run.epochs(1):
-        ...     meta["losses"].append(0.5)
-        >>> run.close()
+        Examples:
+            >>> import torch, unbroken
+            >>> run, meta = unbroken.Run("checkpoints"), {"best": 0.0, "losses": []}
+            >>> run.track(model=torch.nn.Linear(1, 1), meta=meta)
+            >>> for epoch in run.epochs(1):
+            ...     meta["losses"].append(0.5)
+            >>> run.close()
 
         Raises:
             UnsavableStateError: an object's state has a value that no safe checkpoint can hold, or the object does
                 not take its own state.
             UsageError: a name is reserved, used twice, or the run has begun.
 
-        Example:
+        Examples:
             >>> import torch, unbroken
             >>> with unbroken.Run("checkpoints") as run:
             ...     model = torch.nn.Linear(1, 1)
@@ -170,14 +171,15 @@ class Run:
         SimpleNamespaces of these. What is given is where a fresh run starts from. Names that are one object stay one;
         views of a tensor's memory, and the order of a set, are not kept. A second call adds names.
 
-        >>> import unbroken
-        >>> run = unbroken.Run("checkpoints")
-        >>> local = run.local(best=None, patience=0)
-        >>> for epoch in run.epochs(2):
-        ...     local.patience += 1
-        >>> local
-        local(best=None, patience=2)
-        >>> run.close()
+        Examples:
+            >>> import unbroken
+            >>> run = unbroken.Run("checkpoints")
+            >>> local = run.local(best=None, patience=0)
+            >>> for epoch in run.epochs(2):
+            ...     local.patience += 1
+            >>> local
+            local(best=None, patience=2)
+            >>> run.close()
 
         Raises:
             UnsavableStateError: a value that no safe checkpoint can hold, here or where it is set; of a global, where
@@ -200,15 +202,16 @@ class Run:
         the file has. Names of wrappers (``module.``, ``_orig_mod.``) make no difference. Of the file's history and
         position nothing is taken. A run that is resumed has its own newest state, and this does nothing but say so.
 
-        >>> import torch, unbroken
-        >>> torch.save(torch.nn.Linear(2, 1).state_dict(), "body.pth")
-        >>> model = torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Linear(1, 3))
-        >>> run = unbroken.Run("checkpoints")
-        >>> run.track(body=model[0], head=model[1])
-        >>> run.start_from("body.pth", body="")  # the file itself is the state_dict
-        >>> for epoch in run.epochs(1):
-        ...     pass
-        >>> run.close()
+        Examples:
+            >>> import torch, unbroken
+            >>> torch.save(torch.nn.Linear(2, 1).state_dict(), "body.pth")
+            >>> model = torch.nn.Sequential(torch.nn.Linear(2, 1), torch.nn.Linear(1, 3))
+            >>> run = unbroken.Run("checkpoints")
+            >>> run.track(body=model[0], head=model[1])
+            >>> run.start_from("body.pth", body="")  # the file itself is the state_dict
+            >>> for epoch in run.epochs(1):
+            ...     pass
+            >>> run.close()
 
         Args:
             strict: refuse a file that has more, or less, than what is to be taken; else take what fits by name and
@@ -233,7 +236,7 @@ class Run:
         Raises:
             UsageError: the run has begun. (At its beginning: a name of nothing.)
 
-        Example:
+        Examples:
             >>> import torch, unbroken
             >>> def train(epochs, lr):
             ...     model = torch.nn.Linear(1, 1)
@@ -257,7 +260,7 @@ class Run:
         Optional: the first loop does it else. Everything has to be tracked by then. ``with run:`` begins as well,
         if anything is tracked.
 
-        Example:
+        Examples:
             >>> import tempfile, torch, unbroken
             >>> run = unbroken.Run(tempfile.mkdtemp())
             >>> run.track(model=torch.nn.Linear(2, 1))
@@ -284,7 +287,7 @@ class Run:
         ``checkpoint_latest.pth``, though not more than once a second where nothing else asks for it; that of the last
         one always. A loop left by ``break`` ends the run on purpose, with the epoch in hand.
 
-        Example:
+        Examples:
             >>> import tempfile, torch, unbroken
             >>> run = unbroken.Run(tempfile.mkdtemp())
             >>> run.track(model=torch.nn.Linear(2, 1))
@@ -293,7 +296,7 @@ class Run:
             >>> run.close()
 
         Raises:
-            What ``begin`` raises. (Of a last state that is not safe, ``failure`` and the exit code tell.)
+            UnbrokenError: what ``begin`` raises. (Of a last state that is not safe, ``failure`` and exit code tell.)
             Stopped: in the loop, after a stop signal or at the end of the time budget, the state being saved.
         """
         count = whole_number(count, "epochs")
@@ -315,7 +318,7 @@ class Run:
         were. With None it goes on until ``stop``, a signal or the time budget. Inside a loop over ``epochs``: the
         steps of the epoch in hand. Saves and stops fall between groups of ``group`` steps.
 
-        Example:
+        Examples:
             >>> import tempfile, torch, unbroken
             >>> weight = torch.zeros(1)
             >>> run = unbroken.Run(tempfile.mkdtemp())
@@ -327,7 +330,7 @@ class Run:
             >>> run.close()
 
         Raises:
-            What ``epochs`` raises.
+            UnbrokenError: what ``epochs`` raises.
         """
         goal = None if count is None else whole_number(count, "steps")
         group = whole_number(group, "group")
@@ -356,9 +359,9 @@ class Run:
 
         Raises:
             LoaderRefusedError: a loader whose position can't be restored exactly.
-            And what ``epochs`` raises, with ``steps``.
+            UnbrokenError: and what ``epochs`` raises, with ``steps``.
 
-        Example:
+        Examples:
             >>> import torch, unbroken
             >>> from torch.utils.data import DataLoader, TensorDataset
             >>> loader = DataLoader(TensorDataset(torch.arange(6.0)), batch_size=2)
@@ -400,7 +403,7 @@ class Run:
 
         In ``run.steps`` behind the step in hand, and with several processes behind the next whose number 32 divides.
 
-        Example:
+        Examples:
             >>> import torch, unbroken
             >>> with unbroken.Run("checkpoints") as run:
             ...     run.track(model=torch.nn.Linear(1, 1))
@@ -431,7 +434,7 @@ class Run:
     def state(self) -> MutableMapping[str, Any]:
         """A small mapping for the user's own counters, saved and restored with the rest.
 
-        Example:
+        Examples:
             >>> import torch, unbroken
             >>> def train(epochs):
             ...     with unbroken.Run("checkpoints") as run:
@@ -501,7 +504,7 @@ class Run:
         Begins the run, and cuts the rows off that were written behind the step it goes on from. Where it starts anew, a
         file of a former run is renamed; where it goes back to an older state that was asked for, a copy stays.
 
-        Example:
+        Examples:
             >>> import tempfile, torch, unbroken
             >>> folder = tempfile.mkdtemp()
             >>> run = unbroken.Run(folder)
@@ -518,7 +521,7 @@ class Run:
         Raises:
             DiskError: the file can't be written.
             UsageError: it is there, and no such CSV.
-            And what ``begin`` raises.
+            UnbrokenError: and what ``begin`` raises.
         """
         self.begin()
         return CsvLog(Path(path).absolute(), lambda: self._course)

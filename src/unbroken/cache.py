@@ -88,13 +88,14 @@ def cached(path: str | Path, build: Callable[[], Arrays], *, key: Mapping[str, o
 
     Raises UsageError if ``path``, ``key`` or what ``build`` returned is unusable.
 
-    >>> import numpy, unbroken
-    >>> def build():
-    ...     return {"features": numpy.arange(6.0).reshape(2, 3)}
-    >>> first = unbroken.cached("processed_data.npz", build, key={"version": 1})
-    >>> again = unbroken.cached("processed_data.npz", build, key={"version": 1})
-    >>> first.reused, again.reused, again.arrays["features"].shape
-    (False, True, (2, 3))
+    Examples:
+        >>> import numpy, unbroken
+        >>> def build():
+        ...     return {"features": numpy.arange(6.0).reshape(2, 3)}
+        >>> first = unbroken.cached("processed_data.npz", build, key={"version": 1})
+        >>> again = unbroken.cached("processed_data.npz", build, key={"version": 1})
+        >>> first.reused, again.reused, again.arrays["features"].shape
+        (False, True, (2, 3))
     """
     path = Path(os.path.realpath(path))  # a link to a larger disk stays a link
     if os.path.lexists(path) and not path.is_file():

@@ -11,12 +11,13 @@ EXIT_STOPPED = 75  # EX_TEMPFAIL of sysexits.h: stopped with the state saved, ru
 class UnbrokenError(Exception):
     """Base of all errors here. ``str()`` is one line for the user: what, where, what to do next.
 
-    >>> import unbroken
-    >>> try:
-    ...     unbroken.Run("checkpoints", every="soon")
-    ... except unbroken.UnbrokenError as error:
-    ...     print(error.exit_code, error)
-    2 every='soon' is not a duration above zero; write for example '90s', '10min' or '1.5h'.
+    Examples:
+        >>> import unbroken
+        >>> try:
+        ...     unbroken.Run("checkpoints", every="soon")
+        ... except unbroken.UnbrokenError as error:
+        ...     print(error.exit_code, error)
+        2 every='soon' is not a duration above zero; write for example '90s', '10min' or '1.5h'.
     """
 
     exit_code = 1
@@ -46,23 +47,25 @@ class UsageError(UnbrokenError):
 class UnsavableStateError(UsageError):
     """A value was handed over that no safe checkpoint can hold; the message has its path.
 
-    >>> import unbroken
-    >>> with unbroken.Run("checkpoints") as run:
-    ...     run.state["log"] = open("training.log", "w")
-    ...     for epoch in run.epochs(1):
-    ...         pass
-    Traceback (most recent call last):
-    unbroken.errors.UnsavableStateError: ...log...
+    Examples:
+        >>> import unbroken
+        >>> with unbroken.Run("checkpoints") as run:
+        ...     run.state["log"] = open("training.log", "w")
+        ...     for epoch in run.epochs(1):
+        ...         pass
+        Traceback (most recent call last):
+        unbroken.errors.UnsavableStateError: ...log...
     """
 
 
 class NothingToResumeError(UnbrokenError):
     """No checkpoint was found where one was asked for.
 
-    >>> import unbroken
-    >>> unbroken.load("nothing.pth")
-    Traceback (most recent call last):
-    unbroken.errors.NothingToResumeError: Nothing to resume from: ...nothing.pth does not exist...
+    Examples:
+        >>> import unbroken
+        >>> unbroken.load("nothing.pth")
+        Traceback (most recent call last):
+        unbroken.errors.NothingToResumeError: Nothing to resume from: ...nothing.pth does not exist...
     """
 
     exit_code = 3
@@ -77,35 +80,37 @@ class GuardError(UnbrokenError):
 class DataChangedError(GuardError):
     """The data differ from those the run was trained on.
 
-    >>> import pathlib, torch, unbroken
-    >>> data = pathlib.Path("prices.csv")
-    >>> def train(epochs):
-    ...     with unbroken.Run("checkpoints", data=data) as run:
-    ...         run.track(model=torch.nn.Linear(1, 1))
-    ...         for epoch in run.epochs(epochs):
-    ...             pass
-    >>> _ = data.write_text("1,2,3")
-    >>> train(epochs=1)
-    >>> _ = data.write_text("1,2,4")
-    >>> train(epochs=2)
-    Traceback (most recent call last):
-    unbroken.errors.DataChangedError: ...prices.csv...
+    Examples:
+        >>> import pathlib, torch, unbroken
+        >>> data = pathlib.Path("prices.csv")
+        >>> def train(epochs):
+        ...     with unbroken.Run("checkpoints", data=data) as run:
+        ...         run.track(model=torch.nn.Linear(1, 1))
+        ...         for epoch in run.epochs(epochs):
+        ...             pass
+        >>> _ = data.write_text("1,2,3")
+        >>> train(epochs=1)
+        >>> _ = data.write_text("1,2,4")
+        >>> train(epochs=2)
+        Traceback (most recent call last):
+        unbroken.errors.DataChangedError: ...prices.csv...
     """
 
 
 class ArchitectureChangedError(GuardError):
     """A tracked object does not fit the state saved for it.
 
-    >>> import torch, unbroken
-    >>> def train(model, epochs):
-    ...     with unbroken.Run("checkpoints") as run:
-    ...         run.track(model=model)
-    ...         for epoch in run.epochs(epochs):
-    ...             pass
-    >>> train(torch.nn.Linear(1, 1), epochs=1)
-    >>> train(torch.nn.Linear(2, 1), epochs=2)
-    Traceback (most recent call last):
-    unbroken.errors.ArchitectureChangedError: ...model.weight...
+    Examples:
+        >>> import torch, unbroken
+        >>> def train(model, epochs):
+        ...     with unbroken.Run("checkpoints") as run:
+        ...         run.track(model=model)
+        ...         for epoch in run.epochs(epochs):
+        ...             pass
+        >>> train(torch.nn.Linear(1, 1), epochs=1)
+        >>> train(torch.nn.Linear(2, 1), epochs=2)
+        Traceback (most recent call last):
+        unbroken.errors.ArchitectureChangedError: ...model.weight...
     """
 
 
@@ -124,11 +129,12 @@ class RanksError(UnbrokenError):
 class CheckpointDamagedError(UnbrokenError):
     """A checkpoint file is damaged, foreign or hostile; it was not loaded.
 
-    >>> import pathlib, unbroken
-    >>> pathlib.Path("empty.pth").touch()
-    >>> unbroken.load("empty.pth")
-    Traceback (most recent call last):
-    unbroken.errors.CheckpointDamagedError: empty.pth was not loaded: the file is empty (0 bytes)...
+    Examples:
+        >>> import pathlib, unbroken
+        >>> pathlib.Path("empty.pth").touch()
+        >>> unbroken.load("empty.pth")
+        Traceback (most recent call last):
+        unbroken.errors.CheckpointDamagedError: empty.pth was not loaded: the file is empty (0 bytes)...
     """
 
     exit_code = 5
@@ -149,15 +155,16 @@ class DiskError(UnbrokenError):
 class Stopped(SystemExit):
     """The run stopped on a signal or its time budget, with its state saved; ``code`` is 75, or 74 if unsaved.
 
-    >>> import torch, unbroken
-    >>> try:
-    ...     with unbroken.Run("checkpoints", stop_after=1e-6) as run:
-    ...         run.track(model=torch.nn.Linear(1, 1))
-    ...         for epoch in run.epochs(100):
-    ...             pass
-    ... except unbroken.Stopped as stopped:
-    ...     print(stopped.code)
-    75
+    Examples:
+        >>> import torch, unbroken
+        >>> try:
+        ...     with unbroken.Run("checkpoints", stop_after=1e-6) as run:
+        ...         run.track(model=torch.nn.Linear(1, 1))
+        ...         for epoch in run.epochs(100):
+        ...             pass
+        ... except unbroken.Stopped as stopped:
+        ...     print(stopped.code)
+        75
     """
 
 

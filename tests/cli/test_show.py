@@ -64,8 +64,8 @@ def test_json_has_it_whole(folder: CheckpointFolder, unbroken: Command) -> None:
     assert found["environment"] == payload[OWN]["environment"]
     assert found["data"] == {"prices.csv": "xxh3_128:ab"}
     assert found["replays"] == [
-        {"after": 20, "steps": 4, "step": None, "streams": []},
-        {"after": 20, "steps": 7, "step": 23, "streams": ["order", "torch"]},
+        {"after": 20, "steps": 4, "step": None, "streams": [], "start": None},
+        {"after": 20, "steps": 7, "step": 23, "streams": ["order", "torch"], "start": None},
     ]
     assert found["tracked"] == ["model", "optimizer"]
     weight = found["tensors"]["model_state_dict.weight"]

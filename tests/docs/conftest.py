@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import README, ROOT, page
+from tests.docs.pages import ROOT, TYPED, Block, page
 from tests.kill.toolkit import Nursery
 
 _LEFT_OUT = shutil.ignore_patterns(".git", ".venv*", "*.egg-info", "__pycache__", ".*_cache", ".hypothesis", "*.png")
@@ -32,6 +32,11 @@ _HEARD = (
 _ONE_MODULE = {"PYTEST_ADDOPTS": "tests/disk/test_space.py -p no:cacheprovider"}
 
 
+def typed_blocks() -> list[Block]:
+    """Every block of commands for a user, in the order of the pages."""
+    return [block for name in TYPED for block in page(name).blocks_in("bash")]
+
+
 @dataclass
 class Typed:
     """A block of commands that was typed: how it ended, and all it said."""
@@ -42,7 +47,7 @@ class Typed:
 
 @dataclass
 class Reader:
-    """Types the bash blocks of the README in their order, each at most once, in a clone of the repository."""
+    """Types the bash blocks of README and pages in their order, each at most once, in a clone of the repository."""
 
     clone: Path
     environment: Mapping[str, str]
@@ -50,7 +55,7 @@ class Reader:
 
     def type(self, label: str) -> Typed:
         """Type every block up to the one of this label, and tell how that one ended."""
-        for block in page(README).blocks_in("bash"):
+        for block in typed_blocks():
             if block.label not in self._typed:
                 self._typed[block.label] = self.run(block.text)
             if block.label == label:

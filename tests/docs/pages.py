@@ -7,16 +7,30 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 
 README, CHINESE = "README.md", "README.zh-CN.md"
+LOOPS, CRASH, PROMISES, COMMAND, PROGRAM, TROUBLE = (
+    f"docs/{name}.md" for name in ("loops", "crash", "promises", "command", "program", "troubleshooting")
+)
+ENGLISH_USERS = (README, LOOPS, CRASH, PROMISES, COMMAND, PROGRAM, TROUBLE, "docs/index.md")
+"""What a user reads in English that is there in Chinese, too."""
+
+TYPED = (README, COMMAND, PROGRAM)
+"""The pages with commands to type, in the order in which a reader types them."""
+
+
+def chinese_of(name: str) -> str:
+    """The same page in Chinese."""
+    return CHINESE if name == README else name.replace(".md", ".zh.md")
+
+
+PAIRS = [(name, chinese_of(name)) for name in ENGLISH_USERS]
+ENGLISH_ONLY = tuple(
+    f"docs/{name}.md"
+    for name in ("api", "design", "format", "json", "many-processes", "performance", "recipes", "testing")
+)
 PAGES = (
-    *(README, CHINESE, "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md"),
-    *(
-        "docs/design.md",
-        "docs/format.md",
-        "docs/many-processes.md",
-        "docs/recipes.md",
-        "docs/testing.md",
-        "tests/README.md",
-    ),
+    *(name for pair in PAIRS for name in pair),
+    *ENGLISH_ONLY,
+    *("CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "tests/README.md"),
 )
 
 _BLOCK = re.compile(

@@ -1,15 +1,15 @@
-"""Every command in the READMEs, typed as printed by a reader of a fresh clone, in the order of the page."""
+"""Every command in README and pages, typed as printed by a reader of a fresh clone, in their order."""
 
 import json
 import re
 
 import pytest
 
-from tests.docs.conftest import Reader
-from tests.docs.pages import README, page
+from tests.docs.conftest import Reader, typed_blocks
+from tests.docs.pages import CRASH, PROGRAM, page
 from unbroken import contract
 
-COMMANDS = [block.label for block in page(README).blocks_in("bash")]
+COMMANDS = [block.label for block in typed_blocks()]
 RESUMED = re.compile(contract.RESUMED.format(epoch=r"(\d+)"))
 
 
@@ -28,10 +28,10 @@ def test_it_works_as_printed(reader: Reader, label: str) -> None:
 @pytest.mark.timeout(3600)
 def test_the_comparison_prints_the_table_of_the_page(patient_reader: Reader) -> None:
     assert patient_reader.run("pip install --no-deps .").code == 0
-    typed = patient_reader.run(page(README).block("compare").text)
+    typed = patient_reader.run(page(PROGRAM).block("compare").text)
     assert typed.code == 0, typed.said[-3000:]
     printed = [line for line in typed.said.splitlines() if line.startswith("| ")]
-    assert printed and "\n".join(printed[1:]) in page(README).text
+    assert printed and "\n".join(printed[1:]) in page(PROGRAM).text
 
 
 @pytest.mark.slow
@@ -48,7 +48,7 @@ def test_the_main_job_works_on_the_whole_data_and_goes_on(patient_reader: Reader
 def test_the_main_job_leaves_the_files_that_the_page_names(reader: Reader) -> None:
     before = reader.type("main job")
     assert before.code == 0, before.said[-3000:]
-    named = {name for row in page(README).table_after("## The files") for name in re.findall(r"`([^`]+)`", row[0])}
+    named = {name for row in page(CRASH).table_after("## The files") for name in re.findall(r"`([^`]+)`", row[0])}
     assert len(named) > 8
     later = {"checkpoints/archive/"}
     missing = [name for name in named - later if not (reader.clone / name).exists()]

@@ -20,6 +20,8 @@ PAGE = (ROOT / "docs" / "json.md").read_text(encoding="utf-8")
 COMMANDS = {
     "list": ["list"],
     "show": ["show", "checkpoints/checkpoint_latest.pth"],
+    "report": ["report"],
+    "watch": ["watch"],
     "verify": ["verify"],
     "diff": ["diff", "checkpoints/checkpoint_epoch_1.pth", "checkpoints/checkpoint_epoch_2.pth"],
     "resume-point": ["resume-point"],

@@ -1,4 +1,4 @@
-"""The loops printed in the README: they run as they stand, and end the same however often they are killed."""
+"""The loops printed in README and pages: they run as they stand, and end the same however often they are killed."""
 
 import re
 import signal
@@ -6,17 +6,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.docs.pages import CHINESE, README, page, sides
+from tests.docs.pages import CHINESE, LOOPS, README, chinese_of, page, sides
 from tests.kill.toolkit import STOPPED, Difference, Interruption, Moment, Nursery, Outcome, Program, run_to_its_end
 
 SAVED = r"rename checkpoints/checkpoint_latest\.pth"
 # The loops seed torch only, and draw from nothing else: these streams begin anew in a process that found nothing saved.
 # And whether gradients nobody misses are in a file depends on how long this process has watched them.
 MAY_DIFFER = re.compile(r".*/unbroken\.(streams\.(now|epoch_start)\.(python|numpy)|grads)\b")
-LOOPS = {
+PRINTED = {
     "diff": sides(page(README).block("diff").text)[1],
-    "loop": page(README).block("loop").text,
-    "steps": page(README).block("steps").text,
+    "loop": page(LOOPS).block("loop").text,
+    "steps": page(LOOPS).block("steps").text,
 }
 
 
@@ -50,10 +50,10 @@ def shorter(loop: str) -> str:
     return short
 
 
-@pytest.mark.parametrize("name", LOOPS)
+@pytest.mark.parametrize("name", PRINTED)
 def test_a_loop_of_the_page_survives_kills(nursery: Nursery, tmp_path: Path, name: str) -> None:
     script = tmp_path / "training.py"
-    script.write_text(shorter(LOOPS[name]), encoding="utf-8")
+    script.write_text(shorter(PRINTED[name]), encoding="utf-8")
     left_alone = run_to_its_end(nursery, Program(script), tmp_path / "left alone")
     assert left_alone.problems == []
 
@@ -71,7 +71,7 @@ def test_a_loop_of_the_page_survives_kills(nursery: Nursery, tmp_path: Path, nam
 def test_a_stop_inside_an_epoch_is_gone_on_from_inside_it(nursery: Nursery, tmp_path: Path) -> None:
     script = tmp_path / "training.py"
     telling = "optimizer.step()\n        say('batch', run.epoch, run.batch, run.step)\n"
-    loop = shorter(LOOPS["loop"]).replace("optimizer.step()\n", telling)
+    loop = shorter(PRINTED["loop"]).replace("optimizer.step()\n", telling)
     script.write_text(f"from tests.kill.toolkit.script import say\n{loop}", encoding="utf-8")
     stop = Interruption(Moment("batch", "batch 4 17 "), signal.SIGTERM, hold="batch 4 17")
     left_alone = run_to_its_end(nursery, Program(script), tmp_path / "left alone")
@@ -83,5 +83,31 @@ def test_a_stop_inside_an_epoch_is_gone_on_from_inside_it(nursery: Nursery, tmp_
 
 
 def test_both_pages_print_the_same_loops() -> None:
-    for label in ("diff", "loop"):
-        assert page(CHINESE).block(label).text == page(README).block(label).text
+    assert page(CHINESE).block("diff").text == page(README).block("diff").text
+    for label in ("loop", "steps", "variables"):
+        assert page(chinese_of(LOOPS)).block(label).text == page(LOOPS).block(label).text
+
+
+@pytest.mark.parametrize("label", ["local", "variables"])
+def test_variables_of_the_loop_are_kept_as_printed(nursery: Nursery, tmp_path: Path, label: str) -> None:
+    text = page(LOOPS).block(label).text
+    shown = "say('kept', local.best, local.patience)" if label == "local" else _LOOP
+    script, folder = tmp_path / "training.py", tmp_path / "work"
+    script.write_text(f"{_BEFORE}{text}{shown}\n", encoding="utf-8")
+    folder.mkdir()
+    for number in (1, 2):  # the second has nothing to train, and the values of the first
+        ended = nursery.attempt(Program(script), folder, number=number)
+        assert ended.code == 0, ended.log
+        assert "kept 1.0 49" in ended.lines, ended.log
+
+
+_BEFORE = """from tests.kill.toolkit.script import say
+import unbroken
+
+run, val_loss, best, patience = unbroken.Run("checkpoints"), 1.0, None, 0
+"""
+_LOOP = """
+for epoch in run.epochs(50):
+    best, patience = (val_loss, 0) if best is None else (best, patience + 1)
+say("kept", best, patience)
+"""

@@ -114,7 +114,7 @@ def _strays(folder: Path, epochs: int) -> Iterator[str]:
     if set(numbered) - wanted or len(numbered) < KEEP:
         yield f"numbered checkpoints {numbered}, wanted at most {sorted(wanted)}"
     names = {f"checkpoint_{name}.pth" for name in ("latest", "previous", "best", *(f"epoch_{n}" for n in numbered))}
-    inside = {"lock", "journal", "run.json", *(f"manifests/{name}.json" for name in names)}
+    inside = {"lock", "journal", "run.json", "saves", "index", *(f"manifests/{name}.json" for name in names)}
     expected = names | {f".unbroken/{name}" for name in inside}
     found = {path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file()}
     yield from (f"stray: {name}" for name in sorted(found - expected))

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -58,8 +59,12 @@ def test_picture_of_any_outcome(tmp_path: Path, outcome: Outcome) -> None:
     plain = path.read_bytes()
     draw(path, outcome, "volatility", [])
     assert path.read_bytes() == plain
-    draw(path, outcome, "volatility", [2])
-    assert path.read_bytes() != plain
+    pictures = {plain}
+    changes = ({}, {"learning_rates": (1e-3, 5e-4)}, {"learning_rates": (math.nan, 5e-4)}, {"run": "0123456789abcdef"})
+    for change in changes:
+        draw(path, replace(outcome, **change), "volatility", [2])
+        pictures.add(path.read_bytes())
+    assert len(pictures) == 1 + len(changes)  # resumes, rates and the run's name are to be seen
 
 
 def test_resumes_are_read_from_the_log(tmp_path: Path) -> None:

@@ -273,6 +273,8 @@ SENTENCES: dict[str, str] = {
     "picture_ridge": "ridge regression",
     "picture_persistence": "persistence",
     "picture_resumed": "resumed",
+    "picture_learning_rate": "learning rate",
+    "picture_run": "run {run}",
     "picture_truth": "truth",
     "picture_prediction": "prediction",
     "picture_against": "prediction against truth, after the last epoch",

@@ -239,6 +239,8 @@ SENTENCES: dict[str, str] = {
     "picture_ridge": "岭回归",
     "picture_persistence": "持续性预测",
     "picture_resumed": "恢复训练",
+    "picture_learning_rate": "学习率",
+    "picture_run": "训练 {run}",
     "picture_truth": "真实值",
     "picture_prediction": "预测值",
     "picture_against": "预测对真实（最后一轮）",

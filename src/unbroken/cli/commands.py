@@ -12,6 +12,8 @@ from unbroken.messages import LANGUAGES, text
 NAMES = {
     "list": "cli_help_list",
     "show": "cli_help_show",
+    "report": "cli_help_report",
+    "watch": "cli_help_watch",
     "verify": "cli_help_verify",
     "diff": "cli_help_diff",
     "resume-point": "cli_help_resume_point",

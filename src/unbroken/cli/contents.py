@@ -29,6 +29,8 @@ class Replayed:
     steps: int
     step: int | None = None
     streams: tuple[str, ...] = ()
+    start: int | None = field(default=None, compare=False)
+    """The ``generation`` of the process that trained them again; None where that was not kept."""
 
 
 @dataclass(frozen=True)
@@ -105,10 +107,12 @@ def numbers_in(stubs: Mapping[str, TensorStub]) -> int:
 
 def _replayed(record: object) -> Replayed | None:
     """None for what no version of this library writes: the file need not be ours."""
+    start = record.get("start") if isinstance(record, dict) else None
+    start = start if type(start) is int else None
     match record:
         case {"after": int(after), "steps": int(steps), "difference": None}:
-            return Replayed(after, steps)
+            return Replayed(after, steps, start=start)
         case {"after": int(after), "steps": int(steps), "difference": [int(step), [*streams]]}:
-            return Replayed(after, steps, step, tuple(map(str, streams)))
+            return Replayed(after, steps, step, tuple(map(str, streams)), start)
         case _:
             return None

@@ -91,11 +91,13 @@ class Course(EpochCourse):
                 _own_log.setLevel(logging.WARNING)
         trace = self._open_trace()
         self._make_room()
+        keeping = self._plan()
         beginning = begin_run(
             self._origin,
             self.parts,
             seed=self.seed,
             planned_epochs=planned_epochs,
+            keeping=keeping,
             starting=self.starting,
             built=self._built,
             ranks=ranks,
@@ -116,7 +118,7 @@ class Course(EpochCourse):
             _log.warning(messages.text("nothing_tracked"))
         if beginning.state is not None:
             self._go_on(keeper, beginning.state)
-        self._outlook = partial(self._say_outlook, self._plan(), beginning.planned_before)
+        self._outlook = partial(self._say_outlook, keeping, beginning.planned_before)
         if planned_epochs is not None:
             self.look_ahead(planned_epochs)
         resumed = beginning.state is not None

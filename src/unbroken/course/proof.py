@@ -1,6 +1,5 @@
 """The replay proof: every step bears witness, and those trained again after an interruption are compared."""
 
-import json
 import logging
 import time
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from unbroken.keep import promised
 from unbroken.keep.keeper import Keeper
 from unbroken.keep.state import Parts
 from unbroken.loop.content import SAMPLED, content_digest
-from unbroken.loop.journal import BITS, THOROUGH, Journal, Past, Replay, Witness, digest
+from unbroken.loop.journal import BITS, THOROUGH, Journal, Past, Replay, Witness, digest, key_of
 from unbroken.loop.witness import StateWitness, numpy_stream, python_stream, torch_stream
 
 _log = logging.getLogger("unbroken")
@@ -216,12 +215,10 @@ def _opened(keeper: Keeper) -> Journal | None:
     of = keeper.identity
     try:
         ranks = keeper.ranks
-        path, key = keeper.folder.journal, [of.run_id, of.branch, of.seed]
-        if ranks.several:
-            key += [ranks.size]
+        path = keeper.folder.journal
         if not ranks.is_first:
             path = path.with_name(f"{path.name}-{ranks.rank}")
-        return Journal(path, json.dumps(key))
+        return Journal(path, key_of(of.run_id, of.branch, of.seed, ranks.size))
     except OSError as error:
         _log.warning(messages.text("no_journal", error=error))
         return None

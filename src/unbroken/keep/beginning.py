@@ -22,7 +22,7 @@ from unbroken.errors import (
     is_refusal,
     reason_of,
 )
-from unbroken.keep import finding, saying
+from unbroken.keep import finding, saying, started
 from unbroken.keep.finding import Found
 from unbroken.keep.following import NoLock
 from unbroken.keep.keeper import Keeper
@@ -44,6 +44,7 @@ from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
 from unbroken.store.ancestry import newest_first
 from unbroken.store.folder import CheckpointFolder
+from unbroken.store.forecast import Plan
 from unbroken.store.lineage import ResumePoint, RunRecord
 from unbroken.store.payload import Payload
 from unbroken.store.record import next_generation, read_run_record
@@ -59,6 +60,7 @@ from unbroken.store.runstate import (
     ranks_of,
     without_best,
 )
+from unbroken.store.starts import Start, Starts
 
 _log = logging.getLogger("unbroken")
 
@@ -90,6 +92,7 @@ def begin_run(
     *,
     seed: int,
     planned_epochs: int | None,
+    keeping: Plan | None,
     starting: Starting,
     built: Built | None,
     ranks: Ranks,
@@ -114,7 +117,7 @@ def begin_run(
         lineage.clean(folder)
 
     def look() -> _Beginner:
-        return _Beginner(origin, folder, lock, parts, seed, planned_epochs, starting, built, ranks, alike)
+        return _Beginner(origin, folder, lock, parts, seed, planned_epochs, keeping, starting, built, ranks, alike)
 
     try:
         try:
@@ -139,6 +142,7 @@ class _Beginner:
         parts: Parts,
         seed: int,
         planned_epochs: int | None,
+        keeping: Plan | None,
         starting: Starting,
         built: Built | None,
         ranks: Ranks,
@@ -146,6 +150,7 @@ class _Beginner:
     ) -> None:
         self._ranks = ranks
         self._alike = alike
+        self._keeping = keeping
         self._arrivals = Arrivals(parts.tracked.parameters() if ranks.several else {})
         self._origin = origin
         self._folder = folder
@@ -193,7 +198,8 @@ class _Beginner:
         version = KEYED if ranks.grouped else VERSION
         run_id = ranks.by_first(At.BEGIN, lambda: uuid.uuid4().hex)
         identity = Identity(run_id, 0, None, self._seed, version, processes=ranks.size)
-        ranks.by_first(At.BEGIN, lambda: self._write_record(identity))
+        first = started.fresh(self._keeping, self._generation, ranks.size)
+        ranks.by_first(At.BEGIN, lambda: self._write_record(identity, first))
         self._arrivals.watch()
         keeper = self._keeper(identity)
         self._save_first(keeper, self._state_as_built(keeper, Reason.START))
@@ -246,12 +252,24 @@ class _Beginner:
         changes = self._changes([] if then is None else then.changes)
         self._changed += [f"{one.name}: {one.then} → {one.now}" for one in changes]
         leaves = ranks.by_first(At.BEGIN, lambda: found.asked_for and not finding.is_newest(self._folder, point))
+        branches_off = identity is None or leaves
+        start = started.going_on(
+            self._keeping,
+            self._generation,
+            ranks.size,
+            self._folder,
+            point,
+            state,
+            saved_by=1 if of_ranks is None else of_ranks.size,
+            branches_off=branches_off,
+            changes=started.what_has_changed(then, self._surroundings, changes, "data" in self._changed),
+        )
         if identity is None or leaves:
-            keeper = self._branch_off(point, state, found)
+            keeper = self._branch_off(point, state, found, start)
         else:
             identity = replace(identity, request=found.request)
             keeper = self._keeper(identity, state.replays, protected=point.path.name)
-            ranks.by_first(At.BEGIN, self._take_over_record)
+            ranks.by_first(At.BEGIN, lambda: self._take_over_record(start))
         stop_requested = None if moment is None or found.asked_for else moment.stop_requested
         saved_at = point.payload[keys.TIMESTAMP]
         planned = self._surroundings.planned_epochs
@@ -296,7 +314,7 @@ class _Beginner:
         self._surroundings = replace(self._surroundings, changes=kept, built=self._parts.settings.built)
         return changes
 
-    def _branch_off(self, point: ResumePoint, state: RunState, found: Found) -> Keeper:
+    def _branch_off(self, point: ResumePoint, state: RunState, found: Found, start: Start) -> Keeper:
         """Make the state resumed from the first file of a new branch; what it leaves behind moves aside after."""
         progress = point.manifest.progress
         ranks = self._ranks
@@ -319,7 +337,7 @@ class _Beginner:
         else:
             first = as_branch(state, identity, self._surroundings)
         self._save_first(keeper, first)
-        ranks.by_first(At.BEGIN, lambda: self._write_record(identity))
+        ranks.by_first(At.BEGIN, lambda: self._write_record(identity, replace(start, branch=branch)))
         return keeper
 
     def _branches_of(self, run_id: str) -> list[int]:
@@ -340,17 +358,31 @@ class _Beginner:
             return self._folder.shown(path)
         return CheckpointFolder(path.parent, Path(self._origin.path).parent).shown(path)
 
-    def _write_record(self, identity: Identity) -> None:
+    def _write_record(self, identity: Identity, start: Start) -> None:
         now, command = datetime.now().strftime(contract.TIMESTAMP_FORMAT), shlex.join(sys.argv)
-        record = RunRecord(identity.run_id, identity.branch, now, command, self._surroundings.config, self._generation)
-        lineage.write_run_record(self._folder, record)
+        former = read_run_record(self._folder)
+        same_run = former is not None and former.run_id == identity.run_id
+        earlier = (former.starts if former is not None and same_run else None) or Starts.none()
+        lineage.write_run_record(
+            self._folder,
+            RunRecord(
+                identity.run_id,
+                identity.branch,
+                now,
+                command,
+                self._surroundings.config,
+                self._generation,
+                earlier.with_another(start),
+            ),
+        )
 
-    def _take_over_record(self) -> None:
+    def _take_over_record(self, start: Start) -> None:
         record = read_run_record(self._folder)
         if record is None:
             return
+        starts = (record.starts or Starts.none()).with_another(start)
         try:
-            lineage.write_run_record(self._folder, replace(record, generation=self._generation))
+            lineage.write_run_record(self._folder, replace(record, generation=self._generation, starts=starts))
         except DiskError as error:
             if error.__cause__ is None or not is_refusal(error.__cause__):
                 raise

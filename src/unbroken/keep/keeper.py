@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -85,6 +86,7 @@ class Keeper:
         self._waiting: tuple[Payload, frozenset[Occasion]] | None = None
         self._proof: dict[str, Any] | None = None
         self._proofs: list[dict[str, Any]] = []
+        self._stood = 0.0  # seconds for which training has waited, for the next save
 
     @property
     def latest(self) -> Path:
@@ -102,6 +104,8 @@ class Keeper:
 
     def keep_proof(self, record: dict[str, Any], instead_of: dict[str, Any] | None = None) -> None:
         """Have ``record``, of steps trained again, in every checkpoint from now on."""
+        if self._generation is not None:
+            record["start"] = self._generation
         self._proof = record
         others = [one for one in self._replays if one is not instead_of]
         self._replays = [*others, record][-_REPLAYS_KEPT:]
@@ -118,7 +122,8 @@ class Keeper:
         parts = self._parts
         parts.tracked.look_for_sleepers(parts.cursor.step)
         try:
-            copied = self._copied(lambda: self._live(moment, generators))
+            with self._standing():
+                copied = self._copied(lambda: self._live(moment, generators))
         except (UnsavableStateError, MemoryError, OSError, RuntimeError) as error:
             if isinstance(error, RuntimeError) and not is_refusal(error):
                 raise
@@ -182,7 +187,20 @@ class Keeper:
 
     def _submit(self, payload: Payload, also: Iterable[Occasion], *, last: bool) -> None:
         names = (self.folder.latest, *sorted(occasion.path(self.folder, payload) for occasion in also))
-        self.writer.submit(SaveJob(payload, names, self._policy, self._protected, last, self._generation))
+        with self._standing():
+            self.writer.wait()
+        job = SaveJob(payload, names, self._policy, self._protected, last, self._generation, self._stood)
+        self._stood = 0.0
+        self.writer.submit(job)
+
+    @contextmanager
+    def _standing(self) -> Iterator[None]:
+        """Training waits in here, for a save."""
+        begun = time.monotonic()
+        try:
+            yield
+        finally:
+            self._stood += time.monotonic() - begun
 
     def save_later(self, payload: Payload | None, occasions: Iterable[Occasion]) -> None:
         """Keep a snapshot for these occasions until the next save; one that is for them as well takes its place."""
@@ -236,7 +254,8 @@ class Keeper:
 
     def settle(self) -> None:
         """Until all that was handed over is on disk, or has failed; without a word."""
-        self.writer.wait()
+        with self._standing():
+            self.writer.wait()
 
     def wait(self) -> None:
         """As ``settle``; then says how it went."""

@@ -14,11 +14,12 @@ def load(path: str | os.PathLike[str]) -> dict[str, Any]:
     Raises CheckpointDamagedError (what is wrong with it), NothingToResumeError (nothing there), UsageError (a
     folder).
 
-    >>> import torch, unbroken
-    >>> state = dict.fromkeys(["model_state_dict", "optimizer_state_dict", "scheduler_state_dict"])
-    >>> state |= {"train_losses": [0.5], "val_losses": [0.4], "aucs": [0.7], "best_corr": 0.7, "best_epoch": 1}
-    >>> torch.save({"epoch": 1, **state, "timestamp": "2026-01-31 12:00:00"}, "plain.pth")
-    >>> unbroken.load("plain.pth")["epoch"]
-    1
+    Examples:
+        >>> import torch, unbroken
+        >>> state = dict.fromkeys(["model_state_dict", "optimizer_state_dict", "scheduler_state_dict"])
+        >>> state |= {"train_losses": [0.5], "val_losses": [0.4], "aucs": [0.7], "best_corr": 0.7, "best_epoch": 1}
+        >>> torch.save({"epoch": 1, **state, "timestamp": "2026-01-31 12:00:00"}, "plain.pth")
+        >>> unbroken.load("plain.pth")["epoch"]
+        1
     """
     return _torchfile.read(Path(path), mapped=False)

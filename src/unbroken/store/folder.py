@@ -35,6 +35,7 @@ class CheckpointFolder:
         self.run_json = self.internal / "run.json"
         self.index = self.internal / "index"
         self.verified = self.internal / "verified"
+        self.saves = self.internal / "saves"
 
     def __repr__(self) -> str:
         return f"CheckpointFolder({str(self.path)!r})"

@@ -7,6 +7,7 @@ from typing import Any
 
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.manifest import read_text, write_text
+from unbroken.store.starts import Starts, starts_of
 
 
 @dataclass(frozen=True)
@@ -14,6 +15,7 @@ class RunRecord:
     """What ``run.json`` says: which run the folder holds, so that stray files of others are never taken for it.
 
     ``generation`` counts the trainers that have begun in the folder: what an earlier one still writes is refused.
+    ``starts`` tell people of each of them that trained this run; None where a version that kept none has written it.
     """
 
     run_id: str
@@ -22,13 +24,14 @@ class RunRecord:
     command: str
     config: Mapping[str, Any] = field(default_factory=dict)
     generation: int = 0
+    starts: Starts | None = None
 
 
 def read_run_record(folder: CheckpointFolder) -> RunRecord | None:
     """The record in ``run.json``; None if there is none, or none that makes sense (the files then tell)."""
     try:
         found = json.loads(read_text(folder.run_json))
-        more = found.get("config", {}), found.get("generation", 0)
+        more = found.get("config", {}), found.get("generation", 0), starts_of(found.get("starts"))
         record = RunRecord(found["run_id"], found["branch"], found["created"], found["command"], *more)
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
         return None
@@ -46,5 +49,6 @@ def next_generation(folder: CheckpointFolder) -> int:
 
 def write_run_record(folder: CheckpointFolder, record: RunRecord) -> None:
     """Write ``run.json``, durably."""
-    text = json.dumps(asdict(record), ensure_ascii=False, indent=1, default=str) + "\n"
+    fields = {**asdict(record), "starts": None if record.starts is None else record.starts.as_json()}
+    text = json.dumps(fields, ensure_ascii=False, indent=1, default=str) + "\n"
     write_text(folder.run_json, text)

@@ -57,6 +57,8 @@ class SaveJob:
     last: bool = False
     generation: int | None = None
     """Of the trainer: nothing is put in place once a later one has begun in the folder."""
+    stalled: float = 0.0
+    """Seconds for which training has stood still for it: while it was copied, and an earlier one was written."""
 
 
 @dataclass(frozen=True)

@@ -8,6 +8,7 @@ import threading
 from unbroken.errors import DiskError
 from unbroken.store import index
 from unbroken.store.aside import clean
+from unbroken.store.figures import SaveFigures
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.save import Branch, save
 from unbroken.store.save import SaveJob as SaveJob
@@ -29,6 +30,7 @@ class Writer:
         self.folder = folder
         self.failure: DiskError | None = None
         self._retired: set[Branch] = set()
+        self._figures = SaveFigures(folder)
         self._changed = threading.Condition()
         self._job: SaveJob | None = None
         self._closed = False
@@ -100,6 +102,7 @@ class Writer:
                     return
                 continue
             report = save(self.folder, job, self._retired)
+            self._figures.note(job, report)
             with self._changed:
                 if self.lost is job or not again:  # else another was handed over meanwhile
                     self.failure = None if report.safe else report.error
