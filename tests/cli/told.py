@@ -1,9 +1,8 @@
 """A run with a story: killed five times, gone back with once, and gone on with by another number of threads."""
 
-import os
-import subprocess
-import sys
 from pathlib import Path
+
+from tests.kill.toolkit import Nursery, Program
 
 _SCRIPT = """
 import os, signal, sys
@@ -52,10 +51,11 @@ KILLS = 5
 
 def live_through(folder: Path) -> Path:
     """Train in ``folder`` as told; returns the checkpoint folder."""
-    (folder / "train.py").write_text(_SCRIPT, encoding="utf-8")
-    for resume, die_at, threads in _STARTS:
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "UNBROKEN_LANG": "en"}
-        command = [sys.executable, "train.py", resume, str(die_at), str(threads)]
-        ended = subprocess.run(command, cwd=folder, env=environment, capture_output=True, text=True)
-        assert ended.returncode == (-9 if die_at else 0), ended.stderr
+    script = folder / "train.py"
+    script.write_text(_SCRIPT, encoding="utf-8")
+    with Nursery() as nursery:
+        for number, (resume, die_at, threads) in enumerate(_STARTS, 1):
+            program = Program(script, (resume, str(die_at), str(threads)))
+            ended = nursery.attempt(program, folder, number=number)
+            assert ended.code == (-9 if die_at else 0), ended.log
     return folder / "checkpoints"
