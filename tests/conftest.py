@@ -6,6 +6,7 @@ from pathlib import Path
 from zlib import crc32
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import needs
 from tests.needs import NEEDS
@@ -13,6 +14,10 @@ from tests.needs import NEEDS
 # Before torch is imported here or in a child. The tests run side by side, one thread each.
 for _threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")
+
+# On a busy machine nothing is slow for a reason of its own.
+settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("busy")
 
 _EVERY = "--nothing-left-out"
 _SAMPLE = "--one-in"
