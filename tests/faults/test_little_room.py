@@ -82,7 +82,7 @@ def test_a_resume_without_the_memory_for_it_says_so_whatever_it_is_doing_then(tm
     assert went(0)[0] == 0
     files = {path.name: path.read_bytes() for path in tmp_path.glob("checkpoints/*.pth")}
     refusals = set()
-    for extra in (120, 220, 280, 340, 400, 500):
+    for extra in (120, 280, 500):
         code, said, wrong = went(extra)
         if code == 0:
             assert said == "resumed\n" and "Traceback" not in wrong

@@ -10,7 +10,7 @@ from tests.ranks.toolkit import Attempt, Strike, differences, start
 from unbroken.state.rehearsal import Arrivals
 from unbroken.store import load
 
-_QUICK = ("small_buckets", "no_sync", "sampler")
+_QUICK = ("small_buckets",)
 _THREE = [pytest.param(kind, marks=() if kind in _QUICK else pytest.mark.slow) for kind in KINDS]
 
 
@@ -44,6 +44,7 @@ def test_a_killed_rank_costs_no_bit(tmp_path: Path, kind: str) -> None:
     assert "DIFFERS" not in "".join(resumed.logs)
 
 
+@pytest.mark.slow
 def test_a_rank_that_hangs_ends_the_others_by_their_time_out(tmp_path: Path) -> None:
     whole = start("plain", 2, tmp_path / "whole", every_steps=3)
     hung = Strike((1,), 0, _step(5), number=signal.SIGSTOP)
@@ -53,7 +54,7 @@ def test_a_rank_that_hangs_ends_the_others_by_their_time_out(tmp_path: Path) -> 
     assert differences(resumed.ends, whole.ends) == []
 
 
-@pytest.mark.parametrize("every_steps", [None, 4])
+@pytest.mark.parametrize("every_steps", [pytest.param(None, marks=pytest.mark.slow), 4])
 def test_a_signal_to_one_rank_stops_all_at_one_step(tmp_path: Path, every_steps: int | None) -> None:
     whole = start("plain", 3, tmp_path / "whole")
     strike = Strike((2,), 2, _step(6 if every_steps else 3), number=signal.SIGTERM)  # also where a save falls due next
@@ -83,6 +84,7 @@ def test_other_numbers_of_processes_see_the_same_samples(tmp_path: Path) -> None
     assert "Saved by 1 processes, gone on with by 4" in logs[3]
 
 
+@pytest.mark.slow
 def test_a_distributed_sampler_keeps_its_global_batch(tmp_path: Path) -> None:
     whole = _rows(start("sampler", 4, tmp_path / "whole"))
     stopped = start("sampler", 4, tmp_path / "run", Strike((0,), 0, _step(5), number=signal.SIGTERM))
@@ -92,6 +94,7 @@ def test_a_distributed_sampler_keeps_its_global_batch(tmp_path: Path) -> None:
     assert all(whole[step] == rows for step, rows in _rows(resumed).items())
 
 
+@pytest.mark.slow
 def test_sums_of_a_resized_epoch_are_over_all(tmp_path: Path) -> None:
     stopped = start("plain", 4, tmp_path / "run", Strike((0,), 0, _step(4), number=signal.SIGTERM))
     assert stopped.codes == [75] * 4
@@ -108,10 +111,10 @@ def test_sums_of_a_resized_epoch_are_over_all(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("plant", "said"),
     [
-        ("seed", "seed is 8 on rank 2 and 7 on rank 0"),
+        pytest.param("seed", "seed is 8 on rank 2 and 7 on rank 0", marks=pytest.mark.slow),
         ("built", "model0.d.bias has other values on rank 2"),
-        ("shorter", "length is 7 on rank 2 and 8 on rank 0"),
-        ("shard", "The same sample is another one on rank 2 than on rank 0"),
+        pytest.param("shorter", "length is 7 on rank 2 and 8 on rank 0", marks=pytest.mark.slow),
+        pytest.param("shard", "The same sample is another one on rank 2 than on rank 0", marks=pytest.mark.slow),
         ("bit", "Rank 2 has other bits in model0.d.bias"),
     ],
 )
