@@ -121,7 +121,9 @@ def _find_header(lines: Sequence[str], named: Mapping[Role, str]) -> _Layout:
 
 
 def _separator(line: str) -> str:
-    return max(",;\t|", key=line.count)
+    """Blanks are one only where there is no other: names may hold them."""
+    best = max(",;\t|", key=line.count)
+    return best if best in line else " "
 
 
 def _rows(lines: Sequence[str], separator: str) -> list[list[str]]:

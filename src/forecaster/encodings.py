@@ -24,7 +24,10 @@ def decode_start(sample: bytes, path: Path) -> tuple[str, list[str]]:
     """
     for mark, encoding in _MARKS:
         if sample.startswith(mark):
-            return _decoded(sample, encoding), [encoding]
+            text = _decoded(sample, encoding)
+            if not {"\n", "\r"} & set(text):  # what follows the mark is something else
+                raise InputError("data_not_text", path=path)
+            return text, [encoding]
     if b"\0" in sample:
         return _without_a_mark(sample, path)
     try:

@@ -76,7 +76,7 @@ BAD = {
     ),
     "shorter than a window": Bad(_write(real_panel(days=60)), ("81 rows", "120 rows in all", "more rows")),
     "too few days for a split": Bad(_write(real_panel(days=90)), ("validation windows", "104 days", "more days")),
-    "all days before the split": Bad(_write(real_panel(days=110)), ("validation windows", "--train-end from 20")),
+    "too few days before the split": Bad(_write(real_panel(days=105)), ("validation windows", "--train-end from 20")),
     "a constant column": Bad(_write(_constant("Volume")), ("volume", "same value", "another column")),
     "NaN": Bad(_write(_changed(12, "Close", "NaN")), ("row 12", "AAPL", "close", "nan", "--drop-bad-rows")),
     "nothing in a field": Bad(_write(_changed(12, "Close", "")), ("row 12", "AAPL", "close", "--drop-bad-rows")),

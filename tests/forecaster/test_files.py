@@ -92,6 +92,12 @@ def pipes(table: pd.DataFrame, path: Path) -> None:
 
 
 @way
+def blanks(table: pd.DataFrame, path: Path) -> None:
+    lines = table.rename(columns={"Adj Close": "AdjClose"}).to_csv(index=False, sep=" ").splitlines()
+    path.write_text("\n".join(line.replace(" ", "  ", 3) for line in lines) + "\n")
+
+
+@way
 def lines_above_the_header(table: pd.DataFrame, path: Path) -> None:
     path.write_text("# downloaded 2024-01-01\n\nHistorical prices\n" + table.to_csv(index=False))
 

@@ -122,6 +122,7 @@ def test_without_stock_and_adjusted_close(tmp_path: Path) -> None:
     [
         (b"", "empty"),
         (b"\x7fELF\0\0\0\1", "binary"),
+        (b"\xff\xfe\x80\x81" * 1000 + b"\n", "not text"),
         (bytes(range(128, 256)) * 600, "no header"),
         (b"a,b,c\n1,2,3\n", "a, b, c"),
         (b"Ticker,Date,Open,High,Low,Close,Volume\n", "no usable row"),
