@@ -2,11 +2,12 @@
 
 import os
 from collections.abc import Generator
-from pathlib import Path
+from typing import Any
 from zlib import crc32
 
 import pytest
 from hypothesis import HealthCheck, settings
+from xdist.scheduler import LoadScopeScheduling
 
 from tests import needs
 from tests.needs import NEEDS
@@ -23,7 +24,6 @@ _EVERY = "--nothing-left-out"
 _SAMPLE = "--one-in"
 _LEFT_OUT = "left out, it needs "
 
-_HERE = Path(__file__).parent
 # What begins early does not keep one process busy when the others have ended; what shares long fixtures stays together.
 _FIRST = ("docs/test_commands.py", "contract", "kill", "golden")
 
@@ -42,26 +42,31 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
-    _keep_together(items)
+    items.sort(key=lambda item: _place(_group(item.nodeid)))
     if config.getoption(_SAMPLE):
         _sample(config, items)
     yield
     _leave_out(items)
 
 
-def _keep_together(items: list[pytest.Item]) -> None:
+class _Together(LoadScopeScheduling):
     """One process runs all tests of a file, or of a folder whose files share what takes long to make."""
 
-    def place(item: pytest.Item) -> int:
-        return next((number for number, path in enumerate(_FIRST) if _group(item).startswith(path)), len(_FIRST))
-
-    items.sort(key=place)
-    for item in items:
-        item.add_marker(pytest.mark.xdist_group(_group(item)))
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
 
 
-def _group(item: pytest.Item) -> str:
-    path = item.path.relative_to(_HERE).as_posix() if item.path.is_relative_to(_HERE) else item.path.name
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling:
+    return _Together(config, log)
+
+
+def _place(group: str) -> int:
+    return next((number for number, path in enumerate(_FIRST) if group.startswith(path)), len(_FIRST))
+
+
+def _group(nodeid: str) -> str:
+    path = nodeid.partition("::")[0].removeprefix("tests/")
     return next((folder for folder in _FIRST if path.startswith(f"{folder}/")), path)
 
 
