@@ -40,6 +40,9 @@ def test_every_public_name_is_there_at_its_first_use_and_no_other() -> None:
     for name in public:
         if name != "TYPE_CHECKING":
             assert getattr(unbroken, name).__name__ == name
+    every: dict[str, object] = {}
+    exec("from unbroken import *", every)
+    assert {*public} - {"TYPE_CHECKING"} <= every.keys()
     with pytest.raises(AttributeError, match="no attribute 'run'"):
         unbroken.run  # type: ignore[attr-defined]  # noqa: B018
 

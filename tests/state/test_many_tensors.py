@@ -1,5 +1,6 @@
 """Many small tensors: what each costs, counted in calls, which no other program on the machine can change."""
 
+import copy
 import io
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from unbroken.state.optimizers import _looked_up
 from unbroken.state.snapshot import copy_to_host
 from unbroken.state.tracked import Tracked
 from unbroken.store import torchfile
@@ -99,6 +101,7 @@ import sys, threading
 from pathlib import Path
 import torch
 from torch import nn
+from unbroken.state.optimizers import _looked_up
 from unbroken.state.snapshot import copy_to_host
 from unbroken.state.tracked import Tracked
 from unbroken.store import torchfile
@@ -152,3 +155,31 @@ def test_a_resume_takes_no_more_memory_than_the_state_and_one_tensor(tmp_path: P
         command = [sys.executable, "-c", PROGRAM, str(tmp_path / "a.pth"), what]
         said = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     assert int(said) < 160e6 + 4e6 + 8e6
+
+
+def test_torch_does_not_search_through_all_parameters_for_each_state() -> None:
+    """Its ``load_state_dict`` asks for every value whether its number is in the list of its group's."""
+    asked = 0
+
+    class Number(int):  # counts what it is compared with
+        def __eq__(self, other: object) -> bool:
+            nonlocal asked
+            asked += 1
+            return int(self) == other
+
+        __hash__ = int.__hash__
+
+    looked_up = _looked_up({"state": {}, "param_groups": [{"params": list(range(1000)), "lr": 0.1}]})
+    (group,) = looked_up["param_groups"]
+    assert Number(999) in group["params"] and Number(1000) not in group["params"]
+    assert asked <= 2
+    assert group["params"] == list(range(1000)) and copy.deepcopy(group) == group
+
+
+def test_what_was_put_into_an_optimizer_holds_none_of_the_lists_it_came_in() -> None:
+    tracked, fresh = trained(3, stepped=True), trained(3, stepped=False)
+    saved = payload_of(tracked)
+    fresh.restore(saved["states"], saved["names"], saved["extras"])
+    (group,) = fresh.optimizers["optimizer"].param_groups
+    assert type(group["params"]) is list
+    assert type(fresh.optimizers["optimizer"].state_dict()["param_groups"][0]["params"]) is list

@@ -1,6 +1,7 @@
 """Architecture: what tensors a module consists of, and what is another one."""
 
 from collections.abc import Iterator, Mapping
+from functools import cache
 from typing import Any
 
 import torch
@@ -26,7 +27,12 @@ def architecture_of(name: str, state: Mapping[str, object]) -> dict[str, list[ob
 
 
 def shape_of(tensor: torch.Tensor) -> list[object]:
-    return [list(tensor.shape), str(tensor.dtype).removeprefix("torch.")]
+    return [list(tensor.shape), _spelled(tensor.dtype)]
+
+
+@cache
+def _spelled(dtype: torch.dtype) -> str:
+    return str(dtype).removeprefix("torch.")
 
 
 def differing(old: Architecture, new: Architecture) -> Iterator[tuple[str, str | None, str | None]]:

@@ -126,7 +126,7 @@ class OptimizerState:
             names = [group for i, group in enumerate(names) if i not in plan.late]
         self._reorder(match_groups(self.name, names, live))
         with refusals_told(self.name):
-            self.optimizer.load_state_dict(own_copy(saved, self.name))
+            self.optimizer.load_state_dict(_looked_up(own_copy(saved, self.name)))
         self._put_back(saved)
 
     def _add_late(self, saved: Mapping[str, Any], plan: Plan) -> None:
@@ -213,6 +213,26 @@ class OptimizerState:
             found = equal_bits(encode(wanted, root), encode(kept, root), root)
             if found is not None:
                 raise ArchitectureChangedError("state_not_restored", path=found)
+
+
+class _Numbers(list[Any]):
+    """The numbers of a group's parameters: torch asks of each state whether its number is among them."""
+
+    _known: frozenset[Any] | None = None
+
+    def __contains__(self, number: object) -> bool:
+        if self._known is None:
+            self._known = frozenset(self)
+        return number in self._known
+
+
+def _looked_up(state: dict[str, Any]) -> dict[str, Any]:
+    """``state``, its groups so that torch's search through them takes as long for many parameters as for few."""
+    groups = [
+        {**group, "params": _Numbers(group["params"])} if set(map(type, group["params"])) <= {int} else group
+        for group in state["param_groups"]
+    ]
+    return {**state, "param_groups": groups}
 
 
 def match_groups(name: str, saved: Names, live: Names) -> list[tuple[int, list[int]]]:

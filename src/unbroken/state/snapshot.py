@@ -82,6 +82,8 @@ def own_copy(value: object, path: str = "") -> Any:
 
 def bytes_of(tensor: torch.Tensor) -> int:
     """How many bytes its values take, and its indices where its layout has any."""
+    if tensor.layout is torch.strided:
+        return tensor.nbytes
     return sum(part.nbytes for part in dense_parts(tensor.detach()))
 
 
