@@ -135,6 +135,13 @@ class Running:
     def send(self, number: signal.Signals) -> None:
         self._process.send_signal(number)
 
+    def hold(self) -> None:
+        """Stop it, until it is sent SIGCONT: every thread of it, also the one that writes, stands still."""
+        self.send(signal.SIGSTOP)
+        threads = Path(f"/proc/{self.pid}/task")
+        while any(not _stands(thread) for thread in threads.iterdir()):
+            assert self._process.poll() is None, f"ended: {self.out[-2000:]}"
+
     def end(self) -> Ended:
         """Wait for its end."""
         self._wait(lambda: False, "")
@@ -175,6 +182,10 @@ class Running:
         self._pipe.close()
         self._errors.close()
         self._watch.close()
+
+
+def _stands(thread: Path) -> bool:
+    return (thread / "stat").read_text().rpartition(")")[2].split()[0] == "T"
 
 
 def digests(folder: Path, *but: str) -> dict[str, str]:

@@ -118,8 +118,7 @@ def test_data_that_may_not_be_read(fresh: Path) -> None:
 def test_a_second_trainer_is_refused_and_the_first_goes_on(fresh: Path) -> None:
     with Running(fresh, "Training.py", *TASK) as first:
         first.wait_until_said("epoch 1/")
-        os.kill(first.pid, signal.SIGSTOP)  # it holds the folder, and cannot end before the second has tried
-        os.waitpid(first.pid, os.WUNTRACED)  # every thread of it, also the one that writes, stands still
+        first.hold()  # it has the folder, and cannot end before the second has tried
         try:
             before = digests(fresh)
             second = run(fresh, "Training.py", *TASK)

@@ -15,6 +15,7 @@ import torch
 from tests.kill.toolkit import Difference, Digest, Nursery, Program, differences
 from tests.kill.toolkit.digests import digest
 from tests.kill.toolkit.processes import ROOT
+from unbroken.contract import KEYS, TIMESTAMP
 
 HERE = Path(__file__).resolve().parent
 PROGRAMS = HERE / "programs.py"
@@ -120,7 +121,8 @@ def _of_training(folder: Path) -> Ended:
     payload = torch.load(folder / "checkpoints" / "checkpoint_latest.pth", weights_only=True)
     own = payload["unbroken"]
     results = json.loads((folder / "results.json").read_text())
-    contract = {name: value for name, value in payload.items() if name not in ("unbroken", "timestamp")}
+    # The program records more by now: what was promised is what it recorded then.
+    contract = {name: payload[name] for name in KEYS if name != TIMESTAMP}
     place = [payload["epoch"], own["batch"], own["step"], own["seed"], own["branch"], own["run_id"]]
     lengths = {name: len(value) for name, value in contract.items() if isinstance(value, list)}
     exact = {"place": place, "lengths": lengths, "windows": results["windows"]}
