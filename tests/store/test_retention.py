@@ -233,3 +233,13 @@ def test_the_newest_are_those_furthest_along_whatever_their_place_in_the_list() 
 def test_the_best_epoch_is_kept_even_if_its_own_name_is_gone() -> None:
     files = [*(numbered(epoch) for epoch in (1, 2, 3, 4)), manifest("checkpoint_latest.pth", 5, best=2)]
     assert [info.progress.epoch for info in plan(files, Policy(1), set(), "a")] == [1, 3]
+
+
+def test_the_state_that_a_branch_was_started_from_stays_for_every_later_process() -> None:
+    origin = numbered(3)
+    tip = manifest("checkpoint_latest.pth", 8, branch=1)
+    tip = replace(tip, progress=tip.progress._replace(parent=ForkPoint("a", 0, 3, 0, 30)))
+    later = [manifest(FOLDER.epoch(epoch).name, epoch, branch=1) for epoch in (7, 8)]
+    files = [numbered(1), numbered(2), origin, *later, tip]
+    for policy in (Policy(1), Policy(space=1)):
+        assert [info.progress.epoch for info in plan(files, policy, set(), "a")] == [1, 2, 7]
