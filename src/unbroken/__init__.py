@@ -68,6 +68,8 @@ _HOMES = {
     "UsageError": "unbroken.errors",
 }
 
+__all__ = ["__version__", *_HOMES]
+
 
 def __getattr__(name: str) -> object:
     if name not in _HOMES:
