@@ -1,6 +1,7 @@
 """The start of a program: what is imported, read and looked through before the first step. Counted, not timed."""
 
 import importlib.metadata
+import pydoc
 import subprocess
 import sys
 from collections.abc import Callable
@@ -47,6 +48,15 @@ def test_every_public_name_is_there_at_its_first_use_and_no_other() -> None:
         unbroken.run  # type: ignore[attr-defined]  # noqa: B018
 
 
+def test_a_star_imports_the_public_names_and_help_tells_of_them() -> None:
+    public = {name for name in dir(unbroken) if name[0].isupper() or name in ("cached", "load")} - {"TYPE_CHECKING"}
+    namespace: dict[str, object] = {}
+    exec("from unbroken import *", namespace)
+    assert {*namespace} - {"__builtins__"} == public | {"__version__"}
+    assert namespace["Run"] is unbroken.Run
+    assert "class UsageError" in pydoc.render_doc(unbroken, renderer=pydoc.plaintext)
+
+
 def test_packages_are_told_as_the_standard_library_tells_them(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for folder, file, text in (
         (
@@ -68,6 +78,24 @@ def test_packages_are_told_as_the_standard_library_tells_them(tmp_path: Path, mo
     found = {name: value for name, value in guards.environment().items() if name.startswith("package ")}
     assert found == expected
     assert (found["package odd"], found["package old"], found["package bare"]) == ("1.5", "0.1", "2")
+
+
+def test_remains_of_packages_are_texts_that_a_checkpoint_may_hold(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for folder, metadata in (
+        ("rest-1.dist-info", b"Name: rest\n\nbody"),
+        ("nameless-1.dist-info", b"Version: 1\n\nbody"),
+        ("bytes-1.dist-info", b"Name: b\xff\nVersion: 1\n\n"),
+        ("gone-2.dist-info", None),
+    ):
+        (tmp_path / folder).mkdir()
+        if metadata is not None:
+            (tmp_path / folder / "METADATA").write_bytes(metadata)
+    monkeypatch.syspath_prepend(tmp_path)
+    found = guards.environment()
+    assert found["package rest"] == ""
+    assert {type(value) for value in found.values()} == {str}
 
 
 def test_of_a_package_only_the_head_of_its_metadata_is_looked_at() -> None:

@@ -16,6 +16,7 @@ from forecaster.spelling import spelling
 
 NUMBERS = ("open", "high", "low", "close", "adjusted", "volume")
 _JUMP = 100.0 * 0.8  # a change of units is a hundredfold, and the price moves beside
+_LINE_END = r"[\r\n]"  # in a name: a quote that was opened by mistake has swallowed the rows up to the next one
 
 _log = logging.getLogger("forecaster")
 
@@ -29,10 +30,10 @@ def checked(raw: RawTable, path: Path, *, drop: bool) -> pd.DataFrame:
     table = raw.values
     stock = _names(table["stock"])
     found = pd.DataFrame({"stock": stock, "date": days(table["date"], stock, path)})
-    wrong = pd.DataFrame({"stock": found["stock"].fillna("") == "", "date": found["date"].isna()})
+    no_name = (found["stock"].fillna("") == "") | found["stock"].str.contains(_LINE_END, na=False)
+    wrong = pd.DataFrame({"stock": no_name, "date": found["date"].isna()})
     for role in NUMBERS:
-        parsed = pd.to_numeric(table[role], errors="coerce")
-        numbers = pd.Series(parsed.to_numpy(dtype=np.float64, na_value=np.nan), index=table.index)
+        numbers = _numbers(table[role])
         lowest_is_zero = role == "volume"
         found[role] = numbers
         wrong[role] = ~np.isfinite(numbers) | ((numbers < 0) if lowest_is_zero else (numbers <= 0))
@@ -71,6 +72,14 @@ def warn_of_odd_bars(table: pd.DataFrame, stock: npt.NDArray[np.int64], path: Pa
             row = int(jumps.argmax()) + 1
             values = {"column": role, "before": prices[row - 1], "after": prices[row], "count": int(jumps.sum())}
             _log.warning(text("data_price_jumps", path=path, **_bar(table, row), **values))
+
+
+def _numbers(values: "pd.Series[Any]") -> "pd.Series[Any]":
+    """NaN for what is none; times and truth values are none either, though pandas would count them."""
+    if values.dtype.kind in "bmM" or isinstance(values.dtype, pd.BooleanDtype | pd.DatetimeTZDtype):
+        return pd.Series(np.nan, index=values.index)
+    parsed = pd.to_numeric(values, errors="coerce")
+    return pd.Series(parsed.to_numpy(dtype=np.float64, na_value=np.nan), index=values.index)
 
 
 def _names(stocks: "pd.Series[Any]") -> "pd.Series[Any]":

@@ -92,6 +92,25 @@ def test_numbers_in_other_spellings_in_parquet(tmp_path: Path) -> None:
     assert "row 1 (stock 000001" in (message := refusal(tmp_path / "x")) and "thousands" in message
 
 
+@pytest.mark.parametrize(
+    "value",
+    [pd.Timestamp("2020-01-02"), pd.Timestamp("2020-01-02", tz="UTC"), pd.Timedelta("5s"), True, False],
+    ids=str,
+)
+def test_times_and_truths_are_no_numbers(tmp_path: Path, value: object) -> None:
+    make_table().assign(Volume=value).to_parquet(tmp_path / "x")
+    assert "volume is" in refusal(tmp_path / "x")
+    make_table().assign(Volume=pd.Series([True] * 320, dtype="boolean")).to_parquet(tmp_path / "y")
+    assert "volume is 'True'" in refusal(tmp_path / "y")
+
+
+def test_a_quote_left_open_in_a_name_swallows_no_rows_unseen(tmp_path: Path) -> None:
+    lines = written(make_table(), tmp_path / "x").read_text().splitlines()
+    lines[5], lines[9] = f'"{lines[5]}', lines[9].replace(",", '",', 1)
+    (tmp_path / "x").write_text("\n".join(lines))
+    assert "row 6 " in (message := refusal(tmp_path / "x")) and "stock is" in message
+
+
 @pytest.mark.parametrize("layout", [PanelFormat(), DROP])
 @pytest.mark.parametrize(
     ("column", "value", "said"),

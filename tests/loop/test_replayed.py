@@ -88,6 +88,7 @@ class Counting(IterableDataset[torch.Tensor]):
 
     def __init__(self) -> None:
         self.parts = [SimpleNamespace(passes=-1), object()]
+        self.least = float("nan")
         self.samples = 8
 
     def __iter__(self) -> Iterator[torch.Tensor]:

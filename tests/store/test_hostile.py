@@ -1,7 +1,9 @@
 """Hostile files are inert: they are refused, they run nothing, and they allocate nothing to speak of."""
 
+import itertools
 import os
 import pickle
+import pickletools
 import tracemalloc
 import zipfile
 from collections.abc import Callable
@@ -13,7 +15,10 @@ import torch
 from tests.store import forge
 from tests.store.forge import called, integer, storage, tensor, text
 from unbroken.errors import CheckpointDamagedError
-from unbroken.store import torchfile
+from unbroken.store import pickles, torchfile
+from unbroken.store.pickling import pickled
+from unbroken.store.stubs import Storages
+from unbroken.store.trees import Refused
 
 
 def refused(path: Path) -> str:
@@ -105,6 +110,12 @@ REFUSED: dict[str, tuple[bytes, str]] = {
     "a list that holds itself": (b"]q\x01h\x01a", "store_pickle"),
     "very deep": (b"](" * 5000 + b"N" + b"e" * 5000, "store_pickle"),
     "methods shadowed": (_ordered(b"}" + text("items") + b"Ns"), "store_pickle"),
+    "attributes too deep": (_ordered(b"}" + text("a") + b"]" * 5000 + b"a" * 4999 + b"s"), "store_pickle"),
+    "an attribute that holds itself": (_ordered(b"}" + text("a") + b"]q\x01h\x01as"), "store_pickle"),
+    "attributes that grow for ever": (
+        _ordered(b"}" + text("a") + b"](NNe" + b"q\x01](h\x01h\x01e" * 60 + b"s"),
+        "store_pickle",
+    ),
     "attributes of a dict": (b"}}b", "store_pickle"),
     "items for a tuple": (b")Na", "store_pickle"),
     "a call of what was called": (called("torch", "Size", b")") + b")R", "store_pickle"),
@@ -138,6 +149,34 @@ def test_the_forger_can_write_honest_files_too(tmp_path: Path) -> None:
     honest = tensor("0", [2, 2], count=4, stride=[2, 1])
     path = forge.torch_file(tmp_path / "a.pth", forge.payload(honest), ("data/0", bytes(16)))
     assert torchfile.read(path)["key0"].equal(torch.zeros(2, 2))
+
+
+def test_what_is_taken_at_once_means_what_it_means_one_by_one(tmp_path: Path) -> None:
+    """A tensor as torch writes it, of whose memo places each pair is made one, and each is asked for behind it."""
+    written = pickled({f"t{number}": torch.zeros(2, 3) for number in range(3)}).pickle
+    starts = [place for _, _, place in pickletools.genops(written)]
+    ops = [written[start:end] for start, end in zip(starts, [*starts[1:], len(written)], strict=True)]
+    last = max(number for number, op in enumerate(ops) if op == b"Q") - 5
+    puts = [number for number in range(last, len(ops)) if ops[number][:1] == b"q"]
+    sizes = {str(number): 24 for number in range(3)}
+
+    def one_by_one(raw: bytes) -> object:
+        return pickles._read(pickles._Reader(raw, Storages(sizes), None))
+
+    assert len(puts) == 7
+    for one, other, asked in itertools.permutations(puts, 3):
+        for place in (one, other, asked):
+            mixed = [*ops[:-2], text("z") + b"h" + ops[place][1:], *ops[-2:]]
+            mixed[other] = mixed[one]
+            raw = b"".join(mixed)
+            assert _outcome(lambda raw: pickles.read(raw, sizes), raw) == _outcome(one_by_one, raw)
+
+
+def _outcome(reading: Callable[[bytes], object], raw: bytes) -> str:
+    try:
+        return repr(reading(raw))
+    except Refused as refusal:
+        return repr(refusal)
 
 
 def test_torch_itself_would_have_allocated(tmp_path: Path) -> None:

@@ -212,7 +212,7 @@ def test_a_state_left_behind_by_a_branch_is_none_of_the_best() -> None:
     tip = manifest(FOLDER.epoch(4).name, 4, branch=1)
     files.append(replace(tip, progress=tip.progress._replace(parent=parent)))
     gone = plan(files, Policy(best=1), set(), "a", {1: 0.0, 2: 0.0, 3: 0.0, 4: 0.0, 5: 9.0})
-    assert [info.progress.epoch for info in gone] == [2, 3, 5]
+    assert [info.progress.epoch for info in gone] == [2, 5]  # 3 is what the branch was started from
 
 
 @given(folders(), POLICIES, st.randoms())
@@ -233,3 +233,13 @@ def test_the_newest_are_those_furthest_along_whatever_their_place_in_the_list() 
 def test_the_best_epoch_is_kept_even_if_its_own_name_is_gone() -> None:
     files = [*(numbered(epoch) for epoch in (1, 2, 3, 4)), manifest("checkpoint_latest.pth", 5, best=2)]
     assert [info.progress.epoch for info in plan(files, Policy(1), set(), "a")] == [1, 3]
+
+
+def test_the_state_that_a_branch_was_started_from_stays_for_every_later_process() -> None:
+    origin = numbered(3)
+    tip = manifest("checkpoint_latest.pth", 8, branch=1)
+    tip = replace(tip, progress=tip.progress._replace(parent=ForkPoint("a", 0, 3, 0, 30)))
+    later = [manifest(FOLDER.epoch(epoch).name, epoch, branch=1) for epoch in (7, 8)]
+    files = [numbered(1), numbered(2), origin, *later, tip]
+    for policy in (Policy(1), Policy(space=1)):
+        assert [info.progress.epoch for info in plan(files, policy, set(), "a")] == [1, 2, 7]

@@ -21,6 +21,7 @@ from unbroken.disk.digest import file_digest
 from unbroken.errors import CheckpointDamagedError, NothingToResumeError, UnsavableStateError, UsageError
 from unbroken.store import torchfile
 from unbroken.store.stubs import ITEM_SIZES, STORAGES
+from unbroken.store.tensors import tensor_digests
 from unbroken.store.torchfile import TensorStub
 
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
@@ -130,6 +131,13 @@ def _with_attribute() -> torch.Tensor:
     return tensor
 
 
+def _attached(name: Any, value: object) -> "OrderedDict[str, int]":
+    """What an attribute of that name hangs on."""
+    ordered = OrderedDict(a=1)
+    vars(ordered)[name] = value
+    return ordered
+
+
 def _deep(levels: int) -> list[Any]:
     value: list[Any] = []
     for _ in range(levels):
@@ -165,6 +173,10 @@ def _bomb() -> list[Any]:
         (_with_attribute(), "a[0].b is a torch.Tensor"),
         (torch.empty(1, device="meta"), "a[0].b is a torch.Tensor"),
         (QUANTIZED, "a[0].b is a torch.Tensor"),
+        (_attached("copy", 1), "a[0].b.copy is a builtins.int"),
+        (_attached(5, None), "a[0].b.5 is a builtins.NoneType"),
+        (_attached("kept", torch.ones(1).untyped_storage()), "a[0].b.kept is a torch.storage.UntypedStorage"),
+        (_attached("deep", _deep(197)), "deep"),
         (_deep(200), "deep"),
         (_looped(), "itself"),
         (_bomb(), "often"),
@@ -182,7 +194,7 @@ def test_what_could_not_be_read_is_refused_with_its_path_before_a_byte_is_writte
 SCALARS = st.none() | st.booleans() | st.integers(-(2**2039) + 1, 2**2039 - 1) | st.floats() | st.text(max_size=5)
 KEYS = st.text(max_size=3) | st.integers(-(2**63) + 1, 2**63 - 1) | st.tuples(st.booleans(), st.text(max_size=2))
 VALUES = st.recursive(
-    SCALARS | st.sampled_from([torch.arange(4), torch.eye(2)[0], b"x", 2j, torch.int8]),
+    SCALARS | st.sampled_from([torch.arange(4), torch.eye(2)[0], b"x", b"", 2j, torch.int8]),
     lambda inner: (
         st.lists(inner, max_size=4)
         | st.dictionaries(KEYS, inner, max_size=4)
@@ -201,6 +213,22 @@ def test_whatever_can_be_written_can_be_read_by_us_and_by_torch(tmp_path_factory
     assert same(torchfile.read(path), {"value": value})
     assert same(torch.load(path, weights_only=True), {"value": value})
     torchfile.read_metadata(path)
+
+
+def test_shared_containers_have_the_paths_of_the_payload_whatever_their_keys() -> None:
+    shared = {"": {"a": torch.ones(1)}, "b": torch.zeros(2), (): [torch.ones(2)]}
+    payload = {"one": {"": shared}, "two": shared, "three": [shared]}
+    assert torchfile.write(payload, io.BytesIO()) == tensor_digests(payload)
+
+
+@pytest.mark.parametrize(
+    "value", [torch.ones(3).untyped_storage(), OrderedDict, [{"a": (OrderedDict,)}], _attached("k", Counter)]
+)
+def test_what_is_no_training_state_in_a_plain_file_comes_back_as_torch_reads_it(tmp_path: Path, value: object) -> None:
+    torch.save({"value": value}, tmp_path / "a.pth")
+    ours, theirs = torchfile.read(tmp_path / "a.pth"), torch.load(tmp_path / "a.pth", weights_only=True)
+    assert repr(ours) == repr(theirs)
+    assert repr(getattr(ours["value"], "k", None)) == repr(getattr(theirs["value"], "k", None))
 
 
 def test_the_deepest_state_that_can_be_written_can_be_read(tmp_path: Path) -> None:

@@ -1,7 +1,6 @@
 """``unbroken prune``: delete old numbered checkpoints, after showing which, and never the last good ones."""
 
 import argparse
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 from unbroken.cli.checkpoints import Entry, State, examine, look_into, progress_cells
@@ -112,7 +111,7 @@ def make_plan(folder: CheckpointFolder, policy: Policy) -> Pruning:
     # What is deleted is asked of its own manifest, not of the index.
     described = (manifests.known(folder, folder.path / info.name) for info in found.survey.candidates)
     infos = {info.name: info for info in described if info and info.progress.run_id == found.survey.run_id}
-    protected = {found.chosen.name, *folder.kept(), *_forked_from([*infos.values()])}
+    protected = {found.chosen.name, *folder.kept()}
     scores = {} if policy.best is None else runstate.scores(torchfile.read_metadata(folder.path / found.chosen.name))
     if policy.best is not None and not scores:
         raise UsageError("cli_no_best", path=folder.path / found.chosen.name)
@@ -159,12 +158,6 @@ def _examine(folder: CheckpointFolder, info: Manifest) -> Entry | None:
         return examine(folder, folder.path / info.name)
     except NothingToResumeError:
         return None
-
-
-def _forked_from(infos: Sequence[Manifest]) -> set[str]:
-    """Names of the states that branches of the run were started from."""
-    forks = {(parent.branch, *parent.position) for info in infos if (parent := info.progress.parent) is not None}
-    return {info.name for info in infos if info.progress.order in forks}
 
 
 def _where(info: Manifest) -> dict[str, object]:

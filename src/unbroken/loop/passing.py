@@ -21,7 +21,7 @@ def changed(before: dict[str, Scalar], now: dict[str, Scalar]) -> list[str]:
     return [
         f"{path.removeprefix('.')}: {before[path]!r} -> {value!r}"
         for path, value in now.items()
-        if path in before and before[path] != value
+        if path in before and repr(before[path]) != repr(value)  # as said: NaN is still NaN
     ]
 
 

@@ -85,13 +85,19 @@ def environment() -> dict[str, str]:
 
 
 def _named(distribution: importlib.metadata.Distribution) -> tuple[str, str]:
-    """Name and version; the rest of the metadata, a whole read-me in most, takes ten times as long to parse."""
-    text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    """Name and version; the rest of the metadata, a whole read-me in most, takes ten times as long to parse.
+
+    Either is empty where it is not there, as in what an uninstallation has left behind.
+    """
+    try:
+        text = distribution.read_text("METADATA") or distribution.read_text("PKG-INFO") or ""
+    except UnicodeDecodeError:
+        return "", ""
     head = f"\n{text.partition(_END_OF_HEADERS)[0]}\n"
     found = [match[1].lstrip(" \t") for header in _HEADERS if (match := header.search(head))]
     if len(found) == len(_HEADERS):
         return found[0], found[1]
-    return distribution.metadata["Name"] or "", distribution.version
+    return distribution.metadata["Name"] or "", distribution.metadata["Version"] or ""
 
 
 class Absent(enum.Enum):

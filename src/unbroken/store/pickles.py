@@ -12,8 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from unbroken.store.shortcut import REBUILT, UNKNOWN, Shortcut
-from unbroken.store.stubs import CALLS, DTYPES, STORAGES, Global, Label, Storages, View, checked_key, stub
-from unbroken.store.trees import Refused, check_tree
+from unbroken.store.stubs import CALLS, DTYPES, STAND_INS, STORAGES, Global, Label, Storages, View, checked_key, stub
+from unbroken.store.trees import Refused, check_tree, is_attribute
 
 _MARK = object()
 _STOP = ord(".")
@@ -43,8 +43,8 @@ def _read(reader: "_Reader") -> Read:
         value = reader.run()
     except (IndexError, KeyError, ValueError, struct.error) as error:
         raise Refused("store_pickle", f"{type(error).__name__} at byte {reader.at}") from error
-    check_tree(value, len(reader.pickle))
-    return Read(value, reader.storages.unusual)
+    met = check_tree(value, len(reader.pickle))
+    return Read(value, reader.storages.unusual or not met.isdisjoint(STAND_INS))
 
 
 class _Reader:
@@ -174,7 +174,7 @@ class _Reader:
     def build(self) -> None:
         # An OrderedDict's attributes: torch hangs `_metadata` on a module's state_dict.
         (state,), target = self.last(1), self._target(OrderedDict)
-        if type(state) is not dict or any(type(name) is not str or hasattr(OrderedDict, name) for name in state):
+        if type(state) is not dict or not all(map(is_attribute, state)):
             raise self._refused(f"attributes of a {type(target).__name__}")
         vars(target).update(state)
 

@@ -1,7 +1,7 @@
 """Pickling: a payload walked once, and by that checked, weighed, pickled as ``torch.save`` does, its tensors named.
 
-What comes out is to the byte what torch's pickler (protocol 2) makes of the same objects; that one calls back for every
-number and text in them.
+What comes out is to the byte what torch's pickler (protocol 2) makes of the same objects, but for empty bytes, which
+torch's own safe reader would refuse; that pickler calls back for every number and text in them.
 """
 
 import copyreg
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from unbroken.errors import UnsavableStateError
 from unbroken.store.opcodes import BATCH, Opcodes, floats, get, tuple_end, whole
 from unbroken.store.references import ORDERED, References
-from unbroken.store.trees import MAX_DEPTH, MAX_SHARED, is_curve, leaves
+from unbroken.store.trees import MAX_DEPTH, MAX_SHARED, is_attribute, is_curve, leaves
 
 if TYPE_CHECKING:
     import torch
@@ -68,6 +68,7 @@ class _Walk:
         self._open: set[int] = set()
         self._values = 0
         self._inside = 0  # a call that rebuilds an object: what is in it has no path of its own
+        self._attached = 0  # attributes of a container, which have none either
         self._by_kind: dict[type, Callable[[Any, str], int]] = {
             torch.Tensor: self._tensor,
             torch.nn.Parameter: self._tensor,
@@ -127,16 +128,15 @@ class _Walk:
         """It was written before, under another path: each tensor in it has this one, too."""
         if id(value) in self._open:
             raise _tangled("a container that holds itself")
-        if not self._inside:
+        if not (self._inside or self._attached):
             self._repeated.append((path, value))
         return self._sizes.get(id(value), 1)
 
     def _name_again(self) -> None:
         for path, value in self._repeated:
-            for below, tensor in leaves(value, whole_curves=True):
+            for below, tensor in leaves(value, whole_curves=True, path=path):
                 if isinstance(tensor, self._plain):
-                    dot = "." if path and isinstance(value, dict) else ""
-                    self._tensors.append(Named(path + dot + below, tensor, self._references.filled(tensor)))
+                    self._tensors.append(Named(below, tensor, self._references.filled(tensor)))
 
     def _begin(self, value: object) -> None:
         self._open.add(id(value))
@@ -217,10 +217,12 @@ class _Walk:
         count = len(value)
         size = self._items(value, path, -(-count // BATCH), alone=count % BATCH == 1)
         attributes = vars(value)
+        for name in attributes.keys() - set(filter(is_attribute, attributes)):
+            raise _unsavable(f"{path}.{name}", attributes[name])
         if attributes:  # of a module's state: the version of each of its modules
-            self._inside += 1
+            self._attached += 1
             self._value(attributes, path)
-            self._inside -= 1
+            self._attached -= 1
             self._write(b"b")
         return self._end(value, size)
 
@@ -240,8 +242,8 @@ class _Walk:
         return self._reduced(value, path)
 
     def _raw(self, value: bytes, path: str) -> int:
-        name = "_codecs\nencode" if value else "__builtin__\nbytes"
-        self._call(name, (value.decode("latin1"), "latin1") if value else (), value, path)
+        # Also of none, for which torch's pickler calls ``bytes``: that its own safe reader refuses.
+        self._call("_codecs\nencode", (value.decode("latin1"), "latin1"), value, path)
         return 1
 
     def _dtype(self, value: "torch.dtype", path: str) -> int:
@@ -276,7 +278,7 @@ class _Walk:
         else:
             self._reduced(tensor, path)
             fills = self._references.filled(tensor)
-        if not self._inside:
+        if not (self._inside or self._attached):
             self._tensors.append(Named(path, tensor, fills))
         return 1
 

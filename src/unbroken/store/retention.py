@@ -43,7 +43,7 @@ def plan(
     ``scores``: how good the epochs of the newest state's history were, the greatest the best.
 
     Whatever the policy says: never a name in ``protected`` (such as one marked to be kept for ever), never the
-    newest numbered file (the others could be damaged), never the best.
+    newest numbered file (the others could be damaged), never the best, never a state that a branch was started from.
     """
     own = [info for info in manifests if info.progress.run_id == run_id]
     numbered = sorted(
@@ -51,7 +51,7 @@ def plan(
         key=lambda info: (info.progress.order, info.name),
         reverse=True,
     )
-    best = best_epochs(own)
+    best, origins = best_epochs(own), forked_from(own)
     chosen = {info.name for info in _among_best(own, numbered, policy.best or 0, scores or {})}
     for counted, every in (("epoch", policy.every), ("step", policy.every_steps)):
         chosen |= set() if every is None else _one_of_every(numbered, counted, every)
@@ -63,6 +63,7 @@ def plan(
         for info in reversed(numbered)
         if info.name not in protected
         and info.progress.order != numbered[0].progress.order
+        and info.progress.order not in origins
         and not (info.progress.batch == 0 and info.progress.epoch in best)
     ]
     doomed &= {info.name for info in may_go}
@@ -81,6 +82,12 @@ def best_epochs(manifests: Sequence[Described]) -> set[int]:
         progress = info.progress
         newest[progress.branch] = max(newest.get(progress.branch, ()), progress.order)
     return {info.best_epoch for info in manifests if info.best_epoch and info.progress.order in newest.values()}
+
+
+def forked_from(manifests: Sequence[Described]) -> set[tuple[int, ...]]:
+    """The order of each state that one of the branches was started from."""
+    parents = {info.progress.parent for info in manifests if info.progress.parent is not None}
+    return {(parent.branch, *parent.position) for parent in parents}
 
 
 def _among_best(

@@ -73,10 +73,8 @@ class Shortcut:
             key = memo.get(_index(key_get))
             if type(key) is not str:
                 return None
-        for put in puts:
-            memo[put] = UNKNOWN
-        if key_put is not None:
-            memo[_index(key_put)] = key
+        for number, put in enumerate(puts):  # in order: a later one may take the place of an earlier one
+            memo[put] = UNKNOWN if number or key_put is None else key
         return Run(storage.name, key, _whole(count), _whole(offset), shape_of, stride_of, found.end())
 
     def _sides(self, raw: bytes) -> tuple[int, ...] | None:

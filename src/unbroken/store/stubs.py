@@ -66,6 +66,10 @@ class _Storage:
     size: int
 
 
+STAND_INS = frozenset({Global, _Storage})
+"""Of what is no value of training: where one is left in what was read, only torch knows what it comes back as."""
+
+
 class View(NamedTuple):
     """What a tensor is: elements of a storage, of which the first ``size`` bytes of the member ``data/<key>`` are."""
 

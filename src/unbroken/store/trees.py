@@ -1,5 +1,6 @@
 """Trees of plain containers: walked without recursion, their leaves named by one dialect of path. No torch."""
 
+from collections import OrderedDict
 from collections.abc import Iterator
 from typing import Any, TypeGuard
 
@@ -35,10 +36,13 @@ def is_curve(value: object) -> TypeGuard[list[float]]:
 
 
 def leaves(
-    root: object, containers: tuple[type, ...] = (dict, list, tuple), *, whole_curves: bool = False
+    root: object, containers: tuple[type, ...] = (dict, list, tuple), *, whole_curves: bool = False, path: str = ""
 ) -> Iterator[tuple[str, Any]]:
-    """Every value that is none of the ``containers``, in order, with its path; a curve, if asked, as one value."""
-    stack: list[tuple[str, Any]] = [("", root)]
+    """Every value that is none of the ``containers``, in order, with its path; a curve, if asked, as one value.
+
+    ``path`` is that of ``root``.
+    """
+    stack: list[tuple[str, Any]] = [(path, root)]
     while stack:
         path, value = stack.pop()
         if isinstance(value, containers) and not (whole_curves and is_curve(value)):
@@ -47,11 +51,18 @@ def leaves(
             yield path, value
 
 
-def check_tree(root: object, size: int) -> None:
+def is_attribute(name: object) -> bool:
+    """Whether an OrderedDict may carry an attribute of this name: one that hides no method of its own."""
+    return type(name) is str and not hasattr(OrderedDict, name)
+
+
+def check_tree(root: object, size: int) -> set[type]:
     """Refuse cycles, extreme depth, and sharing that makes a small file a huge tree for whoever walks it.
 
-    ``size`` is the length of the pickle, or anything less, such as the number of values in it.
+    ``size`` is the length of the pickle, or anything less, such as the number of values in it. Returns the types of all
+    values that were met, also in attributes.
     """
+    met: set[type] = {type(root)}
     limit = max(MAX_SHARED, 16 * size)
     sizes: dict[int, int] = {}
     open_now: set[int] = set()
@@ -63,11 +74,15 @@ def check_tree(root: object, size: int) -> None:
         if is_curve(value):
             sizes[id(value)] = 1 + len(value)
             continue
-        children = value.values() if isinstance(value, dict) else value
+        children = list(value.values()) if isinstance(value, dict) else value
+        if type(value) is OrderedDict:
+            children = [*children, *vars(value).values()]
+        if not done:
+            met.update(map(type, children))
         inside = [child for child in children if isinstance(child, dict | list | tuple)]
         if done:
             open_now.discard(id(value))
-            sizes[id(value)] = 1 + len(value) - len(inside) + sum([sizes.get(id(child), 1) for child in inside])
+            sizes[id(value)] = 1 + len(children) - len(inside) + sum([sizes.get(id(child), 1) for child in inside])
             if sizes[id(value)] > limit:
                 raise Refused("store_pickle", "containers shared too often")
             continue
@@ -78,3 +93,4 @@ def check_tree(root: object, size: int) -> None:
             raise Refused("store_pickle", f"containers more than {MAX_DEPTH} deep")
         stack.append((value, True))
         stack.extend([(child, False) for child in inside])
+    return met
