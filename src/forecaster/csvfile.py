@@ -32,6 +32,9 @@ _NO_NUMBER = (
     *("NA", "NULL", "NaN", "None", "n/a", "nan", "null"),
 )
 
+# What pandas says of a row of too many fields; it counts the rows from where it began to read.
+_FIELDS = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
+
 _log = logging.getLogger("forecaster")
 
 
@@ -67,7 +70,7 @@ def read_csv(unpacked: Callable[[], IO[bytes]], path: Path, named: Mapping[Role,
     for encoding in encodings:
         try:
             with unpacked() as file:
-                table = _parsed(file, encoding, layout, places, limit)
+                table = _parsed(file, path, encoding, layout, places, limit)
             break
         except UnicodeDecodeError:
             if encoding == encodings[-1]:
@@ -81,7 +84,7 @@ def read_csv(unpacked: Callable[[], IO[bytes]], path: Path, named: Mapping[Role,
 
 
 def _parsed(
-    file: IO[bytes], encoding: str, layout: _Layout, places: Mapping[Role, int] | None, limit: int
+    file: IO[bytes], path: Path, encoding: str, layout: _Layout, places: Mapping[Role, int] | None, limit: int
 ) -> pd.DataFrame:
     """All columns: with a selection, pandas lets longer rows pass."""
     columns = list(range(len(layout.header)))
@@ -91,16 +94,23 @@ def _parsed(
     with io.TextIOWrapper(bounded, encoding) as lines:
         for _ in range(layout.lines):
             lines.readline()
-        return pd.read_csv(
-            lines,
-            sep=layout.separator,
-            header=None,
-            names=columns,
-            dtype=dict.fromkeys(names, str),
-            keep_default_na=False,
-            na_values=no_numbers,
-            skipinitialspace=True,
-        )
+        try:
+            return pd.read_csv(
+                lines,
+                sep=layout.separator,
+                header=None,
+                names=columns,
+                dtype=dict.fromkeys(names, str),
+                keep_default_na=False,
+                na_values=no_numbers,
+                skipinitialspace=True,
+            )
+        except pd.errors.ParserError as error:
+            if fields := _FIELDS.search(str(error)):
+                expected, row, count = map(int, fields.groups())
+                reason = text("row_of_more_fields", row=row + layout.lines, fields=count, count=expected)
+                raise InputError("data_not_a_table", path=path, reason=reason) from error
+            raise
 
 
 def _find_header(lines: Sequence[str], named: Mapping[Role, str]) -> _Layout:

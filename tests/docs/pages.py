@@ -25,7 +25,7 @@ def chinese_of(name: str) -> str:
 PAIRS = [(name, chinese_of(name)) for name in ENGLISH_USERS]
 ENGLISH_ONLY = tuple(
     f"docs/{name}.md"
-    for name in ("api", "design", "format", "json", "many-processes", "performance", "recipes", "testing")
+    for name in ("api", "data", "design", "format", "json", "many-processes", "performance", "recipes", "testing")
 )
 PAGES = (
     *(name for pair in PAIRS for name in pair),

@@ -143,6 +143,22 @@ def test_what_is_no_panel_is_refused(tmp_path: Path, content: bytes, said: str) 
     assert said in refusal(path)
 
 
+@pytest.mark.parametrize("above", ["", "prices of somebody\n\n"])
+def test_a_row_of_more_fields_is_named_by_its_line_of_the_file(tmp_path: Path, above: str) -> None:
+    lines = (above + make_table().to_csv(index=False)).splitlines(keepends=True)
+    lines[49] = lines[49].replace(".", ".1,", 1)
+    (path := tmp_path / "bad.csv").write_text("".join(lines))
+    assert "row 50 has 9 fields, its header 8" in refusal(path)
+
+
+def test_a_close_that_stands_in_is_said_with_what_to_do(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    path = tmp_path / "prices.csv"
+    make_table().drop(columns="Adj Close").to_csv(path, index=False)
+    with caplog.at_level("INFO", logger="forecaster"):
+        read_panel(path)
+    assert "adjusted already" in caplog.text and "--adjusted-column" in caplog.text
+
+
 def test_missing_folder_and_pipe(tmp_path: Path) -> None:
     assert "no data file" in refusal(tmp_path / "nowhere.csv")
     assert "not a regular file" in refusal(tmp_path)

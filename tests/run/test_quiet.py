@@ -90,9 +90,18 @@ def test_what_only_the_body_of_a_finished_loop_sets_is_told_by_name(
         late = 1
         print(late)
 
+    def left_early() -> None:
+        run = run_over(tmp_path / "early")
+        for epoch in run.epochs(3):
+            if epoch == 2:
+                break
+        run.close()
+        print(epoch)
+
     names = {"run_over": run_over, "path": tmp_path / "steps"}
     steps = compile("for i in run_over(path).steps(3):\n    loss = i\nloss.real\nlate = 1\nlate", "<string>", "exec")
-    for script, told in ((epochs, {"epoch, loss"}), (lambda: exec(steps, dict(names)), {"loss"})):
+    scripts = ((epochs, {"epoch, loss"}), (left_early, {"epoch"}), (lambda: exec(steps, dict(names)), {"loss"}))
+    for script, told in scripts:
         script()
         assert not [line for line in log.lines if "are not there" in line]
         with pytest.raises(NameError):

@@ -36,6 +36,10 @@ SENTENCES: dict[str, str] = {
     ),
     "data_unreadable": "The data file {path} can't be read: {reason}; check its permissions and its disk.",
     "data_not_a_table": "The data file {path} is not a table ({reason}); mend it, or give another with --data.",
+    "row_of_more_fields": (
+        "row {row} has {fields} fields, its header {count}: look there for a comma inside a number or a name, or a "
+        "quote that is not closed"
+    ),
     "more_fields": (
         "its rows have more fields than its header ({count}): of numbers with commas as thousands separators each part "
         "is a field"
@@ -62,7 +66,8 @@ SENTENCES: dict[str, str] = {
     "data_unnamed_column": "{path}: column {place}, which has no name, is taken as the {role} by what it holds.",
     "data_without_stock": "{path} has no stock column: all rows are taken as one stock ({flag} names the column).",
     "data_without_adjusted": (
-        "{path} has no adjusted close: the close stands in for it, splits and dividends included ({flag} names it)."
+        "{path} has no adjusted close: the close stands in for it. Nothing to do if the close is adjusted already (as "
+        "yfinance's is by default); else splits and dividends look like price moves: name the adjusted one with {flag}."
     ),
     # panel: values
     "data_bad_value": (

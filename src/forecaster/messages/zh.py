@@ -29,6 +29,9 @@ SENTENCES: dict[str, str] = {
     "data_too_large": "数据文件 {path} 对本机内存来说过大（{reason}）；请减少股票或年份。",
     "data_unreadable": "无法读取数据文件 {path}：{reason}；请检查其权限和所在磁盘。",
     "data_not_a_table": "数据文件 {path} 不是规则的表格（{reason}）；请修正它，或用 --data 指定其他文件。",
+    "row_of_more_fields": (
+        "第 {row} 行有 {fields} 个字段，表头只有 {count} 个：请检查该行的数字或名称中是否有逗号，或引号没有配对"
+    ),
     "more_fields": "数据行的字段多于表头（{count} 个）：若数字用逗号作千位分隔符，每一段都会成为一个字段",
     "data_lines_skipped": "{path}：列名之上的 {count} 行已跳过。",
     "data_two_levels": (
@@ -46,7 +49,10 @@ SENTENCES: dict[str, str] = {
     "data_wide_lacks": ("{path}：股票 {stock} 没有其他股票都有的列 {column!r}（{role}）；请补上该列，或去掉这只股票。"),
     "data_unnamed_column": "{path}：第 {place} 列没有列名，按其内容视为 {role} 列。",
     "data_without_stock": "{path} 没有股票列：所有行视为同一只股票（可用 {flag} 指定该列）。",
-    "data_without_adjusted": "{path} 没有复权收盘价：以收盘价代替，其中含拆股与分红的影响（可用 {flag} 指定该列）。",
+    "data_without_adjusted": (
+        "{path} 没有复权收盘价：以收盘价代替。若收盘价已经复权（yfinance 默认如此），无需处理；"
+        "否则拆股与分红会被当成价格涨跌，请用 {flag} 指定复权收盘价。"
+    ),
     # panel: values
     "data_bad_value": (
         "{path} 第 {row} 行（股票 {stock}，日期 {date}）：{column} 为 {value!r}，不可用；共有 {count} 行如此。请修正"

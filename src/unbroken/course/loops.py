@@ -21,6 +21,7 @@ def epochs(course: Course, batches: BatchLoops, count: int, start: int) -> Itera
     course.asking.agree_on_reason(course.ranks)
     course.enter_loop()
     done_before = cursor.epoch >= count
+    nothing_left = done_before or not course.has_more  # it was ended on purpose, before all epochs
     try:
         while cursor.epoch < count and course.has_more:
             course.open_epoch()
@@ -37,7 +38,7 @@ def epochs(course: Course, batches: BatchLoops, count: int, start: int) -> Itera
             _close_epoch(course, batches, count)
         said = {"done": cursor.epoch, "count": count, "latest": course.kept_by.latest}
         course.end(messages.text("complete" if done_before else "ended", **said))
-        if done_before:
+        if nothing_left:
             say_what_is_missing()
     finally:
         course.leave_loop()
