@@ -41,7 +41,16 @@ OF_LAUNCHERS = {
     *("--nodes", "--ntasks-per-node", "--gpus-per-node", "--time", "--signal", "--requeue", "--open-mode"),
 }
 # Flags of other people's commands that our pages show.
-OF_OTHERS = {"--strict", "--collect-only", "--check", "--one-in", "--nothing-left-out", "--only", *OF_LAUNCHERS}
+OF_OTHERS = {
+    "--strict",
+    "--collect-only",
+    "--check",
+    "--one-in",
+    "--nothing-left-out",
+    "--only",
+    "--breakdown",
+    *OF_LAUNCHERS,
+}
 
 
 BOTH = pytest.mark.parametrize(("english", "chinese"), PAIRS)

@@ -5,6 +5,7 @@ import logging
 import math
 import multiprocessing
 import os
+import platform
 import signal
 import threading
 from collections.abc import Iterable, Iterator
@@ -804,3 +805,13 @@ def test_a_spent_budget_is_told_as_that_also_where_no_step_comes(tmp_path: Path,
         for epoch in run.epochs(100):
             assert epoch < 5
     assert "budget" in log.text and "SIGTERM" not in log.text
+
+
+def test_a_state_that_no_resume_would_take_is_refused_before_anything_is_trained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(platform, "machine", lambda: None)  # as from a system that tells it in another way
+    visited: list[str] = []
+    with pytest.raises(unbroken.UnsavableStateError, match=r"unbroken\.environment.*machine"):
+        Trial(tmp_path).train(2, visited.append)
+    assert not [place for place in visited if place.startswith("batch")]

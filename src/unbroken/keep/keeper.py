@@ -87,6 +87,7 @@ class Keeper:
         self._proof: dict[str, Any] | None = None
         self._proofs: list[dict[str, Any]] = []
         self._stood = 0.0  # seconds for which training has waited, for the next save
+        self._known_readable = False
 
     @property
     def latest(self) -> Path:
@@ -117,7 +118,8 @@ class Keeper:
         may have drawn from them. None, and an error in the log, where it can't be copied: training goes on, and the
         next save tries again. Of several ranks all call it, and only the first's is whole.
 
-        Raises GuardError on all of them where their weights have gone apart.
+        Raises GuardError on all of them where their weights have gone apart, and UnsavableStateError at the first save
+        for a state that no reader would take.
         """
         parts = self._parts
         parts.tracked.look_for_sleepers(parts.cursor.step)
@@ -131,6 +133,9 @@ class Keeper:
             _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
             return None
         self._not_copied = None
+        if self.ranks.is_first and not self._known_readable:
+            keys.require_readable(copied)  # once: what a process saves has the same form from its first save on
+            self._known_readable = True
         return copied
 
     def _say_proofs(self, told: list[dict[str, Any] | None]) -> None:

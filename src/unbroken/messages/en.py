@@ -238,6 +238,10 @@ SENTENCES: dict[str, str] = {
     "store_unsavable": (
         "{name} is a {kind}, which no safe checkpoint can hold; convert it to a tensor, number, text, list or dict."
     ),
+    "store_not_resumable": (
+        "What would be saved here could not be resumed from: {keys}. Nothing is trained that would be lost; please "
+        "report this, with the packages that are installed."
+    ),
     "store_two_dtypes": (
         "The same memory is seen as {old} and as {new} by two tensors: a torch file can't hold that. Save a copy of "
         "one: tensor.clone()"

@@ -146,6 +146,9 @@ SENTENCES: dict[str, str] = {
     "store_save_failed": "状态未能保存到 {path}：{reason}。此前保存的检查点完好无损。",
     "cli_not_exportable": "{name}（{kind}）无法写入 safetensors 文件：该格式不支持这种张量。",
     "store_unsavable": "{name} 的类型是 {kind}，安全的检查点无法保存；请转换为张量、数字、文本、列表或字典。",
+    "store_not_resumable": (
+        "这里要保存的状态将无法恢复：{keys}。为免训练白费，现在停止；请报告此问题，并附上已安装的软件包。"
+    ),
     "store_two_dtypes": (
         "同一块内存被两个张量分别当作 {old} 和 {new}：torch 文件存不下。请保存其中一个的副本：tensor.clone()"
     ),
