@@ -142,6 +142,7 @@ class Nursery:
         self._ask({"do": "clear"})
 
     def close(self) -> None:
+        self._control.shutdown(socket.SHUT_RDWR)  # closing it is not enough: a process forked here may have it, too
         self._control.close()
         self._process.wait(timeout=30)
         self._temporary.cleanup()
