@@ -82,7 +82,7 @@ def _within(folder: Path) -> dict[str, int]:
 
         def boundaries() -> None:
             for _ in range(_STEPS):
-                course.asking.asked(keeper, 1, 0)
+                course.asking.asked(keeper, 1, 0, named=False)
                 course.parts.gradients.note_boundary()
 
         proof = ReplayProof(keeper, course.parts, resumed=False)
