@@ -1,6 +1,5 @@
 """The tensors of a payload: a tensor as a row of bytes, and what these digest to."""
 
-import ctypes
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
@@ -26,19 +25,14 @@ def raw_bytes(tensor: "torch.Tensor") -> memoryview:
     return np.from_dlpack(plain.as_strided((plain.numel(),), (1,)).view(torch.uint8)).data
 
 
-def small_bytes(tensor: "torch.Tensor") -> bytes:
-    """A copy of the bytes of a dense tensor that lies in C order in this machine's memory."""
-    return ctypes.string_at(tensor.data_ptr(), tensor.nbytes) if tensor.nbytes else b""
-
-
 def storage_bytes(storage: "torch.UntypedStorage") -> "bytes | memoryview":
     """The bytes of a storage, where they lie; of a small one, or one on another device, a copy of them."""
     import torch
 
-    size = storage.nbytes()
-    if size <= SMALL and storage.device.type == "cpu":
-        return ctypes.string_at(storage.data_ptr(), size) if size else b""
-    return raw_bytes(torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage))
+    row = torch.empty(0, dtype=torch.uint8, device=storage.device).set_(storage)
+    if storage.nbytes() <= SMALL and row.is_cpu:
+        return row.numpy().tobytes()  # what is written is a copy already, that nobody resizes
+    return raw_bytes(row)
 
 
 def tensor_digests(payload: Payload) -> dict[str, str]:
