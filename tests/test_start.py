@@ -4,29 +4,14 @@ import importlib.metadata
 import pydoc
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
 import unbroken
+from tests.counting import calls
 from unbroken.state import guards
 from unbroken.state.rehearsal import Arrivals
-
-
-def calls(work: Callable[[], object]) -> int:
-    count = 0
-
-    def see(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(see)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 def test_importing_the_package_imports_nothing_else() -> None:

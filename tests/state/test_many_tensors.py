@@ -11,6 +11,7 @@ from typing import Any
 import torch
 from torch import nn
 
+from tests.counting import calls
 from unbroken.state.optimizers import _looked_up
 from unbroken.state.snapshot import copy_to_host
 from unbroken.state.tracked import Tracked
@@ -18,21 +19,6 @@ from unbroken.store import torchfile
 from unbroken.store.torchfile import LaidOut
 
 FEW, MANY = 200, 600  # parameters; with AdamW four tensors each
-
-
-def calls(work: Callable[[], object]) -> int:
-    count = 0
-
-    def see(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(see)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 def trained(parameters: int, *, stepped: bool) -> Tracked:

@@ -12,6 +12,7 @@ import pytest
 import torch
 
 import unbroken
+from tests.counting import calls
 from tests.store.states import put_with_manifest, state
 from unbroken.state.snapshot import copy_to_host
 from unbroken.store import index, lineage, torchfile
@@ -233,21 +234,6 @@ def test_a_branch_s_fork_comes_back_from_the_index(folder: CheckpointFolder) -> 
     index.note(folder, infos)
     assert [one.progress for one in index.look(folder).known] == [info.progress for info in infos]
     assert [info.name for info in lineage.candidates(folder)] == [folder.epoch(n).name for n in (3, 2)]
-
-
-def calls(work: Callable[[], object]) -> int:
-    count = 0
-
-    def see(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(see)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 def test_no_number_of_a_long_history_is_looked_at_by_itself() -> None:

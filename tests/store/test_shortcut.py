@@ -1,12 +1,12 @@
 """Tensors whose opcodes are taken at once are what the opcodes one by one make of them, in damaged pickles too."""
 
 import random
-import sys
 from collections.abc import Callable
 from typing import Any
 
 import torch
 
+from tests.counting import calls
 from unbroken.store import pickles
 from unbroken.store.pickling import pickled
 from unbroken.store.stubs import Storages
@@ -34,21 +34,6 @@ def outcome(read: Callable[[bytes, dict[str, int]], object], pickle: bytes, size
         return repr(read(pickle, sizes))
     except Refused as refused:
         return f"refused: {refused.key}, {refused.detail}"
-
-
-def calls(work: Callable[[], object]) -> int:
-    count = 0
-
-    def see(frame: object, event: str, argument: object) -> None:
-        nonlocal count
-        count += event in ("call", "c_call")
-
-    sys.setprofile(see)
-    try:
-        work()
-    finally:
-        sys.setprofile(None)
-    return count
 
 
 def test_both_ways_make_the_same_and_one_in_few_calls() -> None:
