@@ -6,6 +6,7 @@ import io
 import json
 import logging
 import os
+import platform
 import random
 import sys
 from collections.abc import Callable, Iterator
@@ -124,6 +125,8 @@ def train(kind: Kind, folder: Path, tell: Tell, plant: str = "", **options: Any)
     for number, (model, optimizer) in enumerate(zip(wrapped, optimizers, strict=True)):
         run.track(**{f"model{number}": model, f"optimizer{number}": optimizer})
     local = run.local(seen=0.0)
+    if planted == "environment":
+        platform.machine = lambda: None  # type: ignore[assignment,return-value]  # what no checkpoint may hold
     if planted == "built":
         with torch.no_grad():
             models[0].d.bias += 1

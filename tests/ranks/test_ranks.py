@@ -127,6 +127,13 @@ def test_what_is_other_on_one_rank_is_refused_on_all(tmp_path: Path, plant: str,
     assert attempt.seconds < 30
 
 
+def test_a_state_of_one_rank_that_no_resume_would_take_is_refused_on_all(tmp_path: Path) -> None:
+    attempt = start("plain", 2, tmp_path / "run", plant="environment")
+    assert attempt.codes == [2, 2], attempt.logs
+    assert "rank 1" in attempt.logs[0] and "machine" in attempt.logs[0]
+    assert not any("begun" in line for told in attempt.told for line in told)
+
+
 def test_the_group_is_asked_for(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     import torch
 

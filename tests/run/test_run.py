@@ -812,6 +812,6 @@ def test_a_state_that_no_resume_would_take_is_refused_before_anything_is_trained
 ) -> None:
     monkeypatch.setattr(platform, "machine", lambda: None)  # as from a system that tells it in another way
     visited: list[str] = []
-    with pytest.raises(unbroken.UnsavableStateError, match=r"unbroken\.environment.*machine"):
+    with pytest.raises(unbroken.UsageError, match=r"unbroken\.environment.*machine"):
         Trial(tmp_path).train(2, visited.append)
     assert not [place for place in visited if place.startswith("batch")]

@@ -118,8 +118,8 @@ class Keeper:
         may have drawn from them. None, and an error in the log, where it can't be copied: training goes on, and the
         next save tries again. Of several ranks all call it, and only the first's is whole.
 
-        Raises GuardError on all of them where their weights have gone apart, and UnsavableStateError at the first save
-        for a state that no reader would take.
+        Raises GuardError on all of them where their weights have gone apart, and UsageError at the first save for a
+        state that no reader would take.
         """
         parts = self._parts
         parts.tracked.look_for_sleepers(parts.cursor.step)
@@ -133,9 +133,6 @@ class Keeper:
             _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
             return None
         self._not_copied = None
-        if self.ranks.is_first and not self._known_readable:
-            keys.require_readable(copied)  # once: what a process saves has the same form from its first save on
-            self._known_readable = True
         return copied
 
     def _say_proofs(self, told: list[dict[str, Any] | None]) -> None:
@@ -159,10 +156,19 @@ class Keeper:
     def _copied(self, make: Callable[[], Payload]) -> Payload:
         ranks = self.ranks
         if not ranks.several:
-            return copy_to_host(make())  # type: ignore[no-any-return]
-        of_all = shared(ranks, make, self._parts.tracked, self.arrivals.records(), self._proof)
+            return self._readable(copy_to_host(make()))
+        of_all = shared(
+            ranks, lambda: self._readable(make()), self._parts.tracked, self.arrivals.records(), self._proof
+        )
         self._say_proofs(of_all.proofs)
         return encoded_to_host(of_all.payload) if ranks.is_first else of_all.payload
+
+    def _readable(self, payload: Payload) -> Payload:
+        """Looked at once: what a process saves has the same form from its first save on."""
+        if not self._known_readable:
+            keys.require_readable(payload)
+            self._known_readable = True
+        return payload
 
     def _say_drift(self, states: Any, extras: Any) -> None:
         """Once, at the first save that a restart could not take."""

@@ -7,15 +7,12 @@ torn or deleted. It begins with the CRC-32 of the rest of its line, and is follo
 import contextlib
 import json
 import math
-import os
-import stat
-import zlib
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
-from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
+from unbroken.store.lines import lines_of, overwrite, sealed, unsealed
 from unbroken.store.save import SaveJob, SaveReport
 
 FORMAT = 1
@@ -23,7 +20,6 @@ FORMAT = 1
 _POINTS = 128
 _WIDTH = 20  # so many classes of durations in each power of ten: a median is right to 6 %
 _SHORTEST, _LONGEST = 1e-6, 1e6  # seconds
-_OPEN = os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
 class Point(NamedTuple):
@@ -111,24 +107,16 @@ class SaveFigures:
             same = former is not None and former.run_id == progress.run_id
             self._figures = former if former is not None and same else Figures(progress.run_id)
         self._figures.add(progress.step, report.size, job.stalled, report.seconds, failed=report.error is not None)
-        row = json.dumps(self._figures.as_json(), separators=(",", ":"))
         with contextlib.suppress(OSError):
-            descriptor = os.open(self._folder.saves, _OPEN, 0o666)
-            try:
-                if stat.S_ISREG(os.fstat(descriptor).st_mode):
-                    os.pwrite(descriptor, f"{zlib.crc32(row.encode()):08x}{row}\n".encode(), 0)
-            finally:
-                os.close(descriptor)
+            overwrite(self._folder.saves, sealed(self._figures.as_json()))
 
 
 def read_figures(folder: CheckpointFolder) -> Figures | None:
     """What the file has; None if there is none that is whole and makes sense."""
+    text = next(map(unsealed, lines_of(folder.saves)), None)
     try:
-        line = manifests.read_bytes(folder.saves).partition(b"\n")[0]
-        if line[:8] != b"%08x" % zlib.crc32(line[8:]):
-            return None
-        return _from_json(json.loads(line[8:]))
-    except (OSError, ValueError, KeyError, TypeError, RecursionError):
+        return None if text is None else _from_json(json.loads(text))
+    except (ValueError, KeyError, TypeError, RecursionError):
         return None
 
 

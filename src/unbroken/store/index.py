@@ -7,21 +7,17 @@ appended and never synced; a torn or damaged one fails its checksum, and its fil
 
 import contextlib
 import json
-import os
 import stat
-import zlib
 from collections.abc import Iterable
 from pathlib import Path
-from typing import Any, BinaryIO, NamedTuple
+from typing import Any, NamedTuple
 
-from unbroken.disk import durable
-from unbroken.errors import DiskError
 from unbroken.store import manifest as manifests
 from unbroken.store.folder import CheckpointFolder, is_numbered
+from unbroken.store.lines import append, lines_of, sealed, unsealed, write_anew
 from unbroken.store.manifest import Described, Manifest
 from unbroken.store.payload import ForkPoint, Progress
 
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _SPARE = 100  # lines that describe nothing any more, before they are worth writing the file anew
 _NONE = type(None)
 _COUNTS = (int, int, int, int)  # inode, size, mtime_ns, best_epoch
@@ -56,7 +52,7 @@ class Look(NamedTuple):
 
 def look(folder: CheckpointFolder) -> Look:
     """Every checkpoint file of the folder, none of them opened."""
-    lines = _content(folder.index)
+    lines = lines_of(folder.index)
     by_name = {line.name: line for line in _read(lines)}
     known: list[Known] = []
     unknown: list[Path] = []
@@ -94,7 +90,7 @@ def note(folder: CheckpointFolder, infos: Iterable[Manifest]) -> None:
                 lines.append(_line(Known(info.name, status.st_ino, *_facts(info))))
     if lines:
         with contextlib.suppress(OSError):
-            _append(folder.index, "".join(lines).encode())
+            append(folder.index, lines)
 
 
 def mend(folder: CheckpointFolder) -> None:
@@ -108,13 +104,7 @@ def mend(folder: CheckpointFolder) -> None:
 def tidy(folder: CheckpointFolder, found: Look) -> None:
     """Write the file anew once most of it describes what is gone, or makes no sense. Only under the folder's lock."""
     if found.lines > 2 * len(found.known) + _SPARE:
-        text = "".join(map(_line, found.known))
-
-        def write(file: BinaryIO) -> None:
-            file.write(text.encode())
-
-        with contextlib.suppress(DiskError):
-            durable.write_durably(folder.index, write)
+        write_anew(folder.index, map(_line, found.known))
 
 
 def _facts(info: Described) -> tuple[int, int, int, Progress]:
@@ -124,20 +114,12 @@ def _facts(info: Described) -> tuple[int, int, int, Progress]:
 def _line(known: Known) -> str:
     *facts, progress = known
     parent = progress.parent and [*vars(progress.parent).values()]
-    row = json.dumps([*facts, *progress[:-1], parent], separators=(",", ":"))  # ASCII: lone surrogates are escaped
-    return f"{zlib.crc32(row.encode()):08x}{row}\n"
-
-
-def _content(path: Path) -> list[bytes]:
-    try:
-        return manifests.read_bytes(path).split(b"\n")
-    except (OSError, ValueError):
-        return []
+    return sealed([*facts, *progress[:-1], parent])
 
 
 def _read(lines: Iterable[bytes]) -> list[Known]:
     """The lines that are whole, in order; none of an index that makes no sense."""
-    whole = [line[8:] for line in lines if line[:8] == b"%08x" % zlib.crc32(line[8:])]
+    whole = [row for row in map(unsealed, lines) if row is not None]
     try:
         rows = json.loads(b"[%b]" % b",".join(whole))
     except (ValueError, RecursionError):
@@ -153,13 +135,3 @@ def _known(row: list[Any]) -> Known:
     if row[13] is not None:
         row[13] = ForkPoint(*row[13])
     return Known._make((*row[:5], Progress._make(row[5:])))
-
-
-def _append(path: Path, content: bytes) -> None:
-    """All of it, or what the checksums tell apart; never to what a link leads to, nor to a device."""
-    descriptor = os.open(path, _APPEND, 0o666)
-    try:
-        if stat.S_ISREG(os.fstat(descriptor).st_mode):
-            os.write(descriptor, content)
-    finally:
-        os.close(descriptor)

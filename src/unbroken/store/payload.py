@@ -10,7 +10,7 @@ from unbroken.contract import BEST_EPOCH as BEST_EPOCH
 from unbroken.contract import EPOCH as EPOCH
 from unbroken.contract import HISTORIES, KEYS, STATES
 from unbroken.contract import TIMESTAMP as TIMESTAMP
-from unbroken.errors import CheckpointDamagedError, UnsavableStateError
+from unbroken.errors import CheckpointDamagedError, UsageError
 from unbroken.store import schema
 from unbroken.store.trees import is_curve
 
@@ -168,10 +168,10 @@ def check_contract(payload: Mapping[str, Any], path: Path) -> None:
 
 
 def require_readable(payload: Mapping[str, Any]) -> None:
-    """Raise UnsavableStateError, naming the keys, if ``payload`` would be written and then refused by every reader."""
+    """Raise UsageError, naming the keys, if ``payload`` would be written and then refused by every reader."""
     wrong = [*_wrong(payload), *_wrong_own(payload)]
     if wrong:
-        raise UnsavableStateError("store_not_resumable", keys="; ".join(wrong))
+        raise UsageError("store_not_resumable", keys="; ".join(wrong))
 
 
 def _wrong(payload: Mapping[str, Any]) -> Iterable[str]:

@@ -6,21 +6,15 @@ Lines are appended and never synced; a torn or damaged one fails its checksum an
 """
 
 import contextlib
-import errno
 import json
 import os
-import stat
-import zlib
 from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import BinaryIO, NamedTuple
+from typing import NamedTuple
 
-from unbroken.disk import durable
 from unbroken.errors import DiskError
-from unbroken.store import manifest as manifests
 from unbroken.store.folder import CheckpointFolder
+from unbroken.store.lines import append, lines_of, sealed, unsealed, write_anew
 
-_APPEND = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 _SPARE = 100  # lines that say nothing any more, before they are worth writing the file anew
 _KINDS = (str, int, int, int, str, bool)
 
@@ -53,13 +47,7 @@ def note(folder: CheckpointFolder, results: Mapping[str, tuple[os.stat_result, b
     lines = [Verified(name, at.st_ino, at.st_size, at.st_mtime_ns, on, good) for name, (at, good) in results.items()]
     path = folder.verified
     try:
-        descriptor = os.open(path, _APPEND, 0o666)
-        try:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-                raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
-            os.write(descriptor, "".join(map(_line, lines)).encode())
-        finally:
-            os.close(descriptor)
+        append(path, map(sealed, lines))
     except OSError as error:
         raise DiskError("store_verified_unwritable", path=path, reason=error.strerror or str(error)) from error
     _tidy(folder)
@@ -69,34 +57,16 @@ def _tidy(folder: CheckpointFolder) -> None:
     """Without a lock: what another verification adds meanwhile may be lost, and is then not known to be verified."""
     count, there = sum(1 for _ in _lines(folder)), last_verified(folder)
     if count > 2 * len(there) + _SPARE:
-
-        def write(file: BinaryIO) -> None:
-            file.write("".join(map(_line, there.values())).encode())
-
-        with contextlib.suppress(DiskError):
-            durable.write_durably(folder.verified, write)
+        write_anew(folder.verified, map(sealed, there.values()))
 
 
 def _fits(line: Verified, status: os.stat_result) -> bool:
     return (line.inode, line.size, line.mtime_ns) == (status.st_ino, status.st_size, status.st_mtime_ns)
 
 
-def _line(one: Verified) -> str:
-    row = json.dumps(list(one), separators=(",", ":"))  # ASCII: lone surrogates are escaped
-    return f"{zlib.crc32(row.encode()):08x}{row}\n"
-
-
 def _lines(folder: CheckpointFolder) -> Iterable[Verified]:
-    for line in _content(folder.verified):
-        if line[:8] == b"%08x" % zlib.crc32(line[8:]):
-            with contextlib.suppress(ValueError, RecursionError):
-                row = json.loads(line[8:])
-                if type(row) is list and tuple(map(type, row)) == _KINDS:
-                    yield Verified._make(row)
-
-
-def _content(path: Path) -> list[bytes]:
-    try:
-        return manifests.read_bytes(path).split(b"\n")
-    except (OSError, ValueError):
-        return []
+    for text in map(unsealed, lines_of(folder.verified)):
+        with contextlib.suppress(ValueError, RecursionError):
+            row = None if text is None else json.loads(text)
+            if type(row) is list and tuple(map(type, row)) == _KINDS:
+                yield Verified._make(row)
