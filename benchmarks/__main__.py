@@ -12,7 +12,7 @@ from pathlib import Path
 
 import torch
 
-from benchmarks import breakdown, loading, loops, memory, ranks, reading, restarts, saving, training
+from benchmarks import breakdown, loading, loops, memory, ranks, reading, restarts, saving, tensors, training
 from benchmarks.table import Table
 
 PACKAGES = ["torch", "numpy", "lightning", "accelerate", "ravex", "torch-checkpointing", "safetensors", "efficio"]
@@ -38,6 +38,7 @@ def tables(quick: bool, folder: Path) -> dict[str, list[Callable[[], Table]]]:
             lambda: reading.listing(1000, rounds, folder),
             lambda: reading.cache(100 if quick else 1000, rounds, folder),
         ],
+        "tensors": [lambda: tensors.table([12_000] if quick else [12_000, 120_000], rounds, folder)],
         "ranks": [lambda: ranks.table(rounds, folder), lambda: restarts.table(rounds, folder)],
         "memory": [lambda: memory.table(100 if quick else 1000, folder)],
     }
@@ -50,7 +51,7 @@ def tables(quick: bool, folder: Path) -> dict[str, list[Callable[[], Table]]]:
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="states of 100 MB only: minutes")
-    parser.add_argument("--only", nargs="+", help="saving training loading loops reading ranks memory")
+    parser.add_argument("--only", nargs="+", help="saving training loading loops reading tensors ranks memory")
     parser.add_argument("--folder", type=Path, default=Path.cwd(), help="where to write: the disk that is measured")
     parser.add_argument("--breakdown", action="store_true", help="only the stages of one save and one resume")
     options = parser.parse_args()

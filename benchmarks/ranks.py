@@ -64,6 +64,8 @@ def _train(rank: int, size: int, place: Path) -> None:
     logging.getLogger("unbroken").setLevel(logging.ERROR)
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(size))
+    if dist.is_initialized():  # by a peer that was measured before, in the process that this one is a fork of
+        dist.destroy_process_group()
     meeting = f"file://{place / 'meeting'}"
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size, timeout=timedelta(seconds=60))
     torch.manual_seed(1)

@@ -1,25 +1,19 @@
 """How a run begins: afresh or from the newest good state, behind the guards; notes surroundings, makes the keeper."""
 
 import logging
-import shlex
-import sys
 import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from unbroken import contract, messages
+from unbroken import messages
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import require_space
 from unbroken.errors import (
     ArchitectureChangedError,
     DataChangedError,
-    DiskError,
-    ResourcesError,
     UnbrokenError,
-    is_refusal,
     reason_of,
 )
 from unbroken.keep import finding, saying, started
@@ -45,9 +39,9 @@ from unbroken.store import payload as keys
 from unbroken.store.ancestry import newest_first
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.forecast import Plan
-from unbroken.store.lineage import ResumePoint, RunRecord
+from unbroken.store.lineage import ResumePoint
 from unbroken.store.payload import Payload
-from unbroken.store.record import next_generation, read_run_record
+from unbroken.store.record import next_generation
 from unbroken.store.runstate import (
     Identity,
     Moment,
@@ -60,7 +54,7 @@ from unbroken.store.runstate import (
     ranks_of,
     without_best,
 )
-from unbroken.store.starts import Start, Starts
+from unbroken.store.starts import Start
 
 _log = logging.getLogger("unbroken")
 
@@ -198,8 +192,9 @@ class _Beginner:
         version = KEYED if ranks.grouped else VERSION
         run_id = ranks.by_first(At.BEGIN, lambda: uuid.uuid4().hex)
         identity = Identity(run_id, 0, None, self._seed, version, processes=ranks.size)
+        config = self._surroundings.config
         first = started.fresh(self._keeping, self._generation, ranks.size)
-        ranks.by_first(At.BEGIN, lambda: self._write_record(identity, first))
+        ranks.by_first(At.BEGIN, lambda: started.begin_record(self._folder, identity, config, first))
         self._arrivals.watch()
         keeper = self._keeper(identity)
         self._save_first(keeper, self._state_as_built(keeper, Reason.START))
@@ -269,7 +264,7 @@ class _Beginner:
         else:
             identity = replace(identity, request=found.request)
             keeper = self._keeper(identity, state.replays, protected=point.path.name)
-            ranks.by_first(At.BEGIN, lambda: self._take_over_record(start))
+            ranks.by_first(At.BEGIN, lambda: started.take_over_record(self._folder, start))
         stop_requested = None if moment is None or found.asked_for else moment.stop_requested
         saved_at = point.payload[keys.TIMESTAMP]
         planned = self._surroundings.planned_epochs
@@ -337,7 +332,8 @@ class _Beginner:
         else:
             first = as_branch(state, identity, self._surroundings)
         self._save_first(keeper, first)
-        ranks.by_first(At.BEGIN, lambda: self._write_record(identity, replace(start, branch=branch)))
+        start, config = replace(start, branch=branch), self._surroundings.config
+        ranks.by_first(At.BEGIN, lambda: started.begin_record(self._folder, identity, config, start))
         return keeper
 
     def _branches_of(self, run_id: str) -> list[int]:
@@ -357,36 +353,6 @@ class _Beginner:
         if self._origin.path is None or path.parent == self._folder.path:
             return self._folder.shown(path)
         return CheckpointFolder(path.parent, Path(self._origin.path).parent).shown(path)
-
-    def _write_record(self, identity: Identity, start: Start) -> None:
-        now, command = datetime.now().strftime(contract.TIMESTAMP_FORMAT), shlex.join(sys.argv)
-        former = read_run_record(self._folder)
-        same_run = former is not None and former.run_id == identity.run_id
-        earlier = (former.starts if former is not None and same_run else None) or Starts.none()
-        lineage.write_run_record(
-            self._folder,
-            RunRecord(
-                identity.run_id,
-                identity.branch,
-                now,
-                command,
-                self._surroundings.config,
-                self._generation,
-                earlier.with_another(start),
-            ),
-        )
-
-    def _take_over_record(self, start: Start) -> None:
-        record = read_run_record(self._folder)
-        if record is None:
-            return
-        starts = (record.starts or Starts.none()).with_another(start)
-        try:
-            lineage.write_run_record(self._folder, replace(record, generation=self._generation, starts=starts))
-        except DiskError as error:
-            if error.__cause__ is None or not is_refusal(error.__cause__):
-                raise
-            raise ResourcesError("state_no_room", reason=reason_of(error.__cause__)) from error
 
     def _other_data(self, saved: Mapping[str, Any] | None) -> bool:
         """Whether the data are not those of the run, which is refused unless asked for."""

@@ -1,9 +1,15 @@
-"""Started: what the run record says of the start at hand: from where, what came before, what has changed since."""
+"""Started: what the run record says of the start at hand, from where it began and what has changed; and writes it."""
 
+import shlex
 import socket
+import sys
+from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
+from typing import Any
 
 from unbroken import contract
+from unbroken.errors import DiskError, ResourcesError, is_refusal, reason_of
 from unbroken.loop import journal
 from unbroken.state import guards
 from unbroken.state.settings import Setting
@@ -12,8 +18,9 @@ from unbroken.store import starts
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.forecast import Plan
 from unbroken.store.lineage import ResumePoint
-from unbroken.store.runstate import RunState, Surroundings
-from unbroken.store.starts import Change, Start
+from unbroken.store.record import RunRecord, read_run_record, write_run_record
+from unbroken.store.runstate import Identity, RunState, Surroundings
+from unbroken.store.starts import Change, Start, Starts
 from unbroken.version import __version__
 
 
@@ -53,6 +60,36 @@ def going_on(
         reached=reached,
         changes=starts.bounded(changes),
     )
+
+
+def begin_record(folder: CheckpointFolder, identity: Identity, config: Mapping[str, Any], start: Start) -> None:
+    """Have a run record for a run or branch that begins here, with the starts of the same run before it.
+
+    Raises DiskError.
+    """
+    former = read_run_record(folder)
+    same_run = former is not None and former.run_id == identity.run_id
+    earlier = (former.starts if former is not None and same_run else None) or Starts.none()
+    now, command = datetime.now().strftime(contract.TIMESTAMP_FORMAT), shlex.join(sys.argv)
+    begun = (identity.run_id, identity.branch, now, command, config, start.generation)
+    write_run_record(folder, RunRecord(*begun, earlier.with_another(start)))
+
+
+def take_over_record(folder: CheckpointFolder, start: Start) -> None:
+    """Have the run record that is there say that this process goes on with the run.
+
+    Raises DiskError; ResourcesError where there is no memory for it.
+    """
+    record = read_run_record(folder)
+    if record is None:
+        return
+    starts = (record.starts or Starts.none()).with_another(start)
+    try:
+        write_run_record(folder, replace(record, generation=start.generation, starts=starts))
+    except DiskError as error:
+        if error.__cause__ is None or not is_refusal(error.__cause__):
+            raise
+        raise ResourcesError("state_no_room", reason=reason_of(error.__cause__)) from error
 
 
 def what_has_changed(then: Surroundings | None, now: Surroundings, settings: list[Setting], data: bool) -> list[Change]:
