@@ -2,6 +2,7 @@
 
 import gc
 import json
+import logging
 import subprocess
 import sys
 import time
@@ -37,6 +38,7 @@ def main() -> None:
     import unbroken
     from benchmarks.state import training
 
+    logging.getLogger("unbroken").setLevel(logging.ERROR)
     torch.set_num_threads(1)
     what, count, place = sys.argv[1], int(sys.argv[2]), sys.argv[3]
     costs = {}
