@@ -16,7 +16,7 @@ from forecaster.bounded import BoundedReader
 from forecaster.columns import Role, choose_columns, is_unnamed, looks_like
 from forecaster.encodings import decode_start
 from forecaster.errors import InputError
-from forecaster.messages import text
+from forecaster.messages import shortened, text
 from forecaster.raw import RawTable, by_role
 from forecaster.unnamed import by_content
 from forecaster.wide import WideHeader, from_wide, wide_header
@@ -80,6 +80,7 @@ def read_csv(unpacked: Callable[[], IO[bytes]], path: Path, named: Mapping[Role,
     if layout.wide is not None:
         return from_wide(table, layout.wide, named, path, np.arange(len(table)) + layout.lines + 1)
     assert places is not None
+    _warn_of_line_breaks(table.drop(columns=list(places.values())), layout, path)
     return by_role(table, places, layout.lines + 1)
 
 
@@ -111,6 +112,16 @@ def _parsed(
                 reason = text("row_of_more_fields", row=row + layout.lines, fields=count, count=expected)
                 raise InputError("data_not_a_table", path=path, reason=reason) from error
             raise
+
+
+def _warn_of_line_breaks(unused: pd.DataFrame, layout: _Layout, path: Path) -> None:
+    """Of columns that nothing reads: in the others a text of several lines is a bad value."""
+    for column in map(int, unused.select_dtypes("str").columns):
+        broken = unused[column].str.contains(r"[\r\n]").fillna(False).to_numpy(dtype=np.bool_)
+        if broken.any():
+            row = int(broken.argmax()) + layout.lines + 1
+            name, count = shortened(layout.header[column]), int(broken.sum())
+            _log.warning(text("data_line_breaks", path=path, row=row, column=name, count=count))
 
 
 def _find_header(lines: Sequence[str], named: Mapping[Role, str]) -> _Layout:

@@ -20,8 +20,11 @@ from forecaster.messages import text
 _DIGITS_ONLY = r"^(\d{4})(\d{2})(\d{2})(?:\.0)?$"
 _YEAR_FIRST = (
     r"^(\d{4})[-/.年](\d{1,2})[-/.月](\d{1,2})日?"
-    r"(?:[T ]+(?:(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?\s*(Z|UTC|GMT|[+-]\d{2}(?::?\d{2})?)?.*)?$"
+    r"(?:[T ]+(?:(\d{1,2}):(\d{2})(?::(\d{2})(?:\.\d+)?)?)?\s*"
+    r"(Z|(?:UTC|GMT)?[+-]\d{1,2}(?::?\d{2})?(?!\d)|UTC|GMT)?(?!.*\d{4}).*)?$"  # two dates are no day
 )
+_OFFSET = re.compile(r"([+-])(\d{1,2}?):?(\d{2})?$")
+_YEARS = (1800, 2200)  # nanoseconds since 1970, in which pandas may count, end in 1677 and 2262
 _SINCE_1970 = {10: "s", 13: "ms", 16: "us", 19: "ns"}  # digits of a time since 1970 and their unit
 _COUNTS = re.compile(r"1[0-8](\d{8}|\d{11}|\d{14}|\d{17})(\.0)?", re.ASCII)
 
@@ -143,6 +146,7 @@ def _weekends(times: pd.DatetimeIndex) -> int:
 
 
 def _of_times(times: pd.DatetimeIndex) -> _Stamps:
+    times = pd.DatetimeIndex(times.where((times.year >= _YEARS[0]) & (times.year < _YEARS[1])))
     if times.tz is None:
         return _Stamps(times, times, aware=False)
     return _Stamps(times.tz_localize(None), times.tz_convert("UTC").tz_localize(None), aware=True)
@@ -156,6 +160,7 @@ def _of_text(written: "pd.Series[Any]") -> _Stamps:
         times = pd.DatetimeIndex(pd.to_datetime(counts, unit=cast(Any, unit)))
         return _Stamps(times, times, aware=True)
     parts = written.str.replace(_DIGITS_ONLY, r"\1-\2-\3", regex=True).str.extract(_YEAR_FIRST)
+    parts[0] = parts[0].where(pd.to_numeric(parts[0]).between(*_YEARS, inclusive="left"))
     days = pd.to_datetime(parts[0] + "-" + parts[1] + "-" + parts[2], format="%Y-%m-%d", errors="coerce")
     hours, minutes, seconds = (pd.to_numeric(parts[place].fillna("0")).to_numpy(dtype=np.int64) for place in (3, 4, 5))
     clock = np.where(hours < 24, (hours * 60 + minutes) * 60 + seconds, 0)  # 24:00 is still the day
@@ -165,10 +170,12 @@ def _of_text(written: "pd.Series[Any]") -> _Stamps:
 
 
 def _minutes(offset: str) -> int:
-    """``"+05:30"`` → 330; universal time and none are 0."""
-    digits = re.sub(r"\D", "", offset)
-    minutes = int(digits[:2]) * 60 + int(digits[2:] or "0") if digits else 0
-    return -minutes if offset.startswith("-") else minutes
+    """``"+05:30"`` and ``"UTC+0530"`` → 330; universal time and none are 0."""
+    found = _OFFSET.search(offset)
+    if found is None:
+        return 0
+    sign, hours, minutes = found.groups()
+    return int(f"{sign}{int(hours) * 60 + int(minutes or 0)}")
 
 
 def _is_since_1970(value: str) -> bool:

@@ -62,6 +62,7 @@ def warn_of_odd_bars(table: pd.DataFrame, stock: npt.NDArray[np.int64], path: Pa
         row = int(below.argmax())
         values = {"high": table["high"].iloc[row], "low": table["low"].iloc[row], "count": int(below.sum())}
         _log.warning(text("data_high_below_low", path=path, **_bar(table, row), **values))
+    _warn_of_volumes_in_thousands(table, path)
     same_stock = stock[1:] == stock[:-1]
     for role in NUMBERS:
         if role == "volume" or (role == "adjusted" and table["adjusted"].equals(table["close"])):
@@ -72,6 +73,16 @@ def warn_of_odd_bars(table: pd.DataFrame, stock: npt.NDArray[np.int64], path: Pa
             row = int(jumps.argmax()) + 1
             values = {"column": role, "before": prices[row - 1], "after": prices[row], "count": int(jumps.sum())}
             _log.warning(text("data_price_jumps", path=path, **_bar(table, row), **values))
+
+
+def _warn_of_volumes_in_thousands(table: pd.DataFrame, path: Path) -> None:
+    """1.234 may be 1,234 as Germans write it; a volume with a second separator is text, and refused as such."""
+    volumes = table["volume"].to_numpy(dtype=np.float64)
+    fractions = volumes != np.floor(volumes)
+    thousandths = volumes * 1000
+    if fractions.any() and volumes.max() < 1000 and np.allclose(thousandths, np.round(thousandths), rtol=0, atol=1e-6):
+        row = int(fractions.argmax())
+        _log.warning(text("data_volume_thousands", path=path, **_bar(table, row), volume=volumes[row]))
 
 
 def _numbers(values: "pd.Series[Any]") -> "pd.Series[Any]":

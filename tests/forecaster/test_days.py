@@ -142,3 +142,38 @@ def test_hours_in_digits_are_no_seconds_since_1970(tmp_path: Path) -> None:
     table = make_table(days=40)
     table.assign(Date=table["Date"].str.replace("-", "") + "16").to_csv(tmp_path / "x", index=False)
     assert "no date with the year first" in refusal(tmp_path / "x")
+
+
+@pytest.mark.parametrize("date", ["0001-01-03", "1677-01-03", "2262-12-01", "2300-01-03 16:00+08:00", "9999-12-31"])
+def test_years_beyond_what_pandas_counts_are_no_dates(tmp_path: Path, date: str) -> None:
+    table = make_table(days=160)
+    table.loc[7, "Date"] = date
+    table.to_csv(tmp_path / "x", index=False)
+    assert f"row 9 (stock 000001): '{date}' is no date" in refusal(tmp_path / "x")
+    times = pd.DataFrame({**make_table(days=160)}).assign(Date=table["Date"].str[:10].astype("datetime64[s]"))
+    times.to_parquet(tmp_path / "y")
+    assert "is no date" in refusal(tmp_path / "y")
+
+
+@pytest.mark.parametrize("date", ["2018-01-02 - 2018-01-05", "2018-01-02 2018-01-05", "2018/01/02 to 2018/01/05"])
+def test_two_dates_are_no_day(tmp_path: Path, date: str) -> None:
+    table = make_table(days=160)
+    table.loc[7, "Date"] = date
+    table.to_csv(tmp_path / "x", index=False)
+    assert f"row 9 (stock 000001): '{date}' is no date" in refusal(tmp_path / "x")
+
+
+@pytest.mark.parametrize("offset", ["+00:00", " UTC+00:00", " GMT+0", "+0000"])
+@pytest.mark.parametrize("hours", [8, 5.5, -4])
+def test_offsets_as_they_are_written(tmp_path: Path, expected: Path, offset: str, hours: float) -> None:
+    there = midnights("Asia/Shanghai")["Date"].dt.tz_localize(None) + pd.Timedelta(hours=hours)
+    sign, minutes = "-" if hours < 0 else "+", abs(int(hours * 60))
+    spelled = {
+        "+00:00": f"{sign}{minutes // 60:02}:{minutes % 60:02}",
+        " UTC+00:00": f" UTC{sign}{minutes // 60:02}:{minutes % 60:02}",
+        " GMT+0": f" GMT{sign}{minutes // 60}" + (f":{minutes % 60}" if minutes % 60 else ""),
+        "+0000": f"{sign}{minutes // 60:02}{minutes % 60:02}",
+    }[offset]
+    stamps = there.dt.strftime("%Y-%m-%d %H:%M:%S") + spelled
+    make_table(days=DAYS).assign(Date=stamps).to_csv(tmp_path / "x", index=False)
+    assert same(read_panel(tmp_path / "x"), read_panel(expected))

@@ -111,6 +111,29 @@ def test_a_quote_left_open_in_a_name_swallows_no_rows_unseen(tmp_path: Path) -> 
     assert "row 6 " in (message := refusal(tmp_path / "x")) and "stock is" in message
 
 
+def test_a_quote_left_open_in_a_column_that_nothing_reads_is_warned_of(
+    tmp_path: Path, heard: pytest.LogCaptureFixture
+) -> None:
+    table = make_table().assign(Note="calm")
+    assert len(read_panel(written(table, tmp_path / "x"))) == 320 and "quote" not in heard.text
+    table.loc[[10, 14], "Note"] = "OPEN"
+    written(table, tmp_path / "x").write_text((tmp_path / "x").read_text().replace("OPEN", '"', 1).replace("OPEN", '"'))
+    assert len(read_panel(tmp_path / "x")) == 316
+    assert "row 12: a text in column Note goes over several lines; 1 row(s)" in heard.text
+
+
+@pytest.mark.parametrize(
+    ("volume", "warned"), [(1.234, True), (0.5, True), (1.2345, False), (1001.5, False), (7, False)]
+)
+def test_volumes_that_may_be_thousands_are_warned_of(
+    tmp_path: Path, heard: pytest.LogCaptureFixture, volume: float, warned: bool
+) -> None:
+    table = make_table().assign(Volume=100.0)
+    table.loc[5, "Volume"] = volume
+    assert len(read_panel(written(table, tmp_path / "x"))) == 320
+    assert ("separates thousands" in heard.text) is warned
+
+
 @pytest.mark.parametrize("layout", [PanelFormat(), DROP])
 @pytest.mark.parametrize(
     ("column", "value", "said"),

@@ -110,6 +110,15 @@ SENTENCES: dict[str, str] = {
         "{path}, row {row} (stock {stock}, {date}): the high, {high:g}, is below the low, {low:g}; {count} row(s) are "
         "like this. They are used as they are."
     ),
+    "data_volume_thousands": (
+        "{path}, row {row} (stock {stock}, {date}): the volume is {volume:g}, and none of them reaches a thousand or "
+        "has a fourth digit behind the point. If the point separates thousands, write numbers without it; else all is "
+        "well."
+    ),
+    "data_line_breaks": (
+        "{path}, row {row}: a text in column {column} goes over several lines; {count} row(s) are like this. If a "
+        "quote was left open there, it has swallowed the rows up to the next one: check the file."
+    ),
     "data_price_jumps": (
         "{path}, row {row} (stock {stock}, {date}): {column} jumps from {before:g} to {after:g} from one bar to the "
         "next; {count} such jump(s). They are used as they are: check the file."

@@ -92,6 +92,14 @@ SENTENCES: dict[str, str] = {
         "{path} 第 {row} 行（股票 {stock}，{date}）：最高价 {high:g} 低于最低价 {low:g}；共有 {count} 行如此，仍按原样"
         "使用。"
     ),
+    "data_volume_thousands": (
+        "{path} 第 {row} 行（股票 {stock}，{date}）：成交量为 {volume:g}，而所有成交量都不到一千，小数点后也都不超过三位"
+        "。若小数点其实是千位分隔符，请将其去掉；否则无需处理。"
+    ),
+    "data_line_breaks": (
+        "{path} 第 {row} 行：{column} 列的文字跨越多行；共有 {count} 行如此。若那里少了一个引号，其后直到下一个引号的各"
+        "行都会被当作文字吞掉：请检查文件。"
+    ),
     "data_price_jumps": (
         "{path} 第 {row} 行（股票 {stock}，{date}）：{column} 从 {before:g} 跳到 {after:g}，前后仅隔一行；共有 {count} "
         "处如此，仍按原样使用，请检查文件。"
