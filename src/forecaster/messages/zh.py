@@ -93,8 +93,8 @@ SENTENCES: dict[str, str] = {
         "使用。"
     ),
     "data_volume_thousands": (
-        "{path} 第 {row} 行（股票 {stock}，{date}）：成交量为 {volume:g}，而所有成交量都不到一千，小数点后也都不超过三位"
-        "。若小数点其实是千位分隔符，请将其去掉；否则无需处理。"
+        "{path} 第 {row} 行（股票 {stock}，{date}）：成交量为 {volume:g}，而所有成交量都不到一千，小数点后也都不超过三"
+        "位。若小数点其实是千位分隔符，请将其去掉；否则无需处理。"
     ),
     "data_line_breaks": (
         "{path} 第 {row} 行：{column} 列的文字跨越多行；共有 {count} 行如此。若那里少了一个引号，其后直到下一个引号的各"
