@@ -153,9 +153,14 @@ def archived_runs(folder: CheckpointFolder) -> list[CheckpointFolder]:
     return [run for run in map(CheckpointFolder, inner) if run.checkpoints()]
 
 
+def epoch_text(progress: Progress) -> str:
+    """How many are done; ``-`` in a loop without epochs."""
+    return "-" if progress.counts_steps_alone else str(progress.epoch)
+
+
 def batch_text(progress: Progress) -> str:
-    """``412/980``: batches done of the epoch after ``progress.epoch``; ``-`` at the end of an epoch."""
-    if not progress.batch:
+    """``412/980``: batches done of the epoch after ``progress.epoch``; ``-`` at its end and without epochs."""
+    if not progress.batch or progress.counts_steps_alone:
         return "-"
     return f"{progress.batch}/{'?' if progress.batches is None else progress.batches}"
 
@@ -169,7 +174,7 @@ def progress_cells(progress: Progress | None) -> list[str]:
     """Epoch, batch and step."""
     if progress is None:
         return ["-", "-", "-"]
-    return [str(progress.epoch), batch_text(progress), str(progress.step)]
+    return [epoch_text(progress), batch_text(progress), str(progress.step)]
 
 
 def _unusable(folder: CheckpointFolder, path: Path, size: int, error: UnbrokenError) -> Entry:

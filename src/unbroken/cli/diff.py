@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from unbroken.cli.checkpoints import batch_text, best_text
+from unbroken.cli.checkpoints import batch_text, best_text, epoch_text
 from unbroken.cli.contents import Contents, open_contents, shape_text
 from unbroken.cli.nothing import existing_file
 from unbroken.cli.output import Column, Row, print_json, print_table, say, shortened, working_on
@@ -196,7 +196,7 @@ def _sides(a: Contents, b: Contents) -> list[tuple[str, str, str]]:
             str(side.path),
             (progress.run_id or text("cli_plain_file"))[:8],
             str(progress.branch),
-            str(progress.epoch),
+            epoch_text(progress),
             batch_text(progress),
             str(progress.step),
             side.info.timestamp,

@@ -96,6 +96,8 @@ def _chosen_as_json(folder: CheckpointFolder, chosen: Manifest | None) -> dict[s
 def _print_chosen(folder: Path, chosen: Manifest) -> None:
     progress = chosen.progress
     key = "cli_resume_inside" if progress.batch else "cli_resume_between"
+    if progress.counts_steps_alone:
+        key = "cli_resume_at_step"
     values = {"path": folder / chosen.name, "next": progress.epoch + 1, "timestamp": chosen.timestamp}
     say(text(key, **values, batch=batch_text(progress), step=progress.step))
     if progress.finished is not None:

@@ -4,7 +4,7 @@ import argparse
 from collections.abc import Iterable
 from pathlib import Path
 
-from unbroken.cli.checkpoints import Entry, batch_text, best_text, glance
+from unbroken.cli.checkpoints import Entry, batch_text, best_text, epoch_text, glance
 from unbroken.cli.contents import Contents, Replayed, numbers_in, open_contents
 from unbroken.cli.nothing import existing_file, no_such_file
 from unbroken.cli.output import Row, columns, print_json, print_pairs, print_table, say, shortened
@@ -76,7 +76,7 @@ def _print(entry: Entry, contents: Contents) -> None:
         (text("cli_column_size"), human(entry.size)),
         (text("cli_column_saved"), info.timestamp),
         (text("cli_saved_on"), _reason_text(progress.reason)),
-        (text("cli_column_epoch"), str(progress.epoch)),
+        (text("cli_column_epoch"), epoch_text(progress)),
         (text("cli_column_batch"), batch_text(progress)),
         (text("cli_column_step"), str(progress.step)),
         (text("cli_column_best"), best_text(info)),

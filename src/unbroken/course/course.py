@@ -206,13 +206,9 @@ class Course(EpochCourse):
         self.kept_by.finish()
         reason = self.asking.stop_reason
         if reason is not None:
-            sentence = messages.text(
-                "ended_on_purpose",
-                epoch=self.cursor.epoch,
-                step=self.cursor.step,
-                reason=reason,
-                latest=self.kept_by.latest,
-            )
+            key = "ended_steps_on_purpose" if self.asking.among_steps else "ended_on_purpose"
+            said = {"epoch": self.cursor.epoch, "step": self.cursor.step, "reason": reason}
+            sentence = messages.text(key, **said, latest=self.kept_by.latest)
         _log.info(sentence)
 
     def close(self) -> None:
@@ -240,7 +236,7 @@ class Course(EpochCourse):
             _own_log.setLevel(logging.NOTSET)
         if self.in_epoch and not self.stopping.stopped and not self._given_up:
             key = self.stopping.with_way_on("left_early", "left_early_resume")
-            _log.warning(messages.text(key, epoch=self.cursor.epoch + 1, latest=keeper.latest))
+            _log.warning(messages.text(key, place=self._place, latest=keeper.latest))
 
     @staticmethod
     def _finish_loop(finish: Callable[[], None]) -> None:
@@ -284,8 +280,14 @@ class Course(EpochCourse):
         if self.keeper is not None and self.in_epoch and not self.stopping.stopped:
             self.stopping.stopped = True
             key = self.stopping.with_way_on("left_by_error", "left_by_error_resume")
-            said = {"error": type(error).__name__, "epoch": self.cursor.epoch + 1}
+            said = {"error": type(error).__name__, "place": self._place}
             _log.error(messages.text(key, **said, latest=self.keeper.latest))
+
+    @property
+    def _place(self) -> str:
+        if self.asking.among_steps:
+            return messages.text("place_step", step=self.cursor.step + 1)
+        return messages.text("place_epoch", epoch=self.cursor.epoch + 1)
 
     @property
     def failure(self) -> DiskError | None:

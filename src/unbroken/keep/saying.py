@@ -33,6 +33,8 @@ def where(parts: Parts, path: Path, timestamp: str, planned: int | None, *, ends
     saved = {"path": path, "timestamp": timestamp}
     if cursor.batch == 0 and planned is None:
         _log.info(messages.text("resumed_between", **saved, done=cursor.epoch, step=cursor.step))
+    elif cursor.counts_steps_alone:
+        _log.info(messages.text("resumed_at_step", **saved, step=cursor.step))
     else:
         _log.info(messages.text("resumed", **saved, epoch=epoch, batch=cursor.batch))
 

@@ -571,6 +571,7 @@ SENTENCES: dict[str, str] = {
         "checkpoints there are."
     ),
     "started": "Training from the start; the state is kept in {folder}.",
+    "resumed_at_step": "Resumed from {path} (saved {timestamp}): goes on after step {step}.",
     "resumed": "Resumed from {path} (saved {timestamp}): goes on in epoch {epoch}, {batch} of its batches done.",
     "resumed_between": "Resumed from {path} (saved {timestamp}): goes on after epoch {done}, step {step}.",
     "complete": "Complete: nothing to train. {done} of {count} epochs were done before, as {latest} has them.",
@@ -888,25 +889,31 @@ SENTENCES: dict[str, str] = {
     ),
     "stopped_unsaved": "Stopped on {cause}, and the last state could NOT be saved: {error}",
     "ended": "Done: {done} of {count} epochs.",
+    "ended_steps_on_purpose": (
+        "Ended on purpose after step {step} ({reason}): complete, nothing is left to train. To go on all the same: "
+        "unbroken.Run(..., resume='{latest}')."
+    ),
     "ended_on_purpose": (
         "Ended on purpose after epoch {epoch}, step {step} ({reason}): complete, nothing is left to train. To go on "
         "all the same: "
         "unbroken.Run(..., resume='{latest}')."
     ),
+    "place_epoch": "epoch {epoch}",
+    "place_step": "step {step}",
     "left_early": (
-        "The loop was left in epoch {epoch} before its end; {latest} has the last saved state; the same command goes "
+        "The loop was left in {place} before its end; {latest} has the last saved state; the same command goes "
         "on from there. To end a run on purpose, call run.stop(reason)."
     ),
     "left_by_error": (
-        "{error} in epoch {epoch}: the run is interrupted; {latest} has the last saved state. Once the cause is "
+        "{error} in {place}: the run is interrupted; {latest} has the last saved state. Once the cause is "
         "mended (as it is, it may come again), the same command goes on from there."
     ),
     "left_early_resume": (
-        "The loop was left in epoch {epoch} before its end; {latest} has the last saved state. Resume from it to go "
+        "The loop was left in {place} before its end; {latest} has the last saved state. Resume from it to go "
         "on: this command as it is starts over. To end a run on purpose, call run.stop(reason)."
     ),
     "left_by_error_resume": (
-        "{error} in epoch {epoch}: the run is interrupted; {latest} has the last saved state. Once the cause is "
+        "{error} in {place}: the run is interrupted; {latest} has the last saved state. Once the cause is "
         "mended, resume from it to go on: this command as it is starts over."
     ),
     "signals_unavailable": (
@@ -1560,6 +1567,7 @@ SENTENCES: dict[str, str] = {
         "The next resume takes {path} and goes on in epoch {next}, {batch} batches of it done (step {step} done, "
         "saved {timestamp})."
     ),
+    "cli_resume_at_step": "The next resume takes {path} and goes on after step {step} (saved {timestamp}).",
     "cli_resume_finished": "That run was ended on purpose ({reason}): a resume finds nothing left to train.",
     "cli_why_same": "the same state as {name}",
     "cli_why_older": "older",
@@ -1684,6 +1692,7 @@ SENTENCES: dict[str, str] = {
     "report_unknown": "not known",
     "report_not_recorded": "not recorded by this version",
     "report_place": "epoch {epoch} done, step {step}",
+    "report_place_step": "step {step}",
     "report_place_batch": "epoch {epoch} done and {batch} batches, step {step}",
     "report_processes": "{count} process(es)",
     "report_proof_none": "no steps to compare (yet)",

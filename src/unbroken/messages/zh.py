@@ -413,6 +413,7 @@ SENTENCES: dict[str, str] = {
     # Run
     "not_restorable": "未加载 {path}，其内容无法恢复：{reason}可用 unbroken list 查看其他检查点。",
     "started": "从头开始训练；状态保存在 {folder}。",
+    "resumed_at_step": "已从 {path} 恢复（保存于 {timestamp}）：从第 {step} 步之后继续。",
     "resumed": "已从 {path} 恢复（保存于 {timestamp}）：继续第 {epoch} 轮，该轮已完成 {batch} 批。",
     "resumed_between": "已从 {path} 恢复（保存于 {timestamp}）：从第 {done} 轮、第 {step} 步之后继续。",
     "complete": "训练已完成，没有剩余的内容：此前已完成 {done}/{count} 轮，见 {latest}。",
@@ -685,20 +686,26 @@ SENTENCES: dict[str, str] = {
         "已在第 {epoch} 轮、第 {step} 步之后主动结束（{reason}）：训练已完成，没有剩余的内容。如仍要继续："
         "unbroken.Run(..., resume='{latest}')。"
     ),
+    "ended_steps_on_purpose": (
+        "已在第 {step} 步之后主动结束（{reason}）：训练已完成，没有剩余的内容。如仍要继续："
+        "unbroken.Run(..., resume='{latest}')。"
+    ),
+    "place_epoch": "第 {epoch} 轮",
+    "place_step": "第 {step} 步",
     "left_early": (
-        "循环在第 {epoch} 轮提前退出；{latest} 中有最后保存的状态，再次运行同一命令即可从该处继续。若要主动结束训练，"
+        "循环在{place}提前退出；{latest} 中有最后保存的状态，再次运行同一命令即可从该处继续。若要主动结束训练，"
         "请调用 run.stop(原因)。"
     ),
     "left_by_error": (
-        "第 {epoch} 轮发生 {error}：训练中断；{latest} 中有最后保存的状态。排除原因之后（否则可能再次发生），再次运行"
+        "{place}发生 {error}：训练中断；{latest} 中有最后保存的状态。排除原因之后（否则可能再次发生），再次运行"
         "同一命令即可从该处继续。"
     ),
     "left_early_resume": (
-        "循环在第 {epoch} 轮提前退出；{latest} 中有最后保存的状态。请从它恢复以继续训练：原样再次运行本命令会从头开"
+        "循环在{place}提前退出；{latest} 中有最后保存的状态。请从它恢复以继续训练：原样再次运行本命令会从头开"
         "始。若要主动结束训练，请调用 run.stop(原因)。"
     ),
     "left_by_error_resume": (
-        "第 {epoch} 轮发生 {error}：训练中断；{latest} 中有最后保存的状态。排除原因之后，请从它恢复以继续训练：原样再"
+        "{place}发生 {error}：训练中断；{latest} 中有最后保存的状态。排除原因之后，请从它恢复以继续训练：原样再"
         "次运行本命令会从头开始。"
     ),
     "signals_unavailable": "不在主线程中：无法捕获停止信号，SIGTERM 会直接结束进程而不做最后一次保存。",
@@ -1229,6 +1236,7 @@ SENTENCES: dict[str, str] = {
     "cli_resume_inside": (
         "下次恢复将使用 {path}，继续第 {next} 轮，该轮已完成 {batch} 批（已完成 {step} 步，保存于 {timestamp}）。"
     ),
+    "cli_resume_at_step": "下次恢复将使用 {path}，从第 {step} 步之后继续（保存于 {timestamp}）。",
     "cli_resume_finished": "该训练已主动结束（{reason}）：恢复后没有剩余的训练内容。",
     "cli_why_same": "与 {name} 是同一状态",
     "cli_why_older": "较旧",
@@ -1334,6 +1342,7 @@ SENTENCES: dict[str, str] = {
     "report_unknown": "未知",
     "report_not_recorded": "该版本没有记录",
     "report_place": "已完成 {epoch} 轮，第 {step} 步",
+    "report_place_step": "第 {step} 步",
     "report_place_batch": "已完成 {epoch} 轮又 {batch} 批，第 {step} 步",
     "report_processes": "{count} 个进程",
     "report_proof_none": "没有可比较的步（或尚未出现）",

@@ -63,6 +63,11 @@ class Progress(NamedTuple):
         return (self.epoch, self.batch, self.step)
 
     @property
+    def counts_steps_alone(self) -> bool:
+        """Whether it is of a loop without epochs (or of a first one of unknown length: its steps say as much)."""
+        return 0 < self.batch == self.step and self.epoch == 0 and self.batches is None
+
+    @property
     def order(self) -> tuple[int, int, int, int]:
         """What decides which of two states of one run is the newer: never a clock, never a file name."""
         return (self.branch, self.epoch, self.batch, self.step)

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 
 from unbroken import contract
-from unbroken.cli.checkpoints import Entry, batch_text, best_text
+from unbroken.cli.checkpoints import Entry, batch_text, best_text, epoch_text
 from unbroken.cli.contents import Replayed
 from unbroken.cli.output import shortened
 from unbroken.cli.reports.curves import Curves
@@ -47,12 +47,12 @@ def summary(story: Story) -> Pairs:
     progress, planned = info.progress, own.get("planned_epochs")
     of = f" / {planned}" if type(planned) is int else ""
     pairs = [
-        (text("cli_column_epoch"), f"{progress.epoch}{of}"),
+        (text("cli_column_epoch"), f"{epoch_text(progress)}{of}"),
         (text("cli_column_step"), f"{progress.step:,}"),
         (text("cli_column_best"), best_text(info)),
         (text("report_last_saved"), info.timestamp),
     ]
-    if progress.batch:
+    if progress.batch and not progress.counts_steps_alone:
         pairs.insert(1, (text("cli_column_batch"), batch_text(progress)))
     if progress.finished:
         pairs.append((text("cli_finished"), progress.finished))
@@ -86,6 +86,8 @@ def proof_text(proof: Replayed | None) -> str:
 
 def place_text(start: Start) -> str:
     """Where a start went on."""
+    if start.epoch == 0:
+        return text("report_place_step", step=start.step)
     key = "report_place_batch" if start.batch else "report_place"
     return text(key, epoch=start.epoch, batch=start.batch, step=start.step)
 
