@@ -58,6 +58,11 @@ class Ours:
             if report.error is not None:
                 raise report.error
 
+    def begin_anew(self) -> None:
+        """As another process begins in the same folder: what is known of it is looked up again."""
+        self._writer.close()
+        self._writer = Writer(self.folder)
+
     def close(self) -> None:
         self._writer.close()
         shutil.rmtree(self.folder.path)

@@ -18,8 +18,8 @@ from unbroken.store import manifest as manifests
 COLUMN = "ms"
 
 
-def listing(count: int, rounds: int, folder: Path) -> Table:
-    ours = Ours(training(0.01), folder)
+def fill(ours: Ours, count: int) -> None:
+    """A newest state and ``count - 1`` numbered ones, as a run leaves them, without the fsyncs of so many saves."""
     ours.save()
     ours.finish()
     content = ours.folder.latest.read_bytes()
@@ -27,9 +27,13 @@ def listing(count: int, rounds: int, folder: Path) -> Table:
     for epoch in range(1, count):
         path = ours.folder.epoch(epoch)
         path.write_bytes(content)
-        # As manifests.write, without the fsyncs of a thousand saves.
         text = manifests._to_json(manifests.renamed(known, path))
         ours.folder.manifest(path.name).write_text(text, encoding="utf-8")
+
+
+def listing(count: int, rounds: int, folder: Path) -> Table:
+    ours = Ours(training(0.01), folder)
+    fill(ours, count)
     shown = Table(f"`unbroken list` of {count} checkpoints, the whole process", [COLUMN])
     command = [sys.executable, "-m", "unbroken", "list", str(ours.folder.path), "--json"]
     for _ in range(rounds):
