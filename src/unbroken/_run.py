@@ -30,12 +30,13 @@ from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.numbers import StepNumbers
 from unbroken.loop.ranks import At
 from unbroken.loop.shares import Share
+from unbroken.state.adapting import try_state
 from unbroken.state.gradients import Gradients
 from unbroken.state.history import Best, History
 from unbroken.state.local import Local, Locals
 from unbroken.state.origins import Mentions, users_frames
 from unbroken.state.settings import Settings
-from unbroken.state.tracked import Tracked, try_state
+from unbroken.state.tracked import Tracked
 from unbroken.state.user import UserState
 
 

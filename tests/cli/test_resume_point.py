@@ -37,6 +37,17 @@ def test_at_the_end_of_an_epoch(folder: CheckpointFolder, unbroken: Command) -> 
     assert "the same state as checkpoint_latest.pth" in said
 
 
+def test_a_loop_without_epochs_is_told_by_its_steps(folder: CheckpointFolder, unbroken: Command) -> None:
+    payload = state(0, 7)
+    payload["unbroken"]["batches"] = None
+    put_with_manifest(folder, folder.latest, payload)
+    put_with_manifest(folder, folder.best, payload)
+    said = unbroken("resume-point")
+    assert "takes checkpoints/checkpoint_latest.pth and goes on after step 7 (saved 2026-01-02 03:04:05)." in said.out
+    assert said.row("checkpoint_best.pth")[:4] == ["checkpoint_best.pth", "-", "-", "7"]
+    assert unbroken("list").row("checkpoint_latest.pth")[:4] == ["checkpoint_latest.pth", "-", "-", "7"]
+
+
 def test_a_run_that_was_ended(folder: CheckpointFolder, unbroken: Command) -> None:
     put_with_manifest(folder, folder.latest, state(5, finished="no progress"))
     assert "ended on purpose (no progress)" in unbroken("resume-point").out

@@ -2,6 +2,7 @@
 
 import logging
 import re
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -123,6 +124,23 @@ def test_the_forecast_says_nothing_of_epochs_beyond_all_that_are_planned(tmp_pat
     trial.run.close()
     (said,) = [line for line in log.lines if "A checkpoint takes" in line]
     assert said.endswith("enough for more than 10000 epochs.")
+
+
+def test_a_loop_without_epochs_is_told_by_its_steps(tmp_path: Path, log: Lines) -> None:
+    for asked in ("error", "stop", "end"):
+        run = run_over(tmp_path)
+        with suppress(BrokenOffError):
+            for step in run.steps(9):
+                if asked == "error" and step == 4:
+                    run.save()
+                if asked == "error" and step == 6:
+                    raise BrokenOffError
+                if asked == "stop" and step == 8:
+                    run.stop("enough")
+        run.close()
+    said = "\n".join(filter(str.isascii, log.lines)).replace(str(tmp_path), "")  # but for the promised ones
+    assert "The loop was left in step 6 before its end" in said and "goes on after step 4." in said
+    assert "Ended on purpose after step 8 (enough)" in said and "epoch" not in said
 
 
 def test_a_package_that_the_script_has_not_imported_is_no_reason_to_warn() -> None:

@@ -9,7 +9,6 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 
 from unbroken import messages
@@ -18,9 +17,10 @@ from unbroken.course.epoch import EpochCourse
 from unbroken.course.hands import Hands, make_room, register
 from unbroken.course.lengths import EpochLengths
 from unbroken.course.observer import Observer
+from unbroken.course.outlook import Outlook, plan_of
 from unbroken.course.passes import EpochPasses
 from unbroken.course.proof import ReplayProof
-from unbroken.course.stopping import LIBRARY
+from unbroken.course.stopping import LIBRARY, STEP
 from unbroken.course.triggers import Triggers
 from unbroken.errors import DiskError, RanksError, UnbrokenError, UsageError
 from unbroken.keep.beginning import Beginning, begin_run
@@ -34,11 +34,8 @@ from unbroken.keep.status import end_with
 from unbroken.loop.randomness import restore_streams
 from unbroken.loop.ranks import At, ranks_here
 from unbroken.loop.trace import Kind, TraceFile, name_of, trace_file
-from unbroken.state import schedules
 from unbroken.state.drift import Built
 from unbroken.state.encoding import decode
-from unbroken.store.forecast import Plan
-from unbroken.store.retention import Policy
 from unbroken.store.runstate import Reason, RunState
 
 _log = logging.getLogger("unbroken")
@@ -74,7 +71,7 @@ class Course(EpochCourse):
         self._process = os.getpid()
         self._under_loop = False
         self._given_up = False
-        self._outlook: Callable[[int | None], None] | None = None
+        self._outlook: Outlook | None = None
         self._ended_with: DiskError | None = None
         self._level: int | None = None
 
@@ -91,7 +88,7 @@ class Course(EpochCourse):
                 _own_log.setLevel(logging.WARNING)
         trace = self._open_trace()
         self._make_room()
-        keeping = self._plan()
+        keeping = plan_of(self._origin.policy, self._triggers)
         beginning = begin_run(
             self._origin,
             self.parts,
@@ -118,7 +115,8 @@ class Course(EpochCourse):
             _log.warning(messages.text("nothing_tracked"))
         if beginning.state is not None:
             self._go_on(keeper, beginning.state)
-        self._outlook = partial(self._say_outlook, keeping, beginning.planned_before)
+        goes_on = self.resumed_from is not None
+        self._outlook = Outlook(keeper, self.parts, keeping, beginning.planned_before, resumed=goes_on)
         if planned_epochs is not None:
             self.look_ahead(planned_epochs)
         resumed = beginning.state is not None
@@ -221,6 +219,7 @@ class Course(EpochCourse):
         keeper, self.keeper = self.keeper, None
         if keeper is None:
             return
+        place = self._place
         if self._under_loop:  # its generator is kept alive, by the traceback of an error for example
             self.leave_loop()
         for listener in self.listeners:
@@ -236,7 +235,7 @@ class Course(EpochCourse):
             _own_log.setLevel(logging.NOTSET)
         if self.in_epoch and not self.stopping.stopped and not self._given_up:
             key = self.stopping.with_way_on("left_early", "left_early_resume")
-            _log.warning(messages.text(key, place=self._place, latest=keeper.latest))
+            _log.warning(messages.text(key, place=place, latest=keeper.latest))
 
     @staticmethod
     def _finish_loop(finish: Callable[[], None]) -> None:
@@ -286,7 +285,7 @@ class Course(EpochCourse):
     @property
     def _place(self) -> str:
         if self.asking.among_steps:
-            return messages.text("place_step", step=self.cursor.step + 1)
+            return messages.text("place_step", step=self.cursor.step + (self.stopping.phase is STEP))
         return messages.text("place_epoch", epoch=self.cursor.epoch + 1)
 
     @property
@@ -318,22 +317,7 @@ class Course(EpochCourse):
         """Say, once it is known how long the run is to be, what will not last so long: the disk, or a schedule."""
         outlook, self._outlook = self._outlook, None
         if outlook is not None:
-            outlook(planned_epochs)
-
-    def _plan(self) -> Plan | None:
-        """What is going to be kept; None where that depends on how many steps an epoch has."""
-        policy, triggers = self._origin.policy or Policy(), self._triggers
-        if triggers.keep_every_steps is not None or (triggers.number_steps is not None and not policy.has_rules):
-            return None
-        return Plan(triggers.every_epochs, policy.newest, policy.space, policy.best, policy.every)
-
-    def _say_outlook(self, keeping: Plan | None, planned_before: int | None, planned: int | None) -> None:
-        if keeping is not None:
-            self.kept_by.say_forecast(keeping, planned, resumed=self.resumed_from is not None)
-        cursor = self.cursor
-        done = cursor.epoch + (cursor.batch / cursor.batches if cursor.batches else 0.0)
-        for said in schedules.told(self.parts.tracked, done, planned_before, planned):
-            _log.warning(said)
+            outlook.say(planned_epochs)
 
     @property
     def has_more(self) -> bool:

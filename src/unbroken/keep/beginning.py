@@ -10,13 +10,8 @@ from typing import Any
 from unbroken import messages
 from unbroken.disk.lock import FolderLock
 from unbroken.disk.space import require_space
-from unbroken.errors import (
-    ArchitectureChangedError,
-    DataChangedError,
-    UnbrokenError,
-    reason_of,
-)
-from unbroken.keep import finding, saying, started
+from unbroken.errors import ArchitectureChangedError, DataChangedError, UnbrokenError, reason_of
+from unbroken.keep import finding, former, saying, started
 from unbroken.keep.finding import Found
 from unbroken.keep.following import NoLock
 from unbroken.keep.keeper import Keeper
@@ -33,10 +28,8 @@ from unbroken.state.drift import Built
 from unbroken.state.rehearsal import Arrivals
 from unbroken.state.settings import Setting
 from unbroken.state.snapshot import reserve
-from unbroken.store import index, lineage, torchfile
-from unbroken.store import manifest as manifests
+from unbroken.store import index, lineage
 from unbroken.store import payload as keys
-from unbroken.store.ancestry import newest_first
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.forecast import Plan
 from unbroken.store.lineage import ResumePoint
@@ -188,7 +181,7 @@ class _Beginner:
         # Before the file may move aside, and before anything is written.
         ranks.together(At.BEGIN, lambda: self._starting.take(self._parts.tracked))
         require_same_weights(ranks, self._parts)
-        ranks.by_first(At.BEGIN, self._move_former_run_aside)
+        ranks.by_first(At.BEGIN, lambda: former.move_aside(self._folder))
         version = KEYED if ranks.grouped else VERSION
         run_id = ranks.by_first(At.BEGIN, lambda: uuid.uuid4().hex)
         identity = Identity(run_id, 0, None, self._seed, version, processes=ranks.size)
@@ -200,27 +193,6 @@ class _Beginner:
         self._save_first(keeper, self._state_as_built(keeper, Reason.START))
         _log.info(messages.text("started", folder=self._folder.shown(self._folder.path)))
         return Beginning(keeper)
-
-    def _move_former_run_aside(self) -> None:
-        if not self._folder.checkpoints():
-            return
-        readable = newest_first(manifests.describe_all(self._folder))
-        if not readable:
-            archive = lineage.archive_run(self._folder, "run-damaged")
-            _log.warning(messages.text("damaged_run_archived", archive=self._folder.shown(archive)))
-            return
-        former = readable[0]
-        own = keys.own_of(torchfile.read_metadata(self._folder.path / former.name))
-        archive = lineage.archive_run(self._folder, f"run-{(former.progress.run_id or 'plain')[:8]}")
-        progress = former.progress
-        newest = archive / former.name
-        if not newest.exists():
-            return  # only other programs' files were there, and they stay
-        said = {"archive": self._folder.shown(archive), "newest": self._folder.shown(newest)}
-        _log.warning(messages.text("former_run_archived", **said, epoch=progress.epoch, batch=progress.batch))
-        planned = own.get("planned_epochs")
-        if planned is not None and progress.epoch < planned and not progress.finished:
-            _log.warning(messages.text("former_run_unfinished", epoch=progress.epoch, planned=planned))
 
     def _go_on(self, point: ResumePoint, found: Found) -> Beginning:
         ranks = self._ranks
@@ -315,13 +287,7 @@ class _Beginner:
         ranks = self._ranks
         run_id = progress.run_id or ranks.by_first(At.BEGIN, lambda: uuid.uuid4().hex)
         taken = ranks.by_first(At.BEGIN, lambda: self._branches_of(run_id))
-        parent = {
-            "run_id": progress.run_id,
-            "branch": progress.branch,
-            "epoch": progress.epoch,
-            "batch": progress.batch,
-            "step": progress.step,
-        }
+        parent = {name: getattr(progress, name) for name in ("run_id", "branch", "epoch", "batch", "step")}
         version = KEYED if ranks.grouped else VERSION
         left = state.identity or Identity(run_id, 0, None, self._seed, version, processes=ranks.size)
         branch = 1 + max([progress.branch, *taken])

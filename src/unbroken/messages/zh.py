@@ -682,12 +682,12 @@ SENTENCES: dict[str, str] = {
     "stopped_saved": "因 {cause} 停止；状态已安全保存在 {latest}。再次运行同一命令（或恢复命令）即可继续。",
     "stopped_unsaved": "因 {cause} 停止，且最后的状态未能保存：{error}",
     "ended": "训练完成：{done}/{count} 轮。",
-    "ended_on_purpose": (
-        "已在第 {epoch} 轮、第 {step} 步之后主动结束（{reason}）：训练已完成，没有剩余的内容。如仍要继续："
-        "unbroken.Run(..., resume='{latest}')。"
-    ),
     "ended_steps_on_purpose": (
         "已在第 {step} 步之后主动结束（{reason}）：训练已完成，没有剩余的内容。如仍要继续："
+        "unbroken.Run(..., resume='{latest}')。"
+    ),
+    "ended_on_purpose": (
+        "已在第 {epoch} 轮、第 {step} 步之后主动结束（{reason}）：训练已完成，没有剩余的内容。如仍要继续："
         "unbroken.Run(..., resume='{latest}')。"
     ),
     "place_epoch": "第 {epoch} 轮",

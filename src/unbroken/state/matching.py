@@ -1,15 +1,17 @@
 """Matching: whether the objects that are tracked, by name, are those that a checkpoint is of. Nothing is touched."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
+import torch
 from torch import nn
 from torch.optim import Optimizer
 
 from unbroken import messages
 from unbroken.errors import ArchitectureChangedError
 from unbroken.state import functions
+from unbroken.state.modules import ModuleState
 from unbroken.state.wrappers import class_name, is_scheduler
 
 _log = logging.getLogger("unbroken")
@@ -66,3 +68,16 @@ def compare_functions(saved: Mapping[str, Mapping[str, str]], current: Mapping[s
     ]
     if paths:
         _log.warning(messages.text("state_functions_changed", paths=", ".join(paths)))
+
+
+def named_tensors(objects: Objects, modules: Iterable[ModuleState]) -> list[tuple[torch.Tensor, str]]:
+    """Each parameter of ``modules``, and each tensor among ``objects``, with the first of its names in the alphabet."""
+    known: dict[int, tuple[torch.Tensor, str]] = {}
+    named: list[tuple[str, torch.Tensor]] = [
+        (name, obj) for name, obj in objects.items() if isinstance(obj, torch.Tensor)
+    ]
+    for adapter in modules:
+        named.extend(adapter.parameters())
+    for name, parameter in named:
+        known[id(parameter)] = (parameter, min(name, known.get(id(parameter), (parameter, name))[1]))
+    return list(known.values())

@@ -27,3 +27,8 @@ def expected_bytes(modules: Collection[ModuleState], optimizers: Collection[Opti
         # Before the first step: two moments, as Adam keeps them.
         parameters += max(kept, 0 if kept else 2 * held)
     return sum(tensors.values()) + parameters + _OVERHEAD
+
+
+def is_known(optimizer: Optimizer) -> bool:
+    """Whether the size of its state is no guess: it has its state, or is one of those with two moments."""
+    return bool(optimizer.state) or all("betas" in group for group in optimizer.param_groups)

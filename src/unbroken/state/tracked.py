@@ -5,25 +5,25 @@ from collections.abc import Collection, Iterator, Mapping
 from typing import Any
 
 import torch
-from torch import nn
 from torch.optim import Optimizer
 
 from unbroken import messages
 from unbroken.errors import ArchitectureChangedError, CheckpointDamagedError, UsageError
 from unbroken.state import matching
-from unbroken.state.adapters import GENERATORS, ObjectState, adapt, check_same_shape, one_line
+from unbroken.state.adapters import GENERATORS, ObjectState, check_same_shape, one_line
+from unbroken.state.adapting import Adapter, adapter_for
 from unbroken.state.architecture import architecture_of, compare_architectures
 from unbroken.state.attributes import Attributes, Owner, covered
-from unbroken.state.containers import ContainerState, is_container
+from unbroken.state.containers import ContainerState
 from unbroken.state.encoding import decode, encode
 from unbroken.state.modules import ModuleState
 from unbroken.state.optimizers import Names, OptimizerState, Plan
 from unbroken.state.origins import is_users
 from unbroken.state.plain import OF_OPTIMIZERS, is_fixed, is_looked_into
-from unbroken.state.sizes import expected_bytes
+from unbroken.state.sizes import expected_bytes, is_known
 from unbroken.state.snapshot import own_copy
 from unbroken.state.stepping import Stepping
-from unbroken.state.trial import says_nothing, try_round_trip
+from unbroken.state.trial import says_nothing
 from unbroken.state.wrappers import unwrapped
 from unbroken.store.payload import RESERVED
 
@@ -70,7 +70,7 @@ class Tracked:
         for other, known in self._objects.items():
             if known is obj:
                 raise UsageError("state_tracked_twice", name=name, other=other)
-        adapter = ContainerState(name, obj, self.objects_by_name) if is_container(obj) else _adapter_for(name, obj)
+        adapter = adapter_for(name, obj, self.objects_by_name)
         state = encode(adapter.state(), name)
         if isinstance(adapter, ModuleState):
             encode(adapter.extras(), name)
@@ -153,10 +153,7 @@ class Tracked:
     @property
     def size_is_known(self) -> bool:
         """Whether ``expected_bytes`` is no guess: the optimizers have their state, or are of those with two moments."""
-        return all(
-            optimizer.state or all("betas" in group for group in optimizer.param_groups)
-            for optimizer in self.optimizers.values()
-        )
+        return all(map(is_known, self.optimizers.values()))
 
     def architecture(self) -> dict[str, list[object]]:
         """``{"model.fc.weight": [[2, 3], "float32"], …}`` for every tensor of every module's state."""
@@ -268,11 +265,9 @@ class Tracked:
     def take(self, name: str, state: Any, parameters: Names | None = None) -> None:
         """Have one object take a state that ``try_state`` found to fit; of a module all of it, in its own names."""
         if name in self._modules:
-            module = self._modules[name]
-            module.restore(state, getattr(module.state(), "_metadata", None))
+            self._modules[name].restore(state, getattr(self._modules[name].state(), "_metadata", None))
         elif name in self._optimizers:
-            optimizer = self._optimizers[name]
-            known = {path: parameter for parameter, path in self._known_tensors()}
+            optimizer, known = self._optimizers[name], {path: value for value, path in self._known_tensors()}
             optimizer.restore(state, optimizer.plan(state, parameters, known))
         else:
             self._others[name].restore(state)
@@ -321,10 +316,9 @@ class Tracked:
 
     def _functions(self) -> dict[str, dict[str, str]]:
         """Fingerprints of the functions that objects hold and their state leaves out."""
-        keepers: dict[str, ObjectState | ModuleState] = {**self._others, **self._modules}
-        return {name: adapter.functions() for name, adapter in keepers.items()}
+        return {name: one.functions() for kind in (self._others, self._modules) for name, one in kind.items()}
 
-    def _adapter(self, name: str) -> ModuleState | OptimizerState | ObjectState:
+    def _adapter(self, name: str) -> Adapter:
         return self._modules.get(name) or self._optimizers.get(name) or self._others[name]
 
     def _known(self) -> dict[int, str]:
@@ -335,15 +329,7 @@ class Tracked:
         return {id(parameter): name for parameter, name in self._known_tensors()}
 
     def _known_tensors(self) -> list[tuple[torch.Tensor, str]]:
-        known: dict[int, tuple[torch.Tensor, str]] = {}
-        named: list[tuple[str, torch.Tensor]] = [
-            (name, obj) for name, obj in self._objects.items() if isinstance(obj, torch.Tensor)
-        ]
-        for adapter in self._modules.values():
-            named.extend(adapter.parameters())
-        for name, parameter in named:
-            known[id(parameter)] = (parameter, min(name, known.get(id(parameter), (parameter, name))[1]))
-        return list(known.values())
+        return matching.named_tensors(self._objects, self._modules.values())
 
     def _compare_strangers(self, kept: Mapping[str, Mapping[str, torch.Tensor]]) -> None:
         known = self._known()
@@ -361,18 +347,3 @@ class Tracked:
             for path, value in saved.items():
                 with torch.no_grad():
                     live[path].copy_(value)
-
-
-def try_state(name: str, obj: object) -> None:
-    """Raise ``UnsavableStateError`` if an object does not take its own state: before anything can be lost by that."""
-    obj = unwrapped(obj)
-    if is_container(obj):
-        return
-    adapter = _adapter_for(name, obj)
-    try_round_trip(name, obj, adapter.state, adapter.take)
-
-
-def _adapter_for(name: str, obj: object) -> ModuleState | OptimizerState | ObjectState:
-    if isinstance(obj, nn.Module):
-        return ModuleState(name, obj)
-    return OptimizerState(name, obj) if isinstance(obj, Optimizer) else adapt(name, obj)
