@@ -102,3 +102,8 @@ print(messages.text("cli_yes"))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() in {messages.sentences(language)["cli_yes"] for language in messages.LANGUAGES}
+
+
+@pytest.mark.parametrize(("count", "said"), [(0, "0 files"), (1, "1 file"), ("1", "1 file"), (2, "2 files")])
+def test_one_of_a_thing_is_told_from_more(count: object, said: str) -> None:
+    assert messages._LIBRARY.text_in("en", "cli_deleted", count=count, size="1 kB") == f"Deleted {said}, 1 kB freed."

@@ -31,7 +31,7 @@ def project(here: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: p
 def test_exact(unbroken: Command, project: Path) -> None:
     said = unbroken("audit", "--kills", 2, "--seed", 1, "--", sys.executable, "train.py")
     assert said.code == 0
-    assert "EXACT. Killed 2 time(s) in 1 run(s)" in said.out
+    assert "EXACT. Killed 2 times in 1 run" in said.out
     assert "--seed 1" in said.out
     rows = said.out.split("\n\n")[0].splitlines()
     assert [row.split("  ")[0] for row in rows] == [
@@ -51,7 +51,7 @@ def test_a_difference_is_told_with_its_cause(unbroken: Command) -> None:
     said = unbroken("audit", "--kills", 1, "--seed", 1, "--", sys.executable, "train.py", "--fault", "counter")
     assert said.code == 1
     assert "RESUMES, BUT DIFFERS" in said.out
-    assert "1 step(s) after the resume from step" in said.out
+    assert "1 step after the resume from step" in said.out
     assert "loss: train_losses" in said.out
     assert "count in the script is" in said.out
     assert 'run.state["count"]' in said.out

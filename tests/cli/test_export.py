@@ -50,7 +50,7 @@ def test_what_is_written_is_what_their_reader_reads(tmp_path: Path, wanted: dict
 
 def test_the_weights_of_a_checkpoint(run: CheckpointFolder, unbroken: Command, here: Path) -> None:
     said = unbroken("export", run.epoch(10), "-o", "model.safetensors")
-    assert said.code == 0 and said.out.startswith("Wrote model.safetensors: 2 tensor(s)")
+    assert said.code == 0 and said.out.startswith("Wrote model.safetensors: 2 tensors")
     found = load_file(here / "model.safetensors")
     assert torch.equal(found["weight"], torch.full((8,), 100.0)) and torch.equal(found["bias"], torch.ones(2))
     with safe_open(here / "model.safetensors", "pt") as file:

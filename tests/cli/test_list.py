@@ -125,7 +125,7 @@ def test_what_lies_aside_is_pointed_out(run: CheckpointFolder, unbroken: Command
     put(run.epoch(1), state(1, run="run-b"))
     aside = run.set_aside(run.epoch(1), "damaged")
     said = unbroken("list")
-    assert f"{archived} (5 file(s)); to look into it: unbroken list {archived}" in said.out
+    assert f"{archived} (5 files); to look into it: unbroken list {archived}" in said.out
     assert f"Set aside as damaged: {aside}" in said.out
     found = unbroken("list", "--json").json
     assert (found["archived"], found["set_aside"]) == ([str(archived)], [str(aside)])

@@ -30,7 +30,7 @@ def test_a_dry_run_only_shows(run: CheckpointFolder, unbroken: Command) -> None:
     assert said.code == 0
     assert said.row("checkpoint_epoch_5.pth")[1:4] == ["5", "-", "50"]
     assert "checkpoint_epoch_10.pth  " not in said.out
-    assert f"Would delete 1 file(s) and free {size / 1000:.1f} kB; nothing was deleted." in said.out
+    assert f"Would delete 1 file and free {size / 1000:.1f} kB; nothing was deleted." in said.out
     assert numbered(run) == [5, 10, 15]
 
 
@@ -38,7 +38,7 @@ def test_yes_deletes_what_was_shown_and_nothing_else(run: CheckpointFolder, unbr
     before = {path.name for path in run.checkpoints()}
     said = unbroken("prune", "--keep", "1", "--yes")
     assert said.code == 0
-    assert said.out.index("checkpoint_epoch_5.pth") < said.out.index("Deleted 2 file(s)")
+    assert said.out.index("checkpoint_epoch_5.pth") < said.out.index("Deleted 2 files")
     gone = {"checkpoint_epoch_5.pth", "checkpoint_epoch_10.pth"}
     assert {path.name for path in run.checkpoints()} == before - gone
     assert not any(run.manifest(name).exists() for name in gone)
@@ -72,7 +72,7 @@ def test_on_a_terminal_it_asks(run: CheckpointFolder, here: Path, answer: str, l
             pass
         assert process.wait() == 0
     os.close(keyboard)
-    assert shown.index(b"checkpoint_epoch_5.pth") < shown.index(b"Delete these 2 file(s)")
+    assert shown.index(b"checkpoint_epoch_5.pth") < shown.index(b"Delete these 2 files")
     assert (b"Nothing was deleted" in shown) == (left != [15])
     assert numbered(run) == left
 

@@ -261,10 +261,10 @@ def test_only_a_report_is_overwritten(run: CheckpointFolder, unbroken: Command, 
 
 @pytest.mark.usefixtures("run")
 def test_an_audit_is_shown_and_nothing_else_is_taken_for_one(unbroken: Command, here: Path) -> None:
-    audit = {**dict.fromkeys(AUDIT, None), "verdict": "exact", "said": ["EXACT. Killed 3 time(s)"], "kills": 3}
+    audit = {**dict.fromkeys(AUDIT, None), "verdict": "exact", "said": ["EXACT. Killed 3 times"], "kills": 3}
     (here / "audit.json").write_text(json.dumps(audit))
     assert unbroken("report", "--audit", "audit.json", "-o", "r.html").code == 0
-    assert pairs(section(read(here / "r.html"), "audit"))["said"] == "EXACT. Killed 3 time(s)"
+    assert pairs(section(read(here / "r.html"), "audit"))["said"] == "EXACT. Killed 3 times"
     for content in ("{}", "[]", "no JSON", "[" * 100_000):
         (here / "audit.json").write_text(content)
         assert unbroken("report", "--audit", "audit.json", "-o", "r.html").code == 2

@@ -100,7 +100,7 @@ def test_deep_finds_what_changed_in_memory_before_it_was_written(run: Checkpoint
     assert unbroken("verify").code == 0
     said = unbroken("verify", "--deep")
     assert said.code == 5 and said.row("checkpoint_epoch_10.pth")[-2] == "damaged"
-    assert "1 tensor(s) are not what was in memory when it was saved (model_state_dict.weight)" in said.out
+    assert "1 tensor is not what was in memory when it was saved (model_state_dict.weight)" in said.out
 
 
 @pytest.mark.mounts

@@ -134,7 +134,7 @@ def test_bad_data_is_refused_in_one_line(refusals: Refusals, kind: str) -> None:
 def test_bad_rows_are_dropped_if_asked_and_counted(fresh: Path) -> None:
     (fresh / "bad.csv").write_text(_changed(12, "Close", "NaN"))
     ended = run(fresh, "Training.py", "--data", "bad.csv", "--drop-bad-rows", "--epochs", "1")
-    assert ended.code == 0 and "Dropped 1 row(s) of bad.csv" in ended.out, ended.said
+    assert ended.code == 0 and "Dropped 1 row of bad.csv" in ended.out, ended.said
 
 
 OUT_OF_RANGE = [

@@ -204,7 +204,7 @@ def test_bad_values_are_refused_or_dropped_as_asked(tmp_path: Path, column: str,
     message = refusal(path)
     assert said in message
     assert "row 7" in message
-    assert "2 row(s)" in message
+    assert "2 rows" in message
     dropped = read_panel(path, PanelFormat(drop_bad_rows=True))
     sound = tmp_path / "sound.csv"
     make_table().drop(index=[5, 200]).to_csv(sound, index=False)

@@ -148,11 +148,11 @@ def test_what_cannot_be_divided_is_refused_by_name() -> None:
 
 def test_a_last_batch_too_small_for_all_is_refused() -> None:
     data = TensorDataset(torch.arange(13.0))
-    with pytest.raises(LoaderRefusedError, match="Batch 4 has 1 samples for 2 processes"):
+    with pytest.raises(LoaderRefusedError, match="Batch 4 has 1 sample for 2 processes"):
         PositionedLoader(DataLoader(data, batch_size=4), 5, KEYED, Share(0, 2))
     batches = BatchSampler([*range(12), 12], 4, drop_last=False)
     loader = PositionedLoader(DataLoader(data, batch_sampler=_Own(batches)), 5, KEYED, Share(0, 2))
-    with pytest.raises(LoaderRefusedError, match="Batch 4 has 1 samples for 2 processes"):
+    with pytest.raises(LoaderRefusedError, match="Batch 4 has 1 sample for 2 processes"):
         list(loader.iterate(epoch=1, loop=1, start=0))
 
 

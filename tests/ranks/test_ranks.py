@@ -81,7 +81,7 @@ def test_other_numbers_of_processes_see_the_same_samples(tmp_path: Path) -> None
         logs.append(attempt.logs[0])
     assert seen == one
     assert "Saved by 4 processes, gone on with by 2" in logs[1]
-    assert "Saved by 1 processes, gone on with by 4" in logs[3]
+    assert "Saved by 1 process, gone on with by 4" in logs[3]
 
 
 @pytest.mark.slow

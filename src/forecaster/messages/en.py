@@ -37,20 +37,22 @@ SENTENCES: dict[str, str] = {
     "data_unreadable": "The data file {path} can't be read: {reason}; check its permissions and its disk.",
     "data_not_a_table": "The data file {path} is not a table ({reason}); mend it, or give another with --data.",
     "row_of_more_fields": (
-        "row {row} has {fields} fields, its header {count}: look there for a comma inside a number or a name, or a "
-        "quote that is not closed"
+        "row {row} has {fields:|field|fields}, its header {count}: look there for a comma inside a number or a name, "
+        "or a quote that is not closed"
     ),
     "more_fields": (
         "its rows have more fields than its header ({count}): of numbers with commas as thousands separators each part "
         "is a field"
     ),
-    "data_lines_skipped": "{path}: {count} line(s) above the column names are passed over.",
+    "data_lines_skipped": "{path}: {count:|line|lines} above the column names are passed over.",
     "data_two_levels": (
         "The columns of {path} have names in two levels, and neither of them has open, high, low, close and volume: "
         "{columns}. Give a table with one row per stock and day."
     ),
-    "data_wide": ("{path} has a group of columns for each of {stocks} stock(s): read as one row per stock and day."),
-    "data_wide_gaps": "{path}: {count} place(s) of a stock and a day without a bar are left out.",
+    "data_wide": (
+        "{path} has a group of columns for each of {stocks:|stock|stocks}: read as one row per stock and day."
+    ),
+    "data_wide_gaps": "{path}: {count:|place|places} of a stock and a day without a bar are left out.",
     "data_needs_pyarrow": "Reading Parquet ({path}) needs pyarrow: pip install 'unbroken[forecaster]'.",
     # panel: columns
     "data_no_such_column": "{path} has no column {column!r}; it has: {present}. Name one of these with {flag}.",
@@ -58,7 +60,8 @@ SENTENCES: dict[str, str] = {
     "data_lacks_column": "No column of {path} looks like the {role}; it has: {present}. Name one with {flag}.",
     "data_column_twice": "Column {column!r} of {path} was given two roles; name another with the --…-column flags.",
     "data_named_twice": (
-        "{path} has {count} columns named {column!r}; which one is meant can't be told. Rename or remove the others."
+        "{path} has {count:|column|columns} named {column!r}; which one is meant can't be told. Rename or remove the "
+        "others."
     ),
     "data_wide_lacks": (
         "{path}: stock {stock} has no column {column!r} ({role}), which others have. Add it, or leave the stock out."
@@ -71,12 +74,12 @@ SENTENCES: dict[str, str] = {
     ),
     # panel: values
     "data_bad_value": (
-        "{path}, row {row} (stock {stock}, date {date}): {column} is {value!r}, which is no usable value; {count} "
-        "row(s) are like this. Mend the file, or drop such rows with --drop-bad-rows."
+        "{path}, row {row} (stock {stock}, date {date}): {column} is {value!r}, which is no usable value; "
+        "{count:|row is|rows are} like this. Mend the file, or drop such rows with --drop-bad-rows."
     ),
     "data_bad_date": (
-        "{path}, row {row} (stock {stock}): {value!r} is no date with the year first, like 2009-12-31; {count} "
-        "row(s) are like this. Mend the file, or drop such rows with --drop-bad-rows."
+        "{path}, row {row} (stock {stock}): {value!r} is no date with the year first, like 2009-12-31; "
+        "{count:|row is|rows are} like this. Mend the file, or drop such rows with --drop-bad-rows."
     ),
     "data_all_bad": (
         "Every row of {path} ({count}) has an unusable value; the first is row {row} (stock {stock}, date {date}): "
@@ -88,27 +91,28 @@ SENTENCES: dict[str, str] = {
     ),
     "data_thousands": (
         "{path}, row {row} (stock {stock}, date {date}): {column} is {value!r}, a number with thousands separators; "
-        "{count} row(s) are like this. Write numbers without them (pandas.read_csv reads these with thousands=)."
+        "{count:|row is|rows are} like this. Write numbers without them (pandas.read_csv reads these with thousands=)."
     ),
     "data_decimal_comma": (
-        "{path}, row {row} (stock {stock}, date {date}): {column} is {value!r}, a number with a decimal comma; {count} "
-        "row(s) are like this. Write numbers with a decimal point (pandas.read_csv reads these with decimal=',')."
+        "{path}, row {row} (stock {stock}, date {date}): {column} is {value!r}, a number with a decimal comma; "
+        "{count:|row is|rows are} like this. Write numbers with a decimal point (pandas.read_csv reads these with "
+        "decimal=',')."
     ),
     "data_unit": (
         "{path}, row {row} (stock {stock}, date {date}): {column} is {value!r}, a number with a unit or a currency; "
-        "{count} row(s) are like this. Write plain numbers, like 12500 for 12.5K."
+        "{count:|row is|rows are} like this. Write plain numbers, like 12500 for 12.5K."
     ),
     "data_days_of_zone": (
         "{path}: the dates have a time of day, which is midnight in {zone}: taken as the days there, {first} as {day} "
-        "({count} row(s) are of another day than written)."
+        "({count:|row is|rows are} of another day than written)."
     ),
     "data_days_as_written": (
         "{path}: the dates have a time of day (the first is {first}), which is left out: taken as the days that are "
         "written ({count} of them are Saturdays or Sundays)."
     ),
     "data_high_below_low": (
-        "{path}, row {row} (stock {stock}, {date}): the high, {high:g}, is below the low, {low:g}; {count} row(s) are "
-        "like this. They are used as they are."
+        "{path}, row {row} (stock {stock}, {date}): the high, {high:g}, is below the low, {low:g}; "
+        "{count:|row is|rows are} like this. They are used as they are."
     ),
     "data_volume_thousands": (
         "{path}, row {row} (stock {stock}, {date}): the volume is {volume:g}, and none of them reaches a thousand or "
@@ -116,15 +120,15 @@ SENTENCES: dict[str, str] = {
         "well."
     ),
     "data_line_breaks": (
-        "{path}, row {row}: a text in column {column} goes over several lines; {count} row(s) are like this. If a "
-        "quote was left open there, it has swallowed the rows up to the next one: check the file."
+        "{path}, row {row}: a text in column {column} goes over several lines; {count:|row is|rows are} like this. If "
+        "a quote was left open there, it has swallowed the rows up to the next one: check the file."
     ),
     "data_price_jumps": (
         "{path}, row {row} (stock {stock}, {date}): {column} jumps from {before:g} to {after:g} from one bar to the "
-        "next; {count} such jump(s). They are used as they are: check the file."
+        "next; {count:|such jump|such jumps}. They are used as they are: check the file."
     ),
     "data_rows_dropped": (
-        "Dropped {count} row(s) of {path} with unusable values, as asked; the first is row {row} (stock {stock}, "
+        "Dropped {count:|row|rows} of {path} with unusable values, as asked; the first is row {row} (stock {stock}, "
         "date {date}): {column} is {value!r}."
     ),
     "data_constant_column": (
@@ -132,19 +136,21 @@ SENTENCES: dict[str, str] = {
         "Name another column with --{column}-column, or give other data with --data."
     ),
     "data_repeated_date": (
-        "{path}, row {row}: stock {stock} has a second row for {date} ({count} such row(s)); keep one row per stock "
-        "and day."
+        "{path}, row {row}: stock {stock} has a second row for {date} ({count:|such row|such rows}); keep one row per "
+        "stock and day."
     ),
     "data_sorted": (
-        "The rows of {count} stock(s) in {path} were not in the order of their dates ({stocks}); sorted by date."
+        "The rows of {count:|stock|stocks} in {path} were not in the order of their dates ({stocks}); sorted by date."
     ),
     # windows
     "windows_short_stocks": (
-        "{count} stock(s) left out, having fewer than the {need} rows that one window and its label need: {stocks}."
+        "{count:|stock|stocks} left out, having fewer than the {need:|row|rows} that one window and its label need: "
+        "{stocks}."
     ),
     "windows_none": (
-        "No stock in {path} has the {need} rows that one window and its label need (the file has {rows} rows in "
-        "all); give a file with more rows per stock: to train and to validate takes {whole} days of one stock."
+        "No stock in {path} has the {need:|row|rows} that one window and its label need (the file has "
+        "{rows:|row|rows} in all); give a file with more rows per stock: to train and to validate takes "
+        "{whole:|day|days} of one stock."
     ),
     "windows_empty_part": (
         "Split after {day}, {path} gives {training} training and {validation} validation windows; both need at least "
@@ -152,8 +158,8 @@ SENTENCES: dict[str, str] = {
     ),
     "windows_too_few_days": (
         "Split after {day}, {path} gives {training} training and {validation} validation windows; both need at least "
-        "2, and no other split gives them: that takes {whole} days of one stock, and the longest here has {longest}. "
-        "Give a file with more days."
+        "2, and no other split gives them: that takes {whole:|day|days} of one stock, and the longest here has "
+        "{longest}. Give a file with more days."
     ),
     "windows_constant_feature": (
         "What is made of column {column} of {path} is the same on every training day; there is nothing to learn from "
@@ -176,7 +182,7 @@ SENTENCES: dict[str, str] = {
         "validation days may be trained on. To have it elsewhere, give --train-end."
     ),
     "from_scratch": "Epoch 1 begins: a new run.",
-    "complete_already": "The run was complete already ({epoch} epochs); for more of them give --epochs.",
+    "complete_already": "The run was complete already ({epoch:|epoch|epochs}); for more of them give --epochs.",
     "epoch_line": (
         "epoch {epoch}/{count}  train loss {train_loss:.5f}  val loss {val_loss:.5f}  correlation {correlation:.6f}  "
         "best {best:.6f} (epoch {best_epoch})"

@@ -63,6 +63,9 @@ def _is_seen(char: str) -> bool:
 
 class _Formatter(string.Formatter):
     def format_field(self, value: Any, format_spec: str) -> str:
+        if format_spec.startswith("|"):  # {steps:|step|steps}
+            one, more = format_spec[1:].split("|")
+            return printable(f"{value} {one if str(value) == '1' else more}")
         return printable(format(value, format_spec))
 
 

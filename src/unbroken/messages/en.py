@@ -50,8 +50,8 @@ SENTENCES: dict[str, str] = {
     "folder_locked_here": (
         "{path} is already in use by a run in this same process; close that run first or choose another folder."
     ),
-    "cache_reused": "Preprocessed data reused from {path} ({count} arrays, {size}).",
-    "cache_built": "Data preprocessed and cached in {path} ({count} arrays, {size}).",
+    "cache_reused": "Preprocessed data reused from {path} ({count:|array|arrays}, {size}).",
+    "cache_built": "Data preprocessed and cached in {path} ({count:|array|arrays}, {size}).",
     "cache_returned": (
         "The cache set aside earlier as {aside} fits again: it is back as {path}, nothing was preprocessed."
     ),
@@ -88,7 +88,7 @@ SENTENCES: dict[str, str] = {
         "unbroken list shows which other checkpoints there are."
     ),
     "store_truncated": (
-        "{path} was not loaded: the file is cut off or overwritten at its end (it has {size} bytes), as by an "
+        "{path} was not loaded: the file is cut off or overwritten at its end (it has {size:|byte|bytes}), as by an "
         "interrupted copy or a full disk. unbroken list shows which other checkpoints there are."
     ),
     "store_crc": (
@@ -340,7 +340,8 @@ SENTENCES: dict[str, str] = {
         'parameters as before, or start a new run with resume="never".'
     ),
     "state_optimizer_sizes": (
-        "Optimizer '{name}' has groups of {new} parameters, the checkpoint of {old}; build it with the same groups."
+        "Optimizer '{name}' has groups of {new:|parameter|parameters}, the checkpoint of {old}; build it with the "
+        "same groups."
     ),
     "state_optimizer_shape": (
         "{path} has shape {old}, its parameter {new}: the optimizer's parameters are in another order than were "
@@ -397,7 +398,7 @@ SENTENCES: dict[str, str] = {
     "state_groups_added": (
         "Optimizer '{name}' was given parameters in the course of the run, and is given them again: {names}"
     ),
-    "state_frozen_restored": "requires_grad of {count} parameter(s) was set as it was at the save: {names}",
+    "state_frozen_restored": "requires_grad of {count:|parameter|parameters} was set as it was at the save: {names}",
     # State: history
     "state_bad_metric": (
         "'{name}' cannot be the name of a metric: it is no identifier, or a checkpoint uses it itself; choose another."
@@ -413,11 +414,12 @@ SENTENCES: dict[str, str] = {
     ),
     # State: guards
     "state_data_changed": (
-        "The data are not those of the run: it was trained on {old}, now it is {new} ({count} file(s) differ). Use "
-        "the same data, or go on with these by allow_changed_data=True (--allow-changed-data)."
+        "The data are not those of the run: it was trained on {old}, now it is {new} "
+        "({count:|file differs|files differ}). Use the same data, or go on with these by allow_changed_data=True "
+        "(--allow-changed-data)."
     ),
     "state_data_count": (
-        "The data are not those of the run: {old} file(s) then, {new} now; the first only on one side is {extra}. "
+        "The data are not those of the run: {old:|file|files} then, {new} now; the first only on one side is {extra}. "
         "Use the same data, or go on with these by allow_changed_data=True (--allow-changed-data)."
     ),
     "state_data_unreadable": "The data file {path} cannot be read: {detail}. Check the path given as data=.",
@@ -456,13 +458,13 @@ SENTENCES: dict[str, str] = {
         ".batched(n) in that: torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=...)."
     ),
     "accelerate_accumulates": (
-        "Accelerate accumulates gradients over {steps} batches, and counts them in the program, so that a resume "
-        "between them would not be exact. Take the batches in such groups: run.batches(loader, group={steps}), of a "
-        "loader that accelerator.prepare has made."
+        "Accelerate accumulates gradients over {steps:|batch|batches}, and counts them in the program, so that a "
+        "resume between them would not be exact. Take the batches in such groups: run.batches(loader, group={steps}), "
+        "of a loader that accelerator.prepare has made."
     ),
     "loader_exact": (
-        "Exact at any batch, and nothing is loaded again; the first batch, loaded twice, was the same ({batches} "
-        "batches per epoch, {workers} workers)."
+        "Exact at any batch, and nothing is loaded again; the first batch, loaded twice, was the same "
+        "({batches:|batch|batches} per epoch, {workers:|worker|workers})."
     ),
     "loader_not_repeatable": (
         "NOT EXACT inside an epoch: the first batch, loaded twice, was not the same. {dataset}, or the collate "
@@ -471,16 +473,16 @@ SENTENCES: dict[str, str] = {
         "the start."
     ),
     "ahead_does_not_fit": (
-        "The checkpoint keeps the order of {kept} samples to come, which does not fit a dataset of {samples}; use "
-        "the former data, or resume from a checkpoint at the end of an epoch."
+        "The checkpoint keeps the order of {kept:|sample|samples} to come, which does not fit a dataset of {samples}; "
+        "use the former data, or resume from a checkpoint at the end of an epoch."
     ),
     "loader_changed": (
         "The loader is not the one of before: {fact} {old} → {new} (length: batches of an epoch; samples: of the "
         "dataset; sampler: what draws the order). Training goes on with the new one, which is another course."
     ),
     "samples_changed": (
-        "The checkpoint is inside an epoch over {old} samples, but the dataset now has {new}; use the former data, "
-        "or resume from a checkpoint at the end of an epoch."
+        "The checkpoint is inside an epoch over {old:|sample|samples}, but the dataset now has {new}; use the former "
+        "data, or resume from a checkpoint at the end of an epoch."
     ),
     "compiled_for_two_shapes": (
         "The model is compiled, and the last batch of an epoch is smaller: a resumed process may meet the two shapes "
@@ -490,7 +492,7 @@ SENTENCES: dict[str, str] = {
     "loader_replayed_iterable": (
         "An IterableDataset has no positions: exact at any batch, by loading again what was loaded before in the "
         "epoch, if every pass over it begins anew and depends on python, numpy and torch only; a resume compares it "
-        "({batches} batches per epoch, {workers} workers; their number must stay the same)."
+        "({batches:|batch|batches} per epoch, {workers:|worker|workers}; their number must stay the same)."
     ),
     "dataset_counts": (
         "{dataset} is not after a pass what it was before it ({changed}), and a restart begins with it as built. If "
@@ -499,7 +501,7 @@ SENTENCES: dict[str, str] = {
     ),
     "loader_replayed_subclass": (
         "This DataLoader iterates in a way of its own: resumed by iterating it again from the start of the epoch, "
-        "exact if its order comes from python, numpy or torch ({batches} batches, {workers} workers)."
+        "exact if its order comes from python, numpy or torch ({batches:|batch|batches}, {workers:|worker|workers})."
     ),
     "loader_subclass_persistent": (
         "{loader} iterates in a way of its own and keeps its workers between epochs, so their random state cannot be "
@@ -511,12 +513,13 @@ SENTENCES: dict[str, str] = {
         "attribute."
     ),
     "workers_changed": (
-        "This loader ran with {old} workers before and has {new} now, and its order depends on that; set num_workers "
-        "back to {old}."
+        "This loader ran with {old:|worker|workers} before and has {new} now, and its order depends on that; set "
+        "num_workers back to {old}."
     ),
     "order_changed": (
-        "The sampler {sampler} now gives another order than before the interruption (epoch {epoch}, first {batch} "
-        "batches); it depends on something that is not saved. Resume from a checkpoint at the end of an epoch."
+        "The sampler {sampler} now gives another order than before the interruption (epoch {epoch}, first "
+        "{batch:|batch|batches}); it depends on something that is not saved. Resume from a checkpoint at the end of "
+        "an epoch."
     ),
     "next_order_changed": (
         "The sampler gives batch {batch} of epoch {epoch} other samples than it had before the interruption; the "
@@ -544,8 +547,8 @@ SENTENCES: dict[str, str] = {
         "with copy.deepcopy, or use a sampler of torch.utils.data."
     ),
     "epoch_length_changed": (
-        "The checkpoint is inside an epoch of {old} batches, but the loader now has {new}; go back to the former "
-        "batch size and data, or resume from a checkpoint at the end of an epoch."
+        "The checkpoint is inside an epoch of {old:|batch|batches}, but the loader now has {new}; go back to the "
+        "former batch size and data, or resume from a checkpoint at the end of an epoch."
     ),
     # Loop: variables
     "variables_lost": (
@@ -574,8 +577,10 @@ SENTENCES: dict[str, str] = {
     "resumed_at_step": "Resumed from {path} (saved {timestamp}): goes on after step {step}.",
     "resumed": "Resumed from {path} (saved {timestamp}): goes on in epoch {epoch}, {batch} of its batches done.",
     "resumed_between": "Resumed from {path} (saved {timestamp}): goes on after epoch {done}, step {step}.",
-    "complete": "Complete: nothing to train. {done} of {count} epochs were done before, as {latest} has them.",
-    "complete_steps": "Complete: nothing to train. {done} of {goal} steps were done before, as {latest} has them.",
+    "complete": "Complete: nothing to train. {done} of {count:|epoch|epochs} were done before, as {latest} has them.",
+    "complete_steps": (
+        "Complete: nothing to train. {done} of {goal:|step|steps} were done before, as {latest} has them."
+    ),
     "missing_behind_loop": (
         "The body of the loop does not run any more, so that these names, which the code behind it reads, are not "
         "there: {names} ({where}). What is to be there after the last epoch belongs into run.local."
@@ -594,8 +599,8 @@ SENTENCES: dict[str, str] = {
         "join() out: the batches of run.batches are divided evenly."
     ),
     "replayed_by_all": (
-        "All {size} processes have trained the steps behind the last save again, {steps} or more, each bit for "
-        "bit as before."
+        "All {size:|process|processes} have trained the steps behind the last save again, {steps} or more, each bit "
+        "for bit as before."
     ),
     "ranks_apart": (
         "Rank {rank} is at {here} where rank 0 is at {first}, and each would wait for the other. All ranks have "
@@ -640,15 +645,15 @@ SENTENCES: dict[str, str] = {
         "DistributedDataParallel), or for a faulty machine; the same command goes on from the last state saved."
     ),
     "resized": (
-        "Saved by {saved_by} processes, gone on with by {size}: the same global batches in the same order, each "
-        "sample with the same bits; sums over the ranks and random layers such as dropout are no longer the same "
+        "Saved by {saved_by:|process|processes}, gone on with by {size}: the same global batches in the same order, "
+        "each sample with the same bits; sums over the ranks and random layers such as dropout are no longer the same "
         "bits. run.state and run.local of further processes begin as rank 0's, and those of processes that are gone "
         "are lost."
     ),
     "resized_in_accumulation": (
-        "This state was saved in the midst of an accumulation by {saved_by} processes, each with gradients of its "
-        "own, and {size} can't go on with them. Start {saved_by} processes again; with group= saves fall between "
-        "accumulations only."
+        "This state was saved in the midst of an accumulation by {saved_by:|process|processes}, each with gradients "
+        "of its own, and {size} can't go on with them. Start {saved_by:|process|processes} again; with group= saves "
+        "fall between accumulations only."
     ),
     "arrivals_do_not_fit": (
         "{module}: its DistributedDataParallel had parameters that are not there now: {names}. Build the model as it "
@@ -679,41 +684,42 @@ SENTENCES: dict[str, str] = {
         "ranks use run.average."
     ),
     "batch_too_small": (
-        "Batch {batch} has {count} samples for {size} processes. Give the DataLoader drop_last=True, or a batch_size "
-        "of which the rest suffices."
+        "Batch {batch} has {count:|sample|samples} for {size:|process|processes}. Give the DataLoader drop_last=True, "
+        "or a batch_size of which the rest suffices."
     ),
     "other_replicas": (
         "The DistributedSampler is made for {replicas} replicas as rank {rank}; this is rank {this} of {size}. Make "
         "it without num_replicas and rank, after init_process_group."
     ),
     "batch_not_divided": (
-        "A loader with batch_size=None gives batches that {size} processes can't divide among themselves. Give it a "
-        "batch_size, or a DistributedSampler."
+        "A loader with batch_size=None gives batches that {size:|process|processes} can't divide among themselves. "
+        "Give it a batch_size, or a DistributedSampler."
     ),
     "batch_not_divisible": (
-        "A global batch of {count} samples can't be divided by {size} processes. It can by: {fitting}."
+        "A global batch of {count:|sample|samples} can't be divided by {size:|process|processes}. It can by: {fitting}."
     ),
     "not_divisible": (
-        "{kind} gives its samples one after the other, so {size} processes can't divide them and go on exactly. Use a "
-        "map-style dataset, or train in one process."
+        "{kind} gives its samples one after the other, so {size:|process|processes} can't divide them and go on "
+        "exactly. Use a map-style dataset, or train in one process."
     ),
     "uneven_rest": (
-        "The last batch of an epoch has {count} samples, which {size} processes cannot share evenly: there the "
-        "gradient weighs each process alike, not each sample. drop_last=True leaves it out."
+        "The last batch of an epoch has {count:|sample|samples}, which {size:|process|processes} cannot share evenly: "
+        "there the gradient weighs each process alike, not each sample. drop_last=True leaves it out."
     ),
     "samples_unlike": (
         "The same sample is another one on rank {rank} than on rank 0: the ranks have data of their own, most of which "
         "would never be trained on. Give every rank the whole dataset; its parts are made here, or by a "
         "DistributedSampler."
     ),
-    "batch_divided": "{whole} samples a step, {each} on each of {size} processes",
+    "batch_divided": "{whole:|sample|samples} a step, {each} on each of {size:|process|processes}",
     "loader_unlike": (
         "The loaders of the ranks are not alike: {fact} is {here} on rank {rank} and {first} on rank 0. Give all "
         "ranks the whole dataset: their parts are made here, or by a DistributedSampler."
     ),
     "processes_changed": (
-        "This loader's sampler gives each process samples of its own, and the state was saved by {old} processes, not "
-        "{new}. Start as many again (None: its batches were divided then), or use a DistributedSampler."
+        "This loader's sampler gives each process samples of its own, and the state was saved by "
+        "{old:|process|processes}, not {new}. Start as many again (None: its batches were divided then), or use a "
+        "DistributedSampler."
     ),
     "setting_overruled": (
         "{setting}: built with {new}, goes on with {in_force} as saved. To have the new value from here on, call "
@@ -728,23 +734,23 @@ SENTENCES: dict[str, str] = {
         "folder, or resume='never'."
     ),
     "schedule_refuses": (
-        "'{name}' ends after {horizon} steps ({done} done), and {epochs} epochs take about {steps}: torch refuses "
-        "the step after that with a ValueError. Build it for all of them, and call run.keep_built('{name}') before "
-        "the loop."
+        "'{name}' ends after {horizon:|step|steps} ({done} done), and {epochs:|epoch takes|epochs take} about "
+        "{steps}: torch refuses the step after that with a ValueError. Build it for all of them, and call "
+        "run.keep_built('{name}') before the loop."
     ),
     "schedule_climbs": (
-        "'{name}' is at its lowest after {horizon} steps ({done} done), and {epochs} epochs take about {steps}: the "
-        "learning rate climbs again then. Build it for all of them, and call run.keep_built('{name}') before the "
-        "loop."
+        "'{name}' is at its lowest after {horizon:|step|steps} ({done} done), and {epochs:|epoch takes|epochs take} "
+        "about {steps}: the learning rate climbs again then. Build it for all of them, and call "
+        "run.keep_built('{name}') before the loop."
     ),
     "schedule_rests": (
-        "'{name}' ends after {horizon} steps ({done} done), and {epochs} epochs take about {steps}: the learning "
-        "rate stays at its last value then. Build it for all of them, and call run.keep_built('{name}') before the "
-        "loop."
+        "'{name}' ends after {horizon:|step|steps} ({done} done), and {epochs:|epoch takes|epochs take} about "
+        "{steps}: the learning rate stays at its last value then. Build it for all of them, and call "
+        "run.keep_built('{name}') before the loop."
     ),
     "schedule_at_zero": (
-        "'{name}' has brought the learning rate to 0, and {epochs} epochs are to be trained: nothing more is learnt "
-        "if it stays there. Build it for all of them, and call run.keep_built('{name}') before the loop."
+        "'{name}' has brought the learning rate to 0, and {epochs:|epoch is|epochs are} to be trained: nothing more "
+        "is learnt if it stays there. Build it for all of them, and call run.keep_built('{name}') before the loop."
     ),
     "keep_built_unknown": (
         "keep_built({name!r}) names nothing that is tracked; it takes a tracked optimizer or scheduler, or one of: "
@@ -766,11 +772,11 @@ SENTENCES: dict[str, str] = {
     ),
     "request_gone": "{path} is no longer there; a resume from it was begun before: going on with what came of it.",
     "former_run_archived": (
-        "The folder held a run at epoch {epoch} (+{batch} batches); it was moved to {archive}. To go on with it, "
-        "resume from the newest file there: --resume {newest}."
+        "The folder held a run at epoch {epoch} (+{batch:|batch|batches}); it was moved to {archive}. To go on with "
+        "it, resume from the newest file there: --resume {newest}."
     ),
     "damaged_run_archived": "The folder held checkpoints of which none can be read; they were moved to {archive}.",
-    "former_run_unfinished": "That run was NOT finished: {epoch} of {planned} epochs were done.",
+    "former_run_unfinished": "That run was NOT finished: {epoch} of {planned:|epoch|epochs} were done.",
     "requeue_resumes": "{counter} says this job was started again: resuming instead of starting over.",
     "retired": "Moved aside, as this run now goes on from an older state: {path}",
     "plain_checkpoint": (
@@ -785,13 +791,13 @@ SENTENCES: dict[str, str] = {
     "config_changed": "Parameter {change}",
     "environment_changed": ("Environment: {changes} (bit-for-bit equality is promised on the same environment only)"),
     "deleted_by_policy": "Deleted by the retention policy: {name}",
-    "ended_steps": "Done: {done} of {goal} steps.",
+    "ended_steps": "Done: {done} of {goal:|step|steps}.",
     "replay_exact": (
-        "Replayed {steps} steps after step {after}, bit for bit as before the interruption. Compared: {what}."
+        "Replayed {steps:|step|steps} after step {after}, bit for bit as before the interruption. Compared: {what}."
     ),
     "replay_of_streams": (
-        "Replayed {steps} steps after step {after}: as before the interruption in what was compared: {what}. Nothing "
-        "that was computed is among it: track the model, or give run.average a number."
+        "Replayed {steps:|step|steps} after step {after}: as before the interruption in what was compared: {what}. "
+        "Nothing that was computed is among it: track the model, or give run.average a number."
     ),
     "replay_what_order": "sample order",
     "replay_what_batch": "content of the batches",
@@ -826,18 +832,18 @@ SENTENCES: dict[str, str] = {
         "explain it: {changes}. This resume is not exact."
     ),
     "counted_anew": (
-        "{kind} over run.batches begins at 0 again, though {done} batches were done before (epoch {epoch}): what it "
-        "counts, or where it ends, is not what it was. Count by run.batch (in the epoch) or run.step, or begin where "
-        "it is: enumerate(run.batches(loader), run.batch)."
+        "{kind} over run.batches begins at 0 again, though {done:|batch was|batches were} done before (epoch "
+        "{epoch}): what it counts, or where it ends, is not what it was. Count by run.batch (in the epoch) or "
+        "run.step, or begin where it is: enumerate(run.batches(loader), run.batch)."
     ),
     "epoch_ends_as_before": (
-        "Epoch {epoch} ends after {batches} batches, as the epochs before it did, though its loader has {length}: it "
-        "was resumed inside, where a loop that counts for itself (islice, zip, enumerate) would begin again. To end "
-        "it elsewhere, use run.batch."
+        "Epoch {epoch} ends after {batches:|batch|batches}, as the epochs before it did, though its loader has "
+        "{length}: it was resumed inside, where a loop that counts for itself (islice, zip, enumerate) would begin "
+        "again. To end it elsewhere, use run.batch."
     ),
     "epoch_of_other_length": (
-        "Epoch {resumed}, which was resumed inside, took {batches} batches, and epoch {other} {others}: does its "
-        "loop count from 0 again (islice, zip with a plain loader, a counter by hand)? Then this is not what an "
+        "Epoch {resumed}, which was resumed inside, took {batches:|batch|batches}, and epoch {other} {others}: does "
+        "its loop count from 0 again (islice, zip with a plain loader, a counter by hand)? Then this is not what an "
         "uninterrupted run does; count by run.batch, or give the length to the loader itself."
     ),
     "csv_step": "run.log_csv writes the column step itself; give the value another name.",
@@ -888,7 +894,7 @@ SENTENCES: dict[str, str] = {
         "Stopped on {cause}; the state is safe in {latest}. Run the same command again (or resume) to go on."
     ),
     "stopped_unsaved": "Stopped on {cause}, and the last state could NOT be saved: {error}",
-    "ended": "Done: {done} of {count} epochs.",
+    "ended": "Done: {done} of {count:|epoch|epochs}.",
     "ended_steps_on_purpose": (
         "Ended on purpose after step {step} ({reason}): complete, nothing is left to train. To go on all the same: "
         "unbroken.Run(..., resume='{latest}')."
@@ -1025,7 +1031,7 @@ SENTENCES: dict[str, str] = {
     "forecast_later": (
         "A checkpoint takes about {size}; {free} are free: enough to the planned end (epoch {planned})."
     ),
-    "forecast_far": "A checkpoint takes about {size}; {free} are free: enough for more than {epochs} epochs.",
+    "forecast_far": "A checkpoint takes about {size}; {free} are free: enough for more than {epochs:|epoch|epochs}.",
     "forecast_full": (
         "THE DISK WILL BE FULL after epoch {epoch} of {planned}: a checkpoint takes about {size}, {free} are free in "
         "{folder}. Free some space, or keep fewer (keep=, keep_space=)."
@@ -1049,8 +1055,8 @@ SENTENCES: dict[str, str] = {
         "Give unbroken.Run a relative path."
     ),
     "audit_folder_large": (
-        "{path} holds {count} files, {size}, more than can be copied for every run: start the audit in the script's "
-        "own folder, and keep data elsewhere."
+        "{path} holds {count:|file|files}, {size}, more than can be copied for every run: start the audit in the "
+        "script's own folder, and keep data elsewhere."
     ),
     "audit_copy_failed": "{path} cannot be copied for the audit: {reason}",
     "audit_shared_changed": (
@@ -1114,12 +1120,12 @@ SENTENCES: dict[str, str] = {
     "audit_outcome_unknown": "resumes; not comparable",
     # Audit: verdicts
     "audit_verdict_exact": (
-        "EXACT. Killed {kills} time(s) in {runs} run(s), and at every step of every run all that is saved was, bit "
-        "for bit, what it is without a kill."
+        "EXACT. Killed {kills:|time|times} in {runs:|run|runs}, and at every step of every run all that is saved was, "
+        "bit for bit, what it is without a kill."
     ),
     "audit_verdict_exact_files": (
-        "EXACT. Killed {kills} time(s) in {runs} run(s), and each time the final file was, bit for bit, what it is "
-        "without a kill. (What happened on the way was not compared: the script does not use unbroken.Run.)"
+        "EXACT. Killed {kills:|time|times} in {runs:|run|runs}, and each time the final file was, bit for bit, what "
+        "it is without a kill. (What happened on the way was not compared: the script does not use unbroken.Run.)"
     ),
     "audit_verdict_differs": (
         "RESUMES, BUT DIFFERS. After a resume the script trains on as another run than the one that was killed."
@@ -1153,7 +1159,7 @@ SENTENCES: dict[str, str] = {
         'resume="never", or in another folder each time?'
     ),
     "audit_too_long": "Started again after a kill, it had not ended after {seconds} s.",
-    "audit_never_ends": "It was started {starts} times and stopped itself each time, before its end.",
+    "audit_never_ends": "It was started {starts:|time|times} and stopped itself each time, before its end.",
     # Audit: findings
     "audit_first": "First difference",
     "audit_where": "in",
@@ -1169,7 +1175,7 @@ SENTENCES: dict[str, str] = {
     "audit_at_resume": "in the state restored, before step {next}",
     "audit_at_end": "after the last step ({step})",
     "audit_at_final": "somewhere on the way; it shows in the final file",
-    "audit_after_resume": "{where}, {steps} step(s) after the resume from step {from_step}",
+    "audit_after_resume": "{where}, {steps:|step|steps} after the resume from step {from_step}",
     "audit_names": "{group}: {names}",
     "audit_names_more": "{group}: {names} and {count} more",
     "audit_values": "{got} (without a kill: {expected})",
@@ -1344,15 +1350,15 @@ SENTENCES: dict[str, str] = {
     # Audit: notes
     "audit_note_records": "Not compared, as they differ between whole runs that train the same (times?): {names}",
     "audit_note_replayed": (
-        "Whole runs cannot be compared, but {steps} steps were trained twice around the kills, the second time bit "
-        "for bit as the first."
+        "Whole runs cannot be compared, but {steps:|step was|steps were} trained twice around the kills, the second "
+        "time bit for bit as the first."
     ),
     "audit_note_left_over": (
         "At the end of a resumed run the code holds something else, though nothing that was compared depends on it: "
         "{variables}. If code behind the loop uses it, keep it in run.state."
     ),
-    "audit_note_time": "{count} kill(s) were left out for lack of time; --time gives more.",
-    "audit_note_late": "{count} kill(s) would have come after the script's end; a longer run is killed more often.",
+    "audit_note_time": "{count:|kill was|kills were} left out for lack of time; --time gives more.",
+    "audit_note_late": "{count:|kill|kills} would have come after the script's end; a longer run is killed more often.",
     "audit_note_seed": "To repeat it with the same moments: --seed {seed}",
     "audit_note_outside": (
         "The script looked for {path}, and did not find it: the audit runs it in copies of {folder}, and that lies "
@@ -1371,7 +1377,7 @@ SENTENCES: dict[str, str] = {
     "audit_is_not": "{name} is {got}, not {expected}",
     "audit_is_other": "{name} holds other values",
     "audit_absent": "nothing",
-    "audit_items": "{count} items",
+    "audit_items": "{count:|item|items}",
     # Commands: help
     "cli_description": "Look at, check, compare, thin out and back up the checkpoints of a training run.",
     "cli_help_help": "show this help and exit",
@@ -1488,8 +1494,8 @@ SENTENCES: dict[str, str] = {
     "cli_parent_value": "epoch {epoch}, batch {batch}, step {step} of branch {branch} (run {run_id})",
     "cli_replays": "Replayed after interruptions",
     "cli_replay_after": "after step {after}",
-    "cli_replay_exact": "{steps} steps, bit for bit as before",
-    "cli_replay_differs": "DIFFERS from step {step} on, in {streams}; {steps} steps compared",
+    "cli_replay_exact": "{steps:|step|steps}, bit for bit as before",
+    "cli_replay_differs": "DIFFERS from step {step} on, in {streams}; {steps:|step|steps} compared",
     "cli_plain_file": "none (plain file)",
     "cli_config": "Parameters",
     "cli_environment": "Environment",
@@ -1502,18 +1508,18 @@ SENTENCES: dict[str, str] = {
         "good: as sealed when it was saved, by size and time; unverified: no seal. To read every byte: unbroken verify"
     ),
     "cli_marked": "Marked to be kept for ever: {names}",
-    "cli_archived": "Moved aside earlier: {path} ({count} file(s)); to look into it: {command}",
+    "cli_archived": "Moved aside earlier: {path} ({count:|file|files}); to look into it: {command}",
     "cli_set_aside": "Set aside as damaged: {path}",
     "cli_verified": "good: {good}, damaged: {damaged}",
     "cli_verified_bad": "{path} was found damaged when it was read on {on}; to read it again: unbroken verify.",
     "cli_subset_never": (
-        "{count} of {total} file(s) read; {never} have never been verified. The same command goes on with these."
+        "{count} of {total:|file|files} read; {never} have never been verified. The same command goes on with these."
     ),
-    "cli_subset_since": "{count} of {total} file(s) read; every one of them was verified on {since} or later.",
+    "cli_subset_since": "{count} of {total:|file|files} read; every one of them was verified on {since} or later.",
     "cli_no_record": "{count} (no record)",
     "cli_tensors_differ": (
-        "{path}: {count} tensor(s) are not what was in memory when it was saved ({names}), though the file is whole: "
-        "bad memory, or a changed manifest. Resume from another checkpoint (unbroken list)."
+        "{path}: {count:|tensor is|tensors are} not what was in memory when it was saved ({names}), though the file "
+        "is whole: bad memory, or a changed manifest. Resume from another checkpoint (unbroken list)."
     ),
     "cli_mount": "File system: {kind}, mounted at {point}",
     "cli_promise_folder_sync": "names can be made durable",
@@ -1543,7 +1549,7 @@ SENTENCES: dict[str, str] = {
     "cli_found_unreadable": "that folder cannot be read ({reason})",
     "cli_cache_there": "The preprocessed data are there: {path} ({size})",
     "cli_cache_missing": "There are no preprocessed data either ({path})",
-    "cli_next_elsewhere": "Checkpoints lie elsewhere ({count} folder(s)); run: {command}",
+    "cli_next_elsewhere": "Checkpoints lie elsewhere ({count:|folder|folders}); run: {command}",
     "cli_next_training": "To start training, run: {command}",
     "cli_next_script": "Start your training script, or name another folder: unbroken list FOLDER",
     "cli_no_file_alone": "There is no {path}: {found}. {next}",
@@ -1564,8 +1570,8 @@ SENTENCES: dict[str, str] = {
     # Commands: resume-point
     "cli_resume_between": "The next resume takes {path} and starts epoch {next} (step {step} done, saved {timestamp}).",
     "cli_resume_inside": (
-        "The next resume takes {path} and goes on in epoch {next}, {batch} batches of it done (step {step} done, "
-        "saved {timestamp})."
+        "The next resume takes {path} and goes on in epoch {next}, {batch:|batch|batches} of it done (step {step} "
+        "done, saved {timestamp})."
     ),
     "cli_resume_at_step": "The next resume takes {path} and goes on after step {step} (saved {timestamp}).",
     "cli_resume_finished": "That run was ended on purpose ({reason}): a resume finds nothing left to train.",
@@ -1584,10 +1590,10 @@ SENTENCES: dict[str, str] = {
         "otherwise what to keep, such as --keep N."
     ),
     "cli_needs_yes": (
-        "{count} file(s) would be deleted and nobody can be asked here: add --yes to delete them, or --dry-run to "
+        "{count:|file|files} would be deleted and nobody can be asked here: add --yes to delete them, or --dry-run to "
         "see which."
     ),
-    "cli_ask_delete": "Delete these {count} file(s), {size}? [y/N]",
+    "cli_ask_delete": "Delete these {count:|file|files}, {size}? [y/N]",
     "cli_nothing_deleted": "Nothing was deleted.",
     "cli_space_not_reached": (
         "{size} of checkpoints stay, more than {limit}: never deleted are the newest, the one before it, the best, "
@@ -1595,8 +1601,8 @@ SENTENCES: dict[str, str] = {
     ),
     "cli_nothing_to_delete": "Nothing to delete.",
     "cli_kept": "Kept: {names}",
-    "cli_deleted": "Deleted {count} file(s), {size} freed.",
-    "cli_dry_run": "Would delete {count} file(s) and free {size}; nothing was deleted.",
+    "cli_deleted": "Deleted {count:|file|files}, {size} freed.",
+    "cli_dry_run": "Would delete {count:|file|files} and free {size}; nothing was deleted.",
     # Commands: keep
     "cli_kept_for_ever": (
         "{path} is kept for ever: no retention policy and no prune deletes it (to undo: unbroken keep --undo)."
@@ -1608,7 +1614,7 @@ SENTENCES: dict[str, str] = {
     ),
     "cli_keep_damaged": "Not marked, as it could not be resumed from: {reason}",
     # Commands: export
-    "cli_exported": "Wrote {path}: {count} tensor(s) of {file}, {size}.",
+    "cli_exported": "Wrote {path}: {count:|tensor|tensors} of {file}, {size}.",
     "cli_export_left_out": "Left out, as they are no tensors: {names}",
     "cli_export_exists": "{path} is there already, and nothing is overwritten; choose another name.",
     "cli_export_no_folder": "There is no folder {folder} to write {path} to; make it first.",
@@ -1656,9 +1662,9 @@ SENTENCES: dict[str, str] = {
     ),
     "report_figures_behind": "The figures as a table",
     "report_thinned": (
-        "Thinned: {shown} of {epochs} epochs are shown; of each stretch the lowest and the highest value."
+        "Thinned: {shown} of {epochs:|epoch|epochs} are shown; of each stretch the lowest and the highest value."
     ),
-    "report_gaps": "{count} value(s) are infinite or NaN: a gap in the curve, and spelled out in the table.",
+    "report_gaps": "{count:|value is|values are} infinite or NaN: a gap in the curve, and spelled out in the table.",
     "report_restarts_title": "Interruptions and restarts",
     "report_restarts_unknown": (
         "Not recorded by the version that wrote this run, or this is a lone file: no more is known than the "
@@ -1693,12 +1699,12 @@ SENTENCES: dict[str, str] = {
     "report_not_recorded": "not recorded by this version",
     "report_place": "epoch {epoch} done, step {step}",
     "report_place_step": "step {step}",
-    "report_place_batch": "epoch {epoch} done and {batch} batches, step {step}",
-    "report_processes": "{count} process(es)",
+    "report_place_batch": "epoch {epoch} done and {batch:|batch|batches}, step {step}",
+    "report_processes": "{count:|process|processes}",
     "report_proof_none": "no steps to compare (yet)",
     "report_proofs": "Proofs of the restarts",
     "report_proofs_none": "none yet",
-    "report_proofs_exact": "{count} of {count} exact, {steps} steps trained again",
+    "report_proofs_exact": "{count} of {count} exact, {steps:|step|steps} trained again",
     "report_proofs_differ": "{count} of {of} DIFFER",
     "report_column_save": "save no.",
     "report_restarts": "Restarts",
@@ -1709,7 +1715,7 @@ SENTENCES: dict[str, str] = {
         "Each lane is a branch, each dot a checkpoint at its step; grey ones were left behind or moved aside, "
         "hollow ones are damaged."
     ),
-    "report_lineage_title": "{branches} branch(es) with {count} checkpoint(s)",
+    "report_lineage_title": "{branches:|branch|branches} with {count:|checkpoint|checkpoints}",
     "report_lineage_left_out": "Checkpoints not drawn, for want of room:",
     "report_branch": "branch {branch}",
     "report_mark": "{name}: epoch {epoch}, step {step}",
@@ -1737,7 +1743,7 @@ SENTENCES: dict[str, str] = {
     "report_forecast_enough": "room for all that this run keeps",
     "report_forecast_steps": "not told for checkpoints numbered by steps",
     "report_forecast_planned": "enough to the planned end (epoch {planned})",
-    "report_forecast_far": "enough for more than {epochs} epochs",
+    "report_forecast_far": "enough for more than {epochs:|epoch|epochs}",
     "report_forecast_full": "FULL after epoch {epoch}",
     "report_audit": "Audit",
     "report_audit_told": "As printed by an audit that was given to this report; nothing ties it to this run.",
