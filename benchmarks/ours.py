@@ -45,6 +45,7 @@ class Ours:
     def save(self) -> None:
         """Returns when the optimizer may step."""
         self._saves += 1
+        self._writer.wait()  # as a run does: the snapshot takes the place of the last one
         self._writer.submit(SaveJob(copy_to_host(self.payload()), (self.folder.latest,)))
 
     @property
@@ -53,7 +54,7 @@ class Ours:
         return self._writer.busy
 
     def finish(self) -> None:
-        self._writer.wait()
+        self._writer.wait_until_durable()
         for report in self._writer.take_reports():
             if report.error is not None:
                 raise report.error

@@ -67,9 +67,7 @@ def test_subsets_get_round(run: CheckpointFolder, unbroken: Command) -> None:
 
 def test_what_was_never_verified_is_said(run: CheckpointFolder, unbroken: Command) -> None:
     count = len(run.checkpoints())
-    assert (
-        f"1 of {count} files read; {count - 1} have never been verified" in unbroken("verify", "--subset", "1%").out
-    )
+    assert f"1 of {count} files read; {count - 1} have never been verified" in unbroken("verify", "--subset", "1%").out
     assert unbroken("verify", "--subset", "100%").out.count(".pth") == count
 
 

@@ -7,6 +7,7 @@ import os
 import resource
 import shutil
 import signal
+import sys
 import threading
 import weakref
 from collections.abc import Callable, Iterator
@@ -112,6 +113,38 @@ def test_the_snapshot_is_let_go_as_soon_as_it_is_written_or_has_failed(folder: C
         gc.collect()
         assert gone() is None
     assert writer.failure is not None
+
+
+def _kept_open(folder: CheckpointFolder) -> list[str]:
+    """Files of the folder that have no name any more, and are not freed yet."""
+    links = []
+    for descriptor in Path("/proc/self/fd").iterdir():
+        with contextlib.suppress(OSError):
+            links.append(str(descriptor.readlink()))
+    return [link for link in links if link.startswith(str(folder.path)) and link.endswith(" (deleted)")]
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="asks /proc which files are open")
+def test_a_state_is_durable_before_its_manifest_and_before_what_it_replaces_is_freed(folder: CheckpointFolder) -> None:
+    told: list[object] = []
+
+    def durable() -> None:
+        told.append((torch.load(folder.latest)["epoch"], torch.load(folder.previous)["epoch"]))
+        told.append((manifests.read(folder, folder.latest.name), _kept_open(folder)))
+
+    for epoch in (1, 2, 3):
+        manifest = manifests.read(folder, folder.latest.name)
+        assert save(folder, SaveJob(state(epoch), (folder.latest,)), set(), durable if epoch == 3 else int).safe
+    assert told == [(3, 2), (manifest, [f"{folder.previous} (deleted)"])]
+    assert manifests.is_current(manifests.describe(folder, folder.latest), folder.latest) and not _kept_open(folder)
+
+
+def test_a_state_with_further_names_is_durable_with_all_of_them(folder: CheckpointFolder, start: Start) -> None:
+    writer = start(folder)
+    for epoch in (1, 2):
+        writer.submit(SaveJob(state(epoch, size=1 << 18), (folder.latest, folder.best)))
+        assert writer.wait_until_durable(0.0) is False
+        assert writer.wait_until_durable() and torch.load(folder.best)["epoch"] == epoch
 
 
 def test_the_writer_steps_back_for_training_and_training_does_not(folder: CheckpointFolder, start: Start) -> None:

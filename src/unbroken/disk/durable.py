@@ -45,7 +45,13 @@ class Written:
     digest: str
 
 
-def write_durably(path: Path, write: Callable[[BinaryIO], None], *, keep_previous_as: Path | None = None) -> Written:
+def write_durably(
+    path: Path,
+    write: Callable[[BinaryIO], None],
+    *,
+    keep_previous_as: Path | None = None,
+    replaced: contextlib.ExitStack | None = None,
+) -> Written:
     """Put what ``write`` writes under ``path``: whole and durable, or not at all.
 
     With ``keep_previous_as`` the file that was under ``path`` moves to that name, replacing what was there;
@@ -53,11 +59,14 @@ def write_durably(path: Path, write: Callable[[BinaryIO], None], *, keep_previou
     (Where the file system has no hard links, ``path`` is briefly absent while the other name already holds
     its file.) The file given to ``write`` takes sequential writes only. The file's mode follows the umask.
 
+    A system takes its time to free a large file: the one that falls out of the names is kept open in ``replaced``, if
+    that is given, and freed when it is closed.
+
     Raises DiskError. If writing failed, nothing under either name has changed and our temporary file is gone.
     If what comes after the rename fails (the folder's fsync, or the second name), the message says so:
     ``path`` then holds the new, whole file.
     """
-    with _new_file(path, keep_previous_as) as descriptor:
+    with _new_file(path, keep_previous_as, replaced) as descriptor:
         return _write_to(descriptor, write)
 
 
@@ -150,7 +159,9 @@ def may_pass(error: DiskError) -> bool:
 
 
 @contextlib.contextmanager
-def _new_file(path: Path, keep_previous_as: Path | None = None) -> Iterator[int]:
+def _new_file(
+    path: Path, keep_previous_as: Path | None = None, replaced: contextlib.ExitStack | None = None
+) -> Iterator[int]:
     """A new file to write to; leaving the body gives it its name, an exception in the body removes it."""
     not_kept: OSError | None = None
     with _saying("disk_write_failed", path):
@@ -159,6 +170,8 @@ def _new_file(path: Path, keep_previous_as: Path | None = None) -> Iterator[int]
         try:
             yield descriptor
             _sync(descriptor)
+            if replaced is not None:
+                _keep_open(keep_previous_as or path, replaced)
             if keep_previous_as is not None:
                 previous = _second_name(path, keep_previous_as)
             temporary.replace(path)
@@ -182,6 +195,12 @@ def _new_file(path: Path, keep_previous_as: Path | None = None) -> Iterator[int]
         if not_kept is not None:
             kept = {"previous": keep_previous_as, "reason": not_kept.strerror}
             raise DiskError("disk_keep_failed", path=path, **kept) from not_kept
+
+
+def _keep_open(path: Path, stack: contextlib.ExitStack) -> None:
+    """Where that is not allowed, the file is freed at once."""
+    with contextlib.suppress(OSError):
+        stack.callback(os.close, os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC))
 
 
 def _second_name(path: Path, keep_as: Path) -> Path | None:

@@ -17,7 +17,9 @@ class NoWriter:
 
     def insist(self) -> None: ...
 
-    def wait(self, seconds: float | None = None) -> bool:
+    def wait(self) -> None: ...
+
+    def wait_until_durable(self, seconds: float | None = None) -> bool:
         return True
 
     def close(self) -> None: ...

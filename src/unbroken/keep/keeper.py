@@ -264,7 +264,7 @@ class Keeper:
             _log.warning(messages.text("forecast_full", **said, epoch=full, planned=planned or "?"))
 
     def settle(self) -> None:
-        """Until all that was handed over is on disk, or has failed; without a word."""
+        """Until all that was handed over is done with, and a snapshot can take the place of the last one."""
         with self._standing():
             self.writer.wait()
 
@@ -274,15 +274,15 @@ class Keeper:
         self.report()
 
     def begin(self) -> None:
-        """As ``wait``; raises the error if the first state is not safe on disk: nothing has been trained by then."""
+        """As ``conclude``; raises the error if the first state is not safe: nothing has been trained by then."""
         self.conclude()
         if self.failure is not None:
             raise self.failure
 
     def conclude(self) -> None:
-        """As ``wait``, for all ranks: the others have the first one's failure."""
+        """Until all that was handed over is durable, or has failed; the other ranks have the first one's failure."""
         # A disk may take longer than the others would wait for an answer.
-        while not self.ranks.by_first(At.END, lambda: self.writer.wait(_ANSWER)):
+        while not self.ranks.by_first(At.END, lambda: self.writer.wait_until_durable(_ANSWER)):
             pass
         self.report()
         if self.ranks.several:
@@ -291,7 +291,7 @@ class Keeper:
                 self.writer.failure = DiskError("on_rank", rank=0, error=failed)
 
     def finish(self) -> None:
-        """As ``wait``; if the last state is not safe on disk, says so, and goes on trying while the script goes on."""
+        """As ``conclude``; if the last state is not safe, says so, and goes on trying while the script goes on."""
         self.conclude()
         if self.failure is not None:
             self._unsafe_end = True

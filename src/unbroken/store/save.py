@@ -3,8 +3,10 @@
 The order, and what is true if everything stops after each step:
 
 1. the new state is written beside ``latest`` and renamed over it; the state before it becomes ``previous``.
-   (At every moment ``latest`` is a whole file: the old state or the new one.)
-2. the manifests of both are written. (Stale ones are noticed by size and time, and rebuilt from the files.)
+   (At every moment ``latest`` is a whole file: the old state or the new one.) A state that gets no further name is
+   durable, and who waits for that need not wait for the rest.
+2. the manifests of both are written. (Stale ones are noticed by size and time, and rebuilt from the files.) What fell
+   out of the names is freed only now: that takes a file system a while.
 3. each further name gets a copy of ``latest``, a file of its own, and a manifest.
 4. what a new branch has left behind moves to the archive: its successor is durable.
 5. retention deletes: a file first, its manifest after it.
@@ -16,6 +18,7 @@ it is an earlier state of the same thing.
 import time
 from collections.abc import Callable, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cached_property, partial
 from pathlib import Path
@@ -83,12 +86,15 @@ class SaveReport:
         return bool(self.names)
 
 
-def save(folder: CheckpointFolder, job: SaveJob, retired: set[Branch]) -> SaveReport:
+def save(
+    folder: CheckpointFolder, job: SaveJob, retired: set[Branch], when_durable: Callable[[], None] = lambda: None
+) -> SaveReport:
     """Save ``job`` in ``folder``; whatever goes wrong is in the report, and as much as possible done all the same.
 
     ``retired`` remembers, from one save to the next, the branches that have nothing left behind any more.
+    ``when_durable`` is called if the state is durable before the save is done.
     """
-    work = _Save(folder, job, retired)
+    work = _Save(folder, job, retired, when_durable)
     started = time.monotonic()
     error: DiskError | None = None
     try:
@@ -105,7 +111,7 @@ def save(folder: CheckpointFolder, job: SaveJob, retired: set[Branch]) -> SaveRe
     return SaveReport(
         names=tuple(work.written),
         size=work.size,
-        seconds=time.monotonic() - started,
+        seconds=(work.durable_at or time.monotonic()) - started,
         error=error,
         missing=tuple(name for name in job.names if name not in work.written),
         archived=tuple(work.archived),
@@ -117,8 +123,11 @@ def save(folder: CheckpointFolder, job: SaveJob, retired: set[Branch]) -> SaveRe
 class _Save:
     """One save, step by step; what is done so far stays readable if a step fails."""
 
-    def __init__(self, folder: CheckpointFolder, job: SaveJob, retired: set[Branch]) -> None:
+    def __init__(
+        self, folder: CheckpointFolder, job: SaveJob, retired: set[Branch], when_durable: Callable[[], None]
+    ) -> None:
         self._folder = folder
+        self._when_durable = when_durable
         self._job = job
         self._retired = retired
         self._progress = keys.progress_of(job.payload)
@@ -127,6 +136,7 @@ class _Save:
         self.archived: list[Path] = []
         self.deleted: list[str] = []
         self.made_again = False
+        self.durable_at: float | None = None
         self.size = 0
 
     def run(self) -> None:
@@ -155,6 +165,10 @@ class _Save:
         return torchfile.LaidOut(self._job.payload)
 
     def _save_latest(self, latest: Path) -> Manifest:
+        with ExitStack() as replaced:
+            return self._replace_latest(latest, replaced)
+
+    def _replace_latest(self, latest: Path, replaced: ExitStack) -> Manifest:
         space.require_space(self._folder.path, self._laid_out.size + _BESIDE)
         previous = self._folder.previous
         before = self._current(latest)
@@ -163,16 +177,19 @@ class _Save:
         elif _same_state(before.progress, self._progress) or self._is_second_name(latest):
             before = None  # saved a second time, or under another name too: the state before it stays where it is
         keep = before is not None and self._try(lambda: self._make_way(previous, before.progress))
-        written, tensors = self._write(latest, previous if keep else None)
+        written, tensors = self._write(latest, previous if keep else None, replaced)
         self.size = written.size
         self.written.append(latest)
+        if self._job.names == (latest,) and not self._errors:
+            self.durable_at = time.monotonic()
+            self._when_durable()
         if before is not None and manifests.is_current(before, previous):
             self._try(lambda: manifests.write(self._folder, manifests.renamed(before, previous)))
         manifest = manifests.of_payload(self._job.payload, latest, digest=written.digest, tensors=tensors)
         self._try(lambda: manifests.write(self._folder, manifest))
         return manifest
 
-    def _write(self, latest: Path, previous: Path | None) -> tuple[Written, dict[str, str]]:
+    def _write(self, latest: Path, previous: Path | None, replaced: ExitStack) -> tuple[Written, dict[str, str]]:
         tensors: dict[str, str] = {}
 
         def write(file: BinaryIO) -> None:
@@ -180,7 +197,7 @@ class _Save:
             self._require_generation()
 
         try:
-            return durable.write_durably(latest, write, keep_previous_as=previous), tensors
+            return durable.write_durably(latest, write, keep_previous_as=previous, replaced=replaced), tensors
         except DiskError as error:
             if error.key != "disk_keep_failed":
                 raise
