@@ -45,7 +45,7 @@ class Ours:
     def save(self) -> None:
         """Returns when the optimizer may step."""
         self._saves += 1
-        self._writer.wait()  # as a run does: the snapshot takes the place of the last one
+        self.settle()  # as a run does: the snapshot takes the place of the last one
         self._writer.submit(SaveJob(copy_to_host(self.payload()), (self.folder.latest,)))
 
     @property
@@ -53,7 +53,11 @@ class Ours:
         """A run does not wait for an earlier save to be written: its next trigger comes later."""
         return self._writer.busy
 
+    def settle(self) -> None:
+        self._writer.wait()
+
     def finish(self) -> None:
+        """Returns when the state is durable."""
         self._writer.wait_until_durable()
         for report in self._writer.take_reports():
             if report.error is not None:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from benchmarks.ours import Ours
 from benchmarks.peers import built, sync_all
 from benchmarks.state import training
 from benchmarks.table import Table
@@ -24,7 +25,8 @@ def table(megabytes: float, rounds: int, folder: Path) -> Table:
     shown = Table(
         f"One save of {size / 1e6:.0f} MB (model + AdamW)",
         [BLOCKED, DURABLE, "MB on disk"],
-        note="Durable: whole, and fsynced, by us where the peer does not. Median (min..max).",
+        note="Durable: whole, and fsynced, by us where the peer does not. Median (min..max). Ours frees the file that "
+        "falls out of the names, and writes its manifests, behind that.",
         digits=1 if megabytes < 500 else 0,
         ratio_to=("unbroken", DURABLE),
     )
@@ -41,6 +43,8 @@ def table(megabytes: float, rounds: int, folder: Path) -> Table:
                 sync_all(saver.target)  # type: ignore[attr-defined]
             ended = time.perf_counter()
             shown.add(saver.name, **{BLOCKED: (blocked - start) * 1e3, DURABLE: (ended - start) * 1e3})
+            if isinstance(saver, Ours):
+                saver.settle()  # what it does behind that is not to be the next one's
     for saver in savers:
         files = _on_disk(saver, folder)
         shown.add(saver.name, **{"MB on disk": files / 1e6})
