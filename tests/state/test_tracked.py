@@ -454,6 +454,28 @@ def test_a_buffer_born_in_training_comes_back_into_a_fresh_module() -> None:
     assert equal_bits(saved.everything(), fresh.everything()) is None
 
 
+def _with_expanded(value: float) -> tuple[nn.Module, torch.Tensor]:
+    """Tensors whose elements share memory: a buffer, a frozen parameter, a tracked one."""
+    model = nn.Linear(2, 2)
+    model.register_buffer("mask", torch.full((3, 1), value).expand(3, 4))
+    model.register_parameter("shift", nn.Parameter(torch.full((1,), value).expand(5), requires_grad=False))
+    return model, torch.full((1, 2), value).expand(4, 2)
+
+
+@pytest.mark.parametrize("then", [1.0, 2.0, "dense"])
+def test_tensors_whose_elements_share_memory_come_back(then: float | str) -> None:
+    model, tensor = _with_expanded(1.0 if then == "dense" else float(then))
+    if then == "dense":
+        model.mask = torch.randn(3, 4)
+    saved = read(written(copy_to_host(tracking(model=model, tensor=tensor).state())))
+    fresh, other = _with_expanded(1.0)
+    buffer, tracked = fresh.mask, tracking(model=fresh, tensor=other)
+    tracked.restore(saved)
+    assert equal_bits(saved, tracked.state()) is None and fresh.mask is buffer
+    strides = [fresh.mask.stride(), fresh.shift.stride(), other.stride()]
+    assert strides == [(4, 1) if then == "dense" else (1, 0), (0,), (0, 1)]
+
+
 class Log(nn.Module):
     """Its own extra state is a tensor that grows."""
 

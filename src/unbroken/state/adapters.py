@@ -10,6 +10,7 @@ import torch
 
 from unbroken.errors import ArchitectureChangedError, UnsavableStateError, UsageError, is_refusal
 from unbroken.state.encoding import encode
+from unbroken.state.expanded import spread
 from unbroken.state.functions import fingerprints
 from unbroken.state.snapshot import equal_bits, own_copy
 
@@ -116,7 +117,7 @@ def _bit_generator(name: str, generator: np.random.BitGenerator) -> ObjectState:
 
 def _copy_into(name: str, live: torch.Tensor, saved: torch.Tensor) -> None:
     check_same_shape(name, live, saved)
-    with torch.no_grad():
+    with torch.no_grad(), spread([live]):
         live.copy_(saved)
 
 

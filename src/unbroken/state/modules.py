@@ -15,6 +15,7 @@ from unbroken.state.adapters import refusals_told
 from unbroken.state.architecture import EXTRA_STATE, architecture_of
 from unbroken.state.attributes import Owner, parameters_with_attributes
 from unbroken.state.encoding import decode, encode
+from unbroken.state.expanded import spread
 from unbroken.state.functions import fingerprint
 from unbroken.state.plain import OF_MODULES
 from unbroken.state.snapshot import equal_bits, own_copy
@@ -163,9 +164,10 @@ class ModuleState:
                 path: dict(metadata.get(names(path), {}))
                 for path, _ in self._module.named_modules(remove_duplicate=False)
             }
-        with refusals_told(self.name):
-            self._module.load_state_dict(state)
-        self._put_back(wanted)
+        with spread((*self._module.parameters(), *self._module.buffers())):
+            with refusals_told(self.name):
+                self._module.load_state_dict(state)
+            self._put_back(wanted)
 
     def restore_extras(self, extras: Mapping[str, Any]) -> None:
         """Put modes, frozen parameters and hidden buffers back as they were."""
