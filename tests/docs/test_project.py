@@ -2,6 +2,9 @@
 
 import re
 import tomllib
+from importlib.metadata import PackageNotFoundError, metadata
+
+from packaging.specifiers import SpecifierSet
 
 from tests.docs.pages import ROOT, codes_in, page
 from tests.versions import spelled, supported
@@ -16,6 +19,22 @@ def test_every_python_that_is_claimed_is_tried() -> None:
     (matrix,) = re.findall(r"^        python: \[(.*)\]$", WORKFLOW, re.MULTILINE)
     assert claimed and set(claimed) <= set(re.findall(r'"([\d.]+)"', matrix))
     assert claimed[0] == spelled(supported()[0])
+
+
+def test_what_is_pinned_installs_on_the_first_release_of_the_oldest_python() -> None:
+    """Distributions stay with the patch release that they began with: Debian 12 has 3.11.2."""
+    oldest = f"{spelled(supported()[0])}.0"
+    pins = re.findall(r"^([\w.-]+)==", (ROOT / "constraints.txt").read_text(encoding="utf-8"), re.MULTILINE)
+    wants = {name: metadata(name)["Requires-Python"] for name in pins if _is_installed(name)}
+    assert len(wants) > 50
+    assert {name: want for name, want in wants.items() if want and oldest not in SpecifierSet(want)} == {}
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        return bool(metadata(name))
+    except PackageNotFoundError:  # of an extra that is not installed
+        return False
 
 
 def test_the_oldest_torch_and_the_newest_are_tried() -> None:
