@@ -1,18 +1,17 @@
 """Gradients: what is left of an unfinished accumulation, told apart from what the next step throws away."""
 
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import suppress
 from functools import cached_property
 from typing import Any
 from weakref import ref
 
 import torch
-from torch._compile import _disable_dynamo
 from torch.optim import Optimizer
 
 from unbroken.errors import ArchitectureChangedError
 from unbroken.state.adapters import check_same_shape
 from unbroken.state.encoding import decode
+from unbroken.state.hooks import after_each_step
 from unbroken.state.tracked import Tracked
 
 _Seen = tuple["torch.Tensor | ref[torch.Tensor]", int]  # a gradient at a step, and its version then
@@ -94,9 +93,8 @@ class _Witness:
         self._optimizer = optimizer
         self._parameters: list[torch.Tensor] = []
         self.forget()
-        # One that never called ``Optimizer.__init__`` takes no hooks: it is seen to consume nothing, and all is saved.
-        with suppress(AttributeError):
-            optimizer.register_step_post_hook(self._after_step)
+        # One that takes no hooks is seen to consume nothing, and all is saved.
+        after_each_step(optimizer, self._after_step)
 
     def forget(self) -> None:
         self._dropped = dict.fromkeys(map(id, self._parameters), 0)
@@ -129,9 +127,7 @@ class _Witness:
                 proven = self._dropped.get(id(parameter), 0) >= _EVIDENCE
                 yield parameter, proven and seen is not None and gradient is not None and _is_spent(gradient, *seen)
 
-    # A compiled step would trace into the hook; torch.compiler.disable says the same, and imports dynamo for it.
-    @_disable_dynamo
-    def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _after_step(self, optimizer: Optimizer) -> None:
         for parameter, seen in zip(self._parameters, self._awaited, strict=False):
             if seen is not None:
                 held, version = seen

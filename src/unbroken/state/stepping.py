@@ -2,14 +2,12 @@
 
 import logging
 from collections.abc import Iterator, Mapping
-from contextlib import suppress
-from typing import Any
 
 import torch
-from torch._compile import _disable_dynamo
 from torch.optim import Optimizer
 
 from unbroken import messages
+from unbroken.state.hooks import after_each_step
 from unbroken.state.snapshot import bytes_of
 from unbroken.store.tensors import tensor_digest
 
@@ -51,11 +49,8 @@ class _Watched:
         self._optimizer = optimizer
         self._steps = 0
         self._said = False
-        self._hooked = False
-        for one in (optimizer, *_inside(optimizer)):
-            with suppress(AttributeError):  # one that never called ``Optimizer.__init__``
-                one.register_step_post_hook(self._after_step)
-                self._hooked = True
+        hooks = [after_each_step(one, self._after_step) for one in (optimizer, *_inside(optimizer))]
+        self._hooked = any(hook is not None for hook in hooks)
         self.forget()
 
     def forget(self) -> None:
@@ -97,9 +92,7 @@ class _Watched:
         numbers = [float(count) for count in counts if isinstance(count, (int, float, torch.Tensor))]
         return repr((len(state), numbers))
 
-    # A compiled step would trace into the hook.
-    @_disable_dynamo
-    def _after_step(self, optimizer: Optimizer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _after_step(self, optimizer: Optimizer) -> None:
         self._steps += 1
 
 
