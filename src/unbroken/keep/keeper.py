@@ -276,6 +276,7 @@ class Keeper:
     def begin(self) -> None:
         """As ``conclude``; raises the error if the first state is not safe: nothing has been trained by then."""
         self.conclude()
+        self.settle()  # the first save that is due finds the writer free
         if self.failure is not None:
             raise self.failure
 
