@@ -30,6 +30,7 @@ class Ours:
         self.tracked.add("optimizer", state.optimizer)
         self._writer = Writer(self.folder)
         self._saves = 0
+        self.durable_after = 0.0
 
     def payload(self) -> Payload:
         own: dict[str, Any] = {
@@ -45,7 +46,6 @@ class Ours:
     def save(self) -> None:
         """Returns when the optimizer may step."""
         self._saves += 1
-        self.settle()  # as a run does: the snapshot takes the place of the last one
         self._writer.submit(SaveJob(copy_to_host(self.payload()), (self.folder.latest,)))
 
     @property
@@ -53,15 +53,13 @@ class Ours:
         """A run does not wait for an earlier save to be written: its next trigger comes later."""
         return self._writer.busy
 
-    def settle(self) -> None:
-        self._writer.wait()
-
     def finish(self) -> None:
-        """Returns when the state is durable."""
-        self._writer.wait_until_durable()
+        """Returns when the save is done with; ``durable_after`` are the seconds that it took from ``save`` on."""
+        self._writer.wait()
         for report in self._writer.take_reports():
             if report.error is not None:
                 raise report.error
+            self.durable_after = report.seconds
 
     def begin_anew(self) -> None:
         """As another process begins in the same folder: what is known of it is looked up again."""

@@ -125,26 +125,23 @@ def _kept_open(folder: CheckpointFolder) -> list[str]:
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="asks /proc which files are open")
-def test_a_state_is_durable_before_its_manifest_and_before_what_it_replaces_is_freed(folder: CheckpointFolder) -> None:
+def test_what_a_state_replaces_is_freed_behind_its_manifest(
+    folder: CheckpointFolder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     told: list[object] = []
+    real = manifests.write
 
-    def durable() -> None:
-        told.append((torch.load(folder.latest)["epoch"], torch.load(folder.previous)["epoch"]))
-        told.append((manifests.read(folder, folder.latest.name), _kept_open(folder)))
+    def write(to: CheckpointFolder, manifest: manifests.Manifest) -> None:
+        told.append((manifest.name, torch.load(folder.latest)["epoch"], _kept_open(folder)))
+        real(to, manifest)
 
     for epoch in (1, 2, 3):
-        manifest = manifests.read(folder, folder.latest.name)
-        assert save(folder, SaveJob(state(epoch), (folder.latest,)), set(), durable if epoch == 3 else int).safe
-    assert told == [(3, 2), (manifest, [f"{folder.previous} (deleted)"])]
-    assert manifests.is_current(manifests.describe(folder, folder.latest), folder.latest) and not _kept_open(folder)
-
-
-def test_a_state_with_further_names_is_durable_with_all_of_them(folder: CheckpointFolder, start: Start) -> None:
-    writer = start(folder)
-    for epoch in (1, 2):
-        writer.submit(SaveJob(state(epoch, size=1 << 18), (folder.latest, folder.best)))
-        assert writer.wait_until_durable(0.0) is False
-        assert writer.wait_until_durable() and torch.load(folder.best)["epoch"] == epoch
+        if epoch == 3:
+            monkeypatch.setattr(manifests, "write", write)
+        assert save(folder, SaveJob(state(epoch), (folder.latest,)), set()).safe
+    open_still = [f"{folder.previous} (deleted)"]
+    assert told == [(folder.previous.name, 3, open_still), (folder.latest.name, 3, open_still)]
+    assert not _kept_open(folder) and manifests.is_current(manifests.describe(folder, folder.latest), folder.latest)
 
 
 def test_the_writer_steps_back_for_training_and_training_does_not(folder: CheckpointFolder, start: Start) -> None:

@@ -17,9 +17,7 @@ class NoWriter:
 
     def insist(self) -> None: ...
 
-    def wait(self) -> None: ...
-
-    def wait_until_durable(self, seconds: float | None = None) -> bool:
+    def wait(self, seconds: float | None = None) -> bool:
         return True
 
     def close(self) -> None: ...

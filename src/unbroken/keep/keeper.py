@@ -264,7 +264,7 @@ class Keeper:
             _log.warning(messages.text("forecast_full", **said, epoch=full, planned=planned or "?"))
 
     def settle(self) -> None:
-        """Until all that was handed over is done with, and a snapshot can take the place of the last one."""
+        """Until all that was handed over is on disk, or has failed; without a word."""
         with self._standing():
             self.writer.wait()
 
@@ -274,16 +274,15 @@ class Keeper:
         self.report()
 
     def begin(self) -> None:
-        """As ``conclude``; raises the error if the first state is not safe: nothing has been trained by then."""
+        """As ``wait``; raises the error if the first state is not safe: nothing has been trained by then."""
         self.conclude()
-        self.settle()  # the first save that is due finds the writer free
         if self.failure is not None:
             raise self.failure
 
     def conclude(self) -> None:
-        """Until all that was handed over is durable, or has failed; the other ranks have the first one's failure."""
+        """As ``wait``, for all ranks: the others have the first one's failure."""
         # A disk may take longer than the others would wait for an answer.
-        while not self.ranks.by_first(At.END, lambda: self.writer.wait_until_durable(_ANSWER)):
+        while not self.ranks.by_first(At.END, lambda: self.writer.wait(_ANSWER)):
             pass
         self.report()
         if self.ranks.several:
@@ -292,7 +291,7 @@ class Keeper:
                 self.writer.failure = DiskError("on_rank", rank=0, error=failed)
 
     def finish(self) -> None:
-        """As ``conclude``; if the last state is not safe, says so, and goes on trying while the script goes on."""
+        """As ``wait``; if the last state is not safe, says so, and goes on trying while the script goes on."""
         self.conclude()
         if self.failure is not None:
             self._unsafe_end = True

@@ -3,8 +3,7 @@
 The order, and what is true if everything stops after each step:
 
 1. the new state is written beside ``latest`` and renamed over it; the state before it becomes ``previous``.
-   (At every moment ``latest`` is a whole file: the old state or the new one.) A state that gets no further name is
-   durable, and who waits for that need not wait for the rest.
+   (At every moment ``latest`` is a whole file: the old state or the new one.) From here on the state is durable.
 2. the manifests of both are written. (Stale ones are noticed by size and time, and rebuilt from the files.) What fell
    out of the names is freed only now: that takes a file system a while.
 3. each further name gets a copy of ``latest``, a file of its own, and a manifest.
@@ -68,6 +67,8 @@ class SaveJob:
 class SaveReport:
     """How a save went. ``names`` are the files written; ``missing`` those that should have been.
 
+    ``seconds``: until the state was durable under its first name, or had failed.
+
     ``made_again``: the folder, or what belongs in it, was gone since the save before.
     """
 
@@ -86,15 +87,12 @@ class SaveReport:
         return bool(self.names)
 
 
-def save(
-    folder: CheckpointFolder, job: SaveJob, retired: set[Branch], when_durable: Callable[[], None] = lambda: None
-) -> SaveReport:
+def save(folder: CheckpointFolder, job: SaveJob, retired: set[Branch]) -> SaveReport:
     """Save ``job`` in ``folder``; whatever goes wrong is in the report, and as much as possible done all the same.
 
     ``retired`` remembers, from one save to the next, the branches that have nothing left behind any more.
-    ``when_durable`` is called if the state is durable before the save is done.
     """
-    work = _Save(folder, job, retired, when_durable)
+    work = _Save(folder, job, retired)
     started = time.monotonic()
     error: DiskError | None = None
     try:
@@ -123,11 +121,8 @@ def save(
 class _Save:
     """One save, step by step; what is done so far stays readable if a step fails."""
 
-    def __init__(
-        self, folder: CheckpointFolder, job: SaveJob, retired: set[Branch], when_durable: Callable[[], None]
-    ) -> None:
+    def __init__(self, folder: CheckpointFolder, job: SaveJob, retired: set[Branch]) -> None:
         self._folder = folder
-        self._when_durable = when_durable
         self._job = job
         self._retired = retired
         self._progress = keys.progress_of(job.payload)
@@ -180,9 +175,7 @@ class _Save:
         written, tensors = self._write(latest, previous if keep else None, replaced)
         self.size = written.size
         self.written.append(latest)
-        if self._job.names == (latest,) and not self._errors:
-            self.durable_at = time.monotonic()
-            self._when_durable()
+        self.durable_at = time.monotonic()
         if before is not None and manifests.is_current(before, previous):
             self._try(lambda: manifests.write(self._folder, manifests.renamed(before, previous)))
         manifest = manifests.of_payload(self._job.payload, latest, digest=written.digest, tensors=tensors)

@@ -33,7 +33,6 @@ class Writer:
         self._figures = SaveFigures(folder)
         self._changed = threading.Condition()
         self._job: SaveJob | None = None
-        self._is_durable = False
         self._closed = False
         self._insists = False
         self.lost: SaveJob | None = None
@@ -53,7 +52,7 @@ class Writer:
                 raise RuntimeError("the writer is closed")
             self._changed.wait_for(lambda: self._job is None)
             self.lost, self._insists = None, False
-            self._job, self._is_durable = job, False
+            self._job = job
             self._changed.notify_all()
 
     def insist(self) -> None:
@@ -65,18 +64,10 @@ class Writer:
             self._insists = self.lost is not None
             self._changed.notify_all()
 
-    def wait(self) -> None:
-        """Return when everything handed over is done with, and its snapshot gone."""
+    def wait(self, seconds: float | None = None) -> bool:
+        """Return when everything handed over is durable or has failed, or after ``seconds``; whether it is."""
         with self._changed:
-            self._changed.wait_for(lambda: self._job is None)
-
-    def wait_until_durable(self, seconds: float | None = None) -> bool:
-        """Return when everything handed over is durable or has failed, or after ``seconds``; whether it is.
-
-        What a save does behind that (its manifests, freeing what it replaces) may still be under way.
-        """
-        with self._changed:
-            return self._changed.wait_for(lambda: self._job is None or self._is_durable, seconds)
+            return self._changed.wait_for(lambda: self._job is None, seconds)
 
     def close(self) -> None:
         """Finish the job in hand, try the one insisted on a last time, end the thread; again, it does nothing."""
@@ -110,7 +101,7 @@ class Writer:
                 if closing:
                     return
                 continue
-            report = save(self.folder, job, self._retired, self._note_durable)
+            report = save(self.folder, job, self._retired)
             self._figures.note(job, report)
             with self._changed:
                 if self.lost is job or not again:  # else another was handed over meanwhile
@@ -125,12 +116,6 @@ class Writer:
                 self._changed.notify_all()
                 if closing:
                     return
-
-    def _note_durable(self) -> None:
-        with self._changed:
-            if self._job is not None:
-                self._is_durable, self.failure = True, None
-            self._changed.notify_all()
 
     def _wait_for_work(self, pause: float) -> None:
         """Until there is a job, or the end, or a word to insist; for ``pause`` seconds at most where that was given."""
