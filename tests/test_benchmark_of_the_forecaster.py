@@ -3,16 +3,17 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import pytest
 from benchmarks.forecaster import intervals
+from benchmarks.forecaster.__main__ import RIDGE, Comparison, Features, gathered, without_network
 from benchmarks.forecaster.folds import Fold, folds, held_out
 from benchmarks.forecaster.har import features, least_squares, squared_ranges
 from benchmarks.forecaster.networks import Recipe, on_features, on_windows
 
-from forecaster.panel import Panel, read_panel
+from forecaster.panel import Panel, bundled_panel, read_panel
+from tests.docs.pages import PROGRAM, page
 from tests.forecaster.panels import make_table
 
 SPLITS = (date(2020, 8, 14), date(2020, 10, 2))
@@ -27,7 +28,7 @@ def panel(tmp_path_factory: pytest.TempPathFactory) -> Panel:
 
 @pytest.fixture(scope="module")
 def walked(panel: Panel) -> list[Fold]:
-    return list(folds(panel, Path("panel.csv"), SPLITS))
+    return list(folds(panel, SPLITS))
 
 
 def test_what_is_learned_ends_a_horizon_before_what_is_forecast(walked: list[Fold]) -> None:
@@ -150,6 +151,16 @@ def test_the_interval_of_a_gain_covers_and_knows_that_both_had_the_same_days() -
     assert 0.88 <= np.mean(inside) <= 0.98
     of_gains, of_correlations = np.mean(widths, axis=0)
     assert of_gains < of_correlations / 2
+
+
+def test_the_page_has_the_figures_of_the_benchmark() -> None:
+    """Those without a network, which come out the same on every machine; the others take a quarter of an hour."""
+    panel = read_panel(bundled_panel())
+    seen = Features.of(panel)
+    made = gathered((fold, without_network(fold, seen)) for fold in folds(panel))
+    assert RIDGE in made.said
+    rows = Comparison(made).beside_ridge()[1:]
+    assert page(PROGRAM).table_after("<!-- walk-forward -->")[: len(rows)] == rows
 
 
 def test_blocks_follow_the_calendar() -> None:

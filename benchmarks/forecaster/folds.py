@@ -3,13 +3,12 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 
 from forecaster.baselines import select
-from forecaster.panel import Panel
+from forecaster.panel import Panel, bundled_panel
 from forecaster.splits import Split
 from forecaster.windows import HORIZON, Part, Windows, make_windows
 
@@ -36,14 +35,14 @@ class Fold:
         return in_own_unit(self.windows, self.windows.validation.label)
 
 
-def folds(panel: Panel, source: Path, splits: Sequence[date] = SPLITS) -> Iterator[Fold]:
+def folds(panel: Panel, splits: Sequence[date] = SPLITS) -> Iterator[Fold]:
     """One fold per split.
 
     A training window's label ends on the day of the split or before, so the last training window lies a whole horizon
     before the first window to forecast, and no day after the split is learned from.
     """
     for number, split in enumerate(splits):
-        windows = make_windows(panel, "volatility", Split(split), source=source)
+        windows = make_windows(panel, "volatility", Split(split), source=bundled_panel())
         if number + 1 < len(splits):
             kept = windows.validation.day <= np.datetime64(splits[number + 1])
             windows = replace(windows, validation=select(windows.validation, kept))
