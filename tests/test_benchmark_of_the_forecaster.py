@@ -10,7 +10,7 @@ from benchmarks.forecaster import intervals
 from benchmarks.forecaster.__main__ import RIDGE, Comparison, Features, gathered, without_network
 from benchmarks.forecaster.folds import Fold, folds, held_out
 from benchmarks.forecaster.har import features, least_squares, squared_ranges
-from benchmarks.forecaster.networks import Recipe, on_features, on_windows
+from benchmarks.forecaster.networks import Recipe, on_both, on_features, on_windows
 
 from forecaster.panel import Panel, bundled_panel, read_panel
 from tests.docs.pages import PROGRAM, page
@@ -103,7 +103,7 @@ def test_a_network_is_blind_to_what_it_forecasts_unless_trained_as_the_program_d
     blind = replace(walked[0], windows=replace(windows, validation=unknown))
     seen = features(walked[0].panel)
     recipes = [Recipe(epochs=(6,), rate_follows_validation=follows) for follows in (False, True)]
-    for train in (on_windows, lambda *given: on_features(*given, seen)):
+    for train in (on_windows, lambda *given: on_features(*given, seen), lambda *given: on_both(*given, seen)):
         pairs = [(train(walked[0], recipe, 1)[0], train(blind, recipe, 1)[0]) for recipe in recipes]
         assert np.isfinite(pairs).all()
         assert [np.array_equal(*pair) for pair in pairs] == [True, False]

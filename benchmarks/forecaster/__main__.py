@@ -13,7 +13,7 @@ import torch
 from benchmarks.forecaster import har, linear
 from benchmarks.forecaster.folds import Fold, folds
 from benchmarks.forecaster.intervals import Days, Interval, correlation, correlation_gained, mean, resampled
-from benchmarks.forecaster.networks import Recipe, on_features, on_windows
+from benchmarks.forecaster.networks import Recipe, on_both, on_features, on_windows
 from forecaster.options import Options
 from forecaster.panel import Panel, bundled_panel, read_panel
 
@@ -24,9 +24,10 @@ Named = Iterator[tuple[str, Floats]]
 SEED = 1
 DRAWS = 5_000
 RIDGE, NETWORK = "ridge regression", "network as it is"
+BOTH_LINEAR, BOTH = "ridge regression, and what this HAR sees", "network on windows and what this HAR sees"
 HAR, SMALL = "HAR with ranges and a quarter", "small network on what this HAR sees"
 WITH_RIDGE, WITH_NETWORK = "mean of ridge regression and this HAR", "mean of the network and this HAR"
-ALIKE = ((NETWORK, RIDGE), (SMALL, HAR), (WITH_NETWORK, WITH_RIDGE))
+ALIKE = ((NETWORK, RIDGE), (SMALL, HAR), (BOTH, BOTH_LINEAR), (BOTH, WITH_RIDGE), (WITH_NETWORK, WITH_RIDGE))
 """A network, and the linear forecast that sees the same."""
 
 
@@ -59,7 +60,7 @@ def without_network(fold: Fold, seen: Features) -> Named:
     yield HAR, har_says
     ridge = linear.ridge(fold)
     yield RIDGE, ridge
-    yield "ridge regression, and what this HAR sees", linear.ridge(fold, seen.more)
+    yield BOTH_LINEAR, linear.ridge(fold, seen.more)
     yield WITH_RIDGE, (ridge + har_says) / 2
 
 
@@ -76,8 +77,15 @@ def with_network(fold: Fold, seen: Features) -> Named:
     (left_over,) = on_windows(fold, Recipe(), SEED, (known, har_says))
     yield "network on what this HAR leaves over", left_over
     yield WITH_NETWORK, (network + har_says) / 2
+    yield from on_all(fold, seen)
     (small,) = on_features(fold, Recipe(epochs=(40,)), SEED, seen.more)
     yield SMALL, small
+
+
+def on_all(fold: Fold, seen: Features) -> Named:
+    """That of the network that sees most."""
+    (both,) = on_both(fold, Recipe(), SEED, seen.more)
+    yield BOTH, both
 
 
 def gathered(walked: Iterable[tuple[Fold, Named]]) -> Forecasts:
@@ -150,8 +158,8 @@ def main() -> None:
     print(_table(compared.beside_ridge()), _table(compared.beside_its_like()), sep="\n\n")
     split = Options().split_day()
     assert split is not None  # the bundled data have one
-    usual = Comparison(gathered((fold, without_network(fold, seen)) for fold in folds(panel, [split])))
-    print(f"\nOn the days that Training.py is judged on:\n\n{_table(usual.beside_ridge())}")
+    usual = gathered((fold, chain(without_network(fold, seen), on_all(fold, seen))) for fold in folds(panel, [split]))
+    print(f"\nOn the days that Training.py is judged on:\n\n{_table(Comparison(usual).beside_ridge())}")
     took = time.process_time() - started
     print(f"\n{len(made.truth)} forecasts of {len(np.unique(made.day))} days, in {took:.0f} s of one core.")
 

@@ -14,7 +14,9 @@ from forecaster.options import Options
 from forecaster.windows import WindowSet
 
 Floats = npt.NDArray[np.float64]
-Inputs = Callable[[npt.NDArray[np.int64]], Tensor]
+Places = npt.NDArray[np.int64]
+Inputs = Callable[[Places], tuple[Tensor, ...]]
+"""What a model is shown of some samples of a part."""
 
 _DEFAULT = Options()
 _SHOWN_AT_ONCE = 1024
@@ -55,39 +57,61 @@ class SmallForecaster(nn.Module):
         return prediction.squeeze(1)
 
 
+class JoinedForecaster(nn.Module):
+    """The program's network on a window, and the small one on its features: what both say, added."""
+
+    def __init__(self, features: int) -> None:
+        super().__init__()
+        self.windows = BranchedForecaster()
+        self.features = SmallForecaster(features)
+
+    def forward(self, windows: Tensor, features: Tensor) -> Tensor:
+        prediction: Tensor = self.windows(windows) + self.features(features)
+        return prediction
+
+
 def on_windows(fold: Fold, recipe: Recipe, seed: int, beside: tuple[Floats, Floats] | None = None) -> list[Floats]:
     """Forecasts of the program's network, one for each of the recipe's epochs.
 
     Args:
         beside: forecasts of the windows learned from, and of those after them; the network learns what they leave over.
     """
-    windows = fold.windows
-    training, validation = (WindowSet(windows.features, part) for part in (windows.training, windows.validation))
     torch.manual_seed(seed)
-    return _forecasts(
-        BranchedForecaster(),
-        lambda chosen: training.batch(chosen)[0],
-        lambda chosen: validation.batch(chosen)[0],
-        fold,
-        recipe,
-        beside,
-    )
+    return _forecasts(BranchedForecaster(), *_windows(fold), fold, recipe, beside)
 
 
 def on_features(fold: Fold, recipe: Recipe, seed: int, features: Floats) -> list[Floats]:
     """Forecasts of a small network on ``features``, one row per bar of the panel."""
-    windows = fold.windows
-    known, asked = features[windows.training.last_bar], features[windows.validation.last_bar]
+    torch.manual_seed(seed)
+    return _forecasts(SmallForecaster(features.shape[1]), *_features(fold, features), fold, recipe)
+
+
+def on_both(fold: Fold, recipe: Recipe, seed: int, features: Floats) -> list[Floats]:
+    """Forecasts of the two networks, trained as one."""
+    torch.manual_seed(seed)
+    of_windows, of_features = _windows(fold), _features(fold, features)
+    training, validation = (_joined(*inputs) for inputs in zip(of_windows, of_features, strict=True))
+    return _forecasts(JoinedForecaster(features.shape[1]), training, validation, fold, recipe)
+
+
+def _windows(fold: Fold) -> tuple[Inputs, Inputs]:
+    """Of the training part, and of the days after it."""
+    training, validation = (
+        WindowSet(fold.windows.features, part) for part in (fold.windows.training, fold.windows.validation)
+    )
+    return lambda places: training.batch(places)[:1], lambda places: validation.batch(places)[:1]
+
+
+def _features(fold: Fold, features: Floats) -> tuple[Inputs, Inputs]:
+    """The same, standardised by the training part."""
+    known, asked = features[fold.windows.training.last_bar], features[fold.windows.validation.last_bar]
     mean, scale = known.mean(axis=0), known.std(axis=0)
     training, validation = (torch.from_numpy(((rows - mean) / scale).astype(np.float32)) for rows in (known, asked))
-    torch.manual_seed(seed)
-    return _forecasts(
-        SmallForecaster(features.shape[1]),
-        lambda chosen: training[chosen],
-        lambda chosen: validation[chosen],
-        fold,
-        recipe,
-    )
+    return lambda places: (training[places],), lambda places: (validation[places],)
+
+
+def _joined(one: Inputs, other: Inputs) -> Inputs:
+    return lambda places: (*one(places), *other(places))
 
 
 def _forecasts(
@@ -113,7 +137,7 @@ def _forecasts(
         order = torch.randperm(len(labels)).numpy()
         for start in range(0, len(order), _DEFAULT.batch_size):
             chosen = order[start : start + _DEFAULT.batch_size]
-            loss = criterion(model(training(chosen)), labels[chosen])
+            loss = criterion(model(*training(chosen)), labels[chosen])
             optimizer.zero_grad()
             loss.backward()
             optimizer.step()
@@ -129,4 +153,4 @@ def _predict(model: nn.Module, inputs: Inputs, count: int) -> Tensor:
     model.eval()
     places = np.arange(count)
     parts = [places[start : start + _SHOWN_AT_ONCE] for start in range(0, count, _SHOWN_AT_ONCE)]
-    return torch.cat([model(inputs(part)) for part in parts])
+    return torch.cat([model(*inputs(part)) for part in parts])
