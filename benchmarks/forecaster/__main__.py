@@ -1,4 +1,4 @@
-"""``python -m benchmarks.forecaster``: the table of docs/program.md, of the bundled data, on one core."""
+"""``python -m benchmarks.forecaster``: forecasts of the bundled data beside each other, as docs/program.md has them."""
 
 import sys
 import time

@@ -17,7 +17,7 @@ _LEVEL = 0.95
 
 @dataclass(frozen=True)
 class Interval:
-    """A figure, and between what it lies with a confidence of 95 %."""
+    """A figure, and the two between which it lies with a confidence of 95 %."""
 
     value: float
     low: float
