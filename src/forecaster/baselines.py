@@ -10,7 +10,7 @@ from forecaster.windows import WINDOW, Part, Windows
 
 Floats = npt.NDArray[np.float64]
 
-_PENALTIES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0)
+PENALTIES = (1.0, 10.0, 100.0, 1_000.0, 10_000.0, 100_000.0)
 _CHUNK = 8192  # windows laid out at a time
 
 
@@ -55,10 +55,10 @@ def _choose_penalty(windows: Windows) -> float:
     late = training.day >= days[border]
     if early.sum() < WINDOW or late.sum() < 2:
         return 1_000.0
-    held_out = _select(training, late)
-    fits = _fit(windows.features, _select(training, early), _PENALTIES)
+    held_out = select(training, late)
+    fits = _fit(windows.features, select(training, early), PENALTIES)
     scores = [pearson(_predict(windows.features, held_out, weights), held_out.label) for weights in fits]
-    return _PENALTIES[int(np.nanargmax(scores))] if np.isfinite(scores).any() else 1_000.0
+    return PENALTIES[int(np.nanargmax(scores))] if np.isfinite(scores).any() else 1_000.0
 
 
 def _fit(features: npt.NDArray[np.float32], part: Part, penalties: Sequence[float]) -> list[Floats]:
@@ -66,7 +66,7 @@ def _fit(features: npt.NDArray[np.float32], part: Part, penalties: Sequence[floa
     width = WINDOW * features.shape[1] + 1
     gram, moment = np.zeros((width, width)), np.zeros(width)
     for start in range(0, len(part), _CHUNK):
-        laid_out = _lay_out(features, part.last_bar[start : start + _CHUNK])
+        laid_out = lay_out(features, part.last_bar[start : start + _CHUNK])
         gram += laid_out.T @ laid_out
         moment += laid_out.T @ part.label[start : start + _CHUNK].astype(np.float64)
     ridge = np.eye(width)
@@ -80,15 +80,15 @@ def _solve(matrix: Floats, moment: Floats) -> Floats:
 
 def _predict(features: npt.NDArray[np.float32], part: Part, weights: Floats) -> Floats:
     chunks = range(0, len(part), _CHUNK)
-    return np.concatenate([_lay_out(features, part.last_bar[start : start + _CHUNK]) @ weights for start in chunks])
+    return np.concatenate([lay_out(features, part.last_bar[start : start + _CHUNK]) @ weights for start in chunks])
 
 
-def _lay_out(features: npt.NDArray[np.float32], last_bar: npt.NDArray[np.int64]) -> Floats:
+def lay_out(features: npt.NDArray[np.float32], last_bar: npt.NDArray[np.int64]) -> Floats:
     """Windows as rows of numbers, a one at the end of each."""
     rows = last_bar[:, None] + np.arange(1 - WINDOW, 1)
     flat = features[rows].reshape(len(last_bar), -1).astype(np.float64)
     return np.concatenate([flat, np.ones((len(flat), 1))], axis=1)
 
 
-def _select(part: Part, chosen: npt.NDArray[np.bool_]) -> Part:
+def select(part: Part, chosen: npt.NDArray[np.bool_]) -> Part:
     return Part(**{column: values[chosen] for column, values in vars(part).items()})

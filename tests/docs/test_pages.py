@@ -105,6 +105,15 @@ def test_both_pages_have_the_same_results() -> None:
     assert all(re.search(r"0\.\d{4}", row[0]) for row in figures[0])
 
 
+@pytest.mark.parametrize("mark", ["<!-- walk-forward -->", "<!-- network beside its like -->"])
+def test_both_pages_have_the_same_comparison(mark: str) -> None:
+    def figures(name: str) -> list[list[str]]:
+        return [[cell for cell in row if re.search(r"\d\.\d{3}", cell)] for row in page(name).table_after(mark)]
+
+    assert figures(chinese_of(PROGRAM)) == figures(PROGRAM)
+    assert all(len(row) >= 2 for row in figures(PROGRAM))
+
+
 def test_every_command_named_in_passing_is_one_that_was_run() -> None:
     """Those in the Chinese guide and in the prose: a reader types them just as well."""
     run = " ".join(line for block in typed_blocks() for line in block.text.splitlines())
@@ -115,7 +124,13 @@ def test_every_command_named_in_passing_is_one_that_was_run() -> None:
 
 
 ALSO_TRIED = {
-    *("python Training.py --help", "unbroken COMMAND --help", "unbroken watch", "unbroken verify --deep"),
+    *(
+        "python -m benchmarks.forecaster",
+        "python Training.py --help",
+        "unbroken COMMAND --help",
+        "unbroken watch",
+        "unbroken verify --deep",
+    ),
     *(
         "unbroken audit -- python train.py",
         "unbroken audit -- COMMAND",

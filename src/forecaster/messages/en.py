@@ -190,7 +190,7 @@ SENTENCES: dict[str, str] = {
     "no_such_device": "--device {device}: not available here; use --device auto or cpu.",
     "result": (
         "Correlation on validation: network {last:.4f} after the last epoch, {best:.4f} at its best (epoch "
-        "{best_epoch}); ridge {ridge:.4f}; persistence {persistence:.4f}."
+        "{best_epoch}, chosen by these same windows); ridge {ridge:.4f}; persistence {persistence:.4f}."
     ),
     "written": "Wrote {results} and {picture}.",
     "log_unwritable": "The log {path} can't be written: {reason}. Run in a folder you may write to.",

@@ -154,8 +154,8 @@ SENTENCES: dict[str, str] = {
     ),
     "no_such_device": "--device {device}：本机不可用；请用 --device auto 或 cpu。",
     "result": (
-        "验证集相关系数：网络最后一轮 {last:.4f}，最佳 {best:.4f}（第 {best_epoch} 轮）；岭回归 {ridge:.4f}；持续性预"
-        "测 {persistence:.4f}。"
+        "验证集相关系数：网络最后一轮 {last:.4f}，最佳 {best:.4f}（第 {best_epoch} 轮，按同一批验证窗口选出）；岭回归 "
+        "{ridge:.4f}；持续性预测 {persistence:.4f}。"
     ),
     "written": "已写入 {results} 和 {picture}。",
     "log_unwritable": "无法写入日志 {path}：{reason}。请在有写权限的文件夹中运行。",
