@@ -1,17 +1,21 @@
 """Variables of the loop that do not come back are named at the first boundary after a resume; no others are."""
 
 import argparse
+import itertools
 import os
 import random
 import re
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
@@ -20,6 +24,8 @@ from tests.run.beside import EPOCHS, Session
 from tests.run.loop import BrokenOffError, Lines
 
 Script = Callable[[Session], Any]
+
+BACKWARD = "small.model._parameters['bias']._backward_hooks[0](backward)"
 
 seen_in_all = 0
 
@@ -170,6 +176,129 @@ def kept_in_run_state(session: Session) -> None:
         small.run.state["best"], small.run.state["count"] = min(best, last), count + 1
 
 
+class Cut:
+    luck = random.Random(1)
+
+    @staticmethod
+    def short(x: Tensor) -> Tensor:
+        return x * Cut.luck.random()
+
+
+def generator_of_a_class(session: Session) -> None:
+    Cut.luck.seed(1)
+    small = Small(session)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step(Cut.short(a), b)
+
+
+def generators_in_hooks(session: Session) -> None:
+    small = Small(session)
+
+    def add(forward: torch.Generator, backward: np.random.Generator) -> None:
+        small.model.register_forward_hook(lambda m, i, o: o + torch.randn(1, generator=forward))
+        small.model.bias.register_hook(lambda gradient: gradient * backward.random())
+
+    add(torch.Generator().manual_seed(1), np.random.default_rng(1))
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step(a, b)
+
+
+def generators_of_functions(session: Session) -> None:
+    small = Small(session)
+
+    def noise(x: Tensor, draw: Any = np.random.RandomState(1)) -> Tensor:  # noqa: B008
+        return x + draw.normal()
+
+    stretch = partial(lambda by, x: x * by.random(), random.Random(1))
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step(stretch(noise(a)).float(), b)
+
+
+def seeded_before_it_is_drawn_from(session: Session) -> None:
+    small, each_epoch, each_step = Small(session), random.Random(), torch.Generator()
+    for epoch in small.run.epochs(EPOCHS):
+        each_epoch.seed(epoch)
+        factor = each_epoch.random()
+        for a, b in small.run.batches(small.loader):
+            each_step.manual_seed(small.run.step)
+            small.step(a * factor + torch.randn(1, generator=each_step), b)
+
+
+def noise_for_ever(seed: int) -> Iterator[float]:
+    draw = random.Random(seed)
+    while True:
+        yield draw.random()
+
+
+def again_and_again(values: Iterable[Any]) -> Iterator[Any]:
+    while True:
+        yield from values
+
+
+def for_each(values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        changed = value
+        yield changed
+
+
+def iterators(session: Session) -> None:
+    small, counter = Small(session), SimpleNamespace(count=itertools.count(1))
+    noise, rates, others = noise_for_ever(1), itertools.cycle([0.1, 0.2, 0.3]), again_and_again([0.1, 0.2])
+    stages = iter([0.1] * 99)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step(a * next(noise) * next(rates) * next(others) * next(stages) / next(counter.count), b)
+
+
+def iterators_without_a_state(session: Session) -> None:
+    """What is around the batches of a run comes back with them; and some say the same for ever."""
+    small = Small(session)
+
+    def whatever() -> Iterator[Tensor]:
+        while True:
+            yield torch.randn(1)
+
+    for_all = whatever()
+    session.folder.mkdir(exist_ok=True)
+    log = (session.folder / "log").open("a")
+    for _epoch in small.run.epochs(EPOCHS):
+        batches = for_each(small.run.batches(small.loader))
+        pairs = zip(batches, itertools.repeat(1.0), strict=False)
+        for (a, b), factor in pairs:
+            small.step(a * factor + next(for_all), b)
+            log.write("step\n")
+        print(batches, pairs)
+    log.close()
+
+
+class Mean(nn.Module):
+    """As a metric of torchmetrics: its state_dict is empty."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total, self.count = torch.zeros(()), 0
+
+    def add(self, value: Tensor) -> None:
+        self.total, self.count = self.total + value, self.count + 1
+
+
+def objects_of_torch(session: Session) -> None:
+    small, mean, sobol = Small(session), Mean(), torch.quasirandom.SobolEngine(6)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0, growth_interval=1)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            loss = nn.functional.mse_loss(small.model(a + sobol.draw(1)), b)
+            small.optimizer.zero_grad()
+            scaler.scale(loss).backward()
+            scaler.step(small.optimizer)
+            scaler.update()
+            mean.add(loss.detach())
+            session.stop_here()
+
+
 def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) -> set[str]:
     with pytest.raises(BrokenOffError):
         script(Session(folder, until=step))
@@ -193,6 +322,13 @@ def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) 
         (trainer_class, {"self.lowest", "self.history"}, {"self.lowest", "self.history"}),
         (best_of_the_caller, {"best"}, {"best"}),
         (kept_in_run_state, set(), set()),
+        (generator_of_a_class, {"Cut.luck"}, {"Cut.luck"}),
+        (generators_in_hooks, *[{"small.model._forward_hooks[0](forward)", BACKWARD}] * 2),
+        (generators_of_functions, *[{"noise(draw)", "stretch[0]"}] * 2),
+        (seeded_before_it_is_drawn_from, set(), set()),
+        (iterators, *[{"noise", "rates", "others", "stages", "counter.count"}] * 2),
+        (iterators_without_a_state, set(), set()),
+        (objects_of_torch, *[{"mean", "sobol", "scaler"}] * 2),
     ],
 )
 def test_just_the_variables_that_are_lost_are_named(

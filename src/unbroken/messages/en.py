@@ -492,6 +492,11 @@ SENTENCES: dict[str, str] = {
         "epoch, if every pass over it begins anew and depends on python, numpy and torch only; a resume compares it "
         "({batches} batches per epoch, {workers} workers; their number must stay the same)."
     ),
+    "dataset_keeps_draws": (
+        "{dataset} draws random numbers when a sample is loaded for the first time, and none when it is loaded again: "
+        "it keeps what it drew. A restart begins without that and draws others, so a resume is not exact in later "
+        "epochs. Draw anew each time, or have all of it drawn before the run begins (one pass over the dataset)."
+    ),
     "dataset_counts": (
         "{dataset} is not after a pass what it was before it ({changed}), and a restart begins with it as built. If "
         "its samples or their order depend on that, a resume in a later epoch is not exact: let them depend on the "
@@ -562,8 +567,21 @@ SENTENCES: dict[str, str] = {
     ),
     "objects_lost": (
         "These objects of the loop have a state, are not tracked, and are not what they were at the save: {names} "
-        "({where}). They began anew with the program, so what depends on them is not exact in this resume. Track "
-        "them, as run.track({first}={first}): resumes of what is saved then have them."
+        "({where}). They began anew with the program, so what depends on them is not exact in this resume; no loss "
+        "are those that the loop sets anew before it uses them. Track them, as run.track({first}={path}): resumes of "
+        "what is saved then have them."
+    ),
+    "generators_lost": (
+        "These random generators, which functions of the loop hold, are not tracked, and are not where they were at "
+        "the save: {names} ({where}). They began anew with the program, so what depends on them is not exact in this "
+        "resume; no loss are those that are seeded anew before they are drawn from. Make each a variable of the "
+        "script, and track it, as run.track({first}={first}): resumes of what is saved then have them."
+    ),
+    "iterators_lost": (
+        "These iterators of the loop do not stand where they did at the save: {names} ({where}). They began anew with "
+        "the program, so what is drawn from them is not exact in this resume. Take the batches of a loader through "
+        "run.batches, also of several at a time (zip), choose from a list by run.step, and keep what a generator "
+        "function counts in run.local."
     ),
     # Run
     "not_restorable": (
