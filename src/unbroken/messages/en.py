@@ -392,7 +392,8 @@ SENTENCES: dict[str, str] = {
     "state_left_as_built": "The checkpoint holds no state for {names}: it starts as it was built.",
     "state_not_taken": "The checkpoint also holds the state of {names}, which is not tracked: it is not used.",
     "state_functions_changed": (
-        "The code of these functions is not what it was at the save; training goes on with the new: {paths}"
+        "These functions, or values that they hold or name, are not what they were at the save; training goes on with "
+        "the new: {paths}. A value that training changes belongs into run.local."
     ),
     "state_groups_added": (
         "Optimizer '{name}' was given parameters in the course of the run, and is given them again: {names}"
@@ -1012,6 +1013,11 @@ SENTENCES: dict[str, str] = {
     ),
     "run_is_closed": "This Run has been closed; make a new one: it goes on from the last save.",
     "track_too_late": "track({names}) came after the run had begun; track everything before the loop over run.epochs.",
+    "batches_in_a_thread": (
+        "run.batches is iterated in another thread than the loop around it: what it gives would count as trained "
+        "before it is, and a save or a stop would fall into the midst of a step. Iterate it in the thread that trains; "
+        "the DataLoader loads ahead by num_workers= and prefetch_factor=."
+    ),
     "batches_outside_epochs": (
         "run.batches is for use inside a loop over run.epochs: for epoch in run.epochs(n): for batch in "
         "run.batches(loader): ... (or without one, with a goal: run.batches(loader, steps=n))."

@@ -260,7 +260,9 @@ SENTENCES: dict[str, str] = {
     ),
     "state_left_as_built": "检查点中没有 {names} 的状态：它将以刚构建的样子开始。",
     "state_not_taken": "检查点中还有 {names} 的状态，但没有跟踪它：不会使用。",
-    "state_functions_changed": "这些函数的代码与保存时不同，将以新的代码继续训练：{paths}",
+    "state_functions_changed": (
+        "这些函数，或它们持有、引用的值，与保存时不同；训练按新的继续：{paths}。训练中会改变的值请放进 run.local。"
+    ),
     "state_groups_added": "优化器“{name}”在训练途中加入过参数，现已重新加入：{names}",
     "state_frozen_restored": "已按保存时的设置恢复 {count} 个参数的 requires_grad：{names}",
     # State: history
@@ -782,6 +784,10 @@ SENTENCES: dict[str, str] = {
     ),
     "run_is_closed": "该 Run 已关闭；请新建一个，它会从最后一次保存处继续。",
     "track_too_late": "track({names}) 调用过晚：训练已经开始；请在遍历 run.epochs 之前跟踪所有对象。",
+    "batches_in_a_thread": (
+        "run.batches 在外层循环以外的线程中迭代：它给出的批会在训练之前就被算作已训练，保存和停止也会落在一步的中间。"
+        "请在训练的线程中迭代它；要预先加载，请用 DataLoader 的 num_workers= 和 prefetch_factor=。"
+    ),
     "batches_outside_epochs": (
         "run.batches 须在 run.epochs 的循环内使用：for epoch in run.epochs(n): for batch in run.batches(loader): ..."
         "（或不用该循环而给出目标步数：run.batches(loader, steps=n)）。"
