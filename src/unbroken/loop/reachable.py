@@ -25,11 +25,12 @@ from unbroken.loop.looks import GENERATOR
 from unbroken.state.adapters import GENERATORS
 from unbroken.state.origins import is_users, is_users_file
 
-_MOST_OBJECTS = 5_000
+_MOST_OBJECTS = 20_000
 _MOST_ITEMS = 64
 _MOST_FOUND = 64
 
-_LEFT_OUT = (str, bytes, int, float, complex, bool, type(None), torch.Tensor, np.ndarray, torch.dtype, CodeType)
+_LEFT_OUT = (str, bytes, int, float, complex, bool, np.ndarray, torch.dtype, CodeType)
+_CONTAINERS = (dict, list, tuple, deque, set, frozenset)
 _HOOKS = ("_backward_hooks", "_post_accumulate_grad_hooks")  # torch has no public name for them; None without any
 # What a loader draws from is set by position; and nothing is drawn from these.
 _NOT_LOOKED_INTO = (DataLoader, Dataset, Sampler, logging.Logger, threading.Thread, random.SystemRandom)
@@ -42,16 +43,18 @@ def reachable_generators(spaces: Iterable[tuple[str, Mapping[str, Any]]], known:
     queue = deque((scope + name, value) for scope, space in spaces for name, value in _named(space.items()))
     while queue and len(seen) < _MOST_OBJECTS and len(found) < _MOST_FOUND:
         path, value = queue.popleft()
-        if isinstance(value, torch.nn.Parameter):
-            queue.extend((f"{path}.{name}", getattr(value, name, None)) for name in _HOOKS)
-        if isinstance(value, _LEFT_OUT) or id(value) in seen or isinstance(value, _NOT_LOOKED_INTO):
+        if id(value) in seen or isinstance(value, _NOT_LOOKED_INTO):
             continue
         seen[id(value)] = value
         if isinstance(value, GENERATORS):
             if id(value) not in known:
                 found[path] = value
             continue
-        queue.extend((path + step, child) for step, child in _children(value))
+        for step, child in _children(value):
+            if child is not None and not (
+                isinstance(child, _LEFT_OUT) or (isinstance(child, _CONTAINERS) and not child)
+            ):
+                queue.append((path + step, child))
     return found
 
 
@@ -64,10 +67,14 @@ def look_reached(generator: Any) -> str:
 
 
 def _children(value: Any) -> Iterator[tuple[str, Any]]:
-    if isinstance(value, dict):
+    if isinstance(value, torch.Tensor):
+        yield from (
+            (f".{name}", getattr(value, name, None)) for name in _HOOKS if isinstance(value, torch.nn.Parameter)
+        )
+    elif isinstance(value, dict):
         for number, (key, child) in enumerate(list(value.items())[:_MOST_ITEMS]):
             yield f"[{key!r}]" if type(key) is str else f"[{number}]", child
-    elif isinstance(value, list | tuple | deque | set | frozenset):
+    elif isinstance(value, _CONTAINERS):
         yield from ((f"[{number}]", child) for number, child in enumerate(list(value)[:_MOST_ITEMS]))
     elif isinstance(value, MethodType):
         yield from (("", value.__self__), ("", value.__func__))

@@ -477,7 +477,8 @@ SENTENCES: dict[str, str] = {
     ),
     "loader_changed": (
         "The loader is not the one of before: {fact} {old} → {new} (length: batches of an epoch; samples: of the "
-        "dataset; sampler: what draws the order). Training goes on with the new one, which is another course."
+        "dataset; sampler: what draws the order). Training goes on with the new one: another course, if it is "
+        "not the loop that makes another in every epoch."
     ),
     "samples_changed": (
         "The checkpoint is inside an epoch over {old} samples, but the dataset now has {new}; use the former data, "
@@ -809,7 +810,8 @@ SENTENCES: dict[str, str] = {
     ),
     "replay_of_streams": (
         "Replayed {steps} steps after step {after}: as before the interruption in what was compared: {what}. Nothing "
-        "that was computed is among it: track the model, or give run.average a number."
+        "that was computed is among it: nothing tracked was seen to change. Track the model, if it is not, or give "
+        "run.average a number."
     ),
     "replay_what_order": "sample order",
     "replay_what_batch": "content of the batches",
@@ -1013,6 +1015,11 @@ SENTENCES: dict[str, str] = {
     ),
     "run_is_closed": "This Run has been closed; make a new one: it goes on from the last save.",
     "track_too_late": "track({names}) came after the run had begun; track everything before the loop over run.epochs.",
+    "batches_ahead": (
+        "The loop takes batches ahead of training, by {count} (epoch {epoch}): each counts as trained when the next is "
+        "taken, so a resume inside an epoch leaves out those that were waiting, and is not exact. Take each batch when "
+        "the one before is trained; the DataLoader loads ahead by num_workers= and prefetch_factor=."
+    ),
     "batches_in_a_thread": (
         "run.batches is iterated in another thread than the loop around it: what it gives would count as trained "
         "before it is, and a save or a stop would fall into the midst of a step. Iterate it in the thread that trains; "

@@ -332,7 +332,7 @@ SENTENCES: dict[str, str] = {
     ),
     "loader_changed": (
         "loader 与此前不同：{fact} {old} → {new}（length：每轮批数；samples：数据集样本数；sampler：决定顺序的采样"
-        "器）。将以新的 loader 继续，训练走向随之不同。"
+        "器）。将以新的 loader 继续：若不是循环本身每轮更换 loader，训练走向随之不同。"
     ),
     "samples_changed": (
         "检查点位于一轮之内（该轮有 {old} 个样本），而现在的数据集有 {new} 个；请使用原来的数据，或改从某一轮结束时的"
@@ -628,8 +628,8 @@ SENTENCES: dict[str, str] = {
     "ended_steps": "训练完成：{done}/{goal} 步。",
     "replay_exact": "自第 {after} 步起重放了 {steps} 步，与中断前逐位一致。比较了：{what}。",
     "replay_of_streams": (
-        "自第 {after} 步起重放了 {steps} 步：所比较的内容与中断前一致：{what}。其中没有计算结果：请跟踪模型，或向 "
-        "run.average 提供数值。"
+        "自第 {after} 步起重放了 {steps} 步：所比较的内容与中断前一致：{what}。其中没有计算结果：所跟踪的内容"
+        "未见变化。如尚未跟踪模型，请跟踪它，或向 run.average 提供数值。"
     ),
     "replay_what_order": "样本顺序",
     "replay_what_batch": "批次内容",
@@ -784,6 +784,11 @@ SENTENCES: dict[str, str] = {
     ),
     "run_is_closed": "该 Run 已关闭；请新建一个，它会从最后一次保存处继续。",
     "track_too_late": "track({names}) 调用过晚：训练已经开始；请在遍历 run.epochs 之前跟踪所有对象。",
+    "batches_ahead": (
+        "循环提前 {count} 批取数据（第 {epoch} 轮）：取下一批时，前一批就被算作已训练，因此从一轮之内恢复会漏掉等待中的"
+        "批次，并不精确。请在前一批训练之后再取下一批；要预先加载，请用 DataLoader 的 num_workers= 和 "
+        "prefetch_factor=。"
+    ),
     "batches_in_a_thread": (
         "run.batches 在外层循环以外的线程中迭代：它给出的批会在训练之前就被算作已训练，保存和停止也会落在一步的中间。"
         "请在训练的线程中迭代它；要预先加载，请用 DataLoader 的 num_workers= 和 prefetch_factor=。"
