@@ -20,8 +20,10 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.run import rates
 from tests.run.beside import EPOCHS, Session
 from tests.run.loop import BrokenOffError, Lines
+from tests.run.rates import next_rate
 
 Script = Callable[[Session], Any]
 
@@ -299,6 +301,55 @@ def objects_of_torch(session: Session) -> None:
             session.stop_here()
 
 
+class Counted:
+    calls, limit = 0, 10
+
+    def __call__(self, x: Tensor) -> Tensor:
+        Counted.calls += 1
+        return x * Counted.calls / self.limit
+
+
+def counter_of_a_class(session: Session) -> None:
+    Counted.calls = 0
+    small, counted = Small(session), Counted()
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step(counted(a), b)
+
+
+def values_held_by_functions(session: Session) -> None:
+    small, factor = Small(session), 2.0
+
+    def mean(value: float, so_far: list[float] = []) -> float:  # noqa: B006
+        so_far.append(value)
+        return sum(so_far) / len(so_far)
+
+    def count(module: nn.Module) -> None:
+        calls = 0
+
+        def hook(module: nn.Module, given: Any, gives: Tensor) -> Tensor:
+            nonlocal calls
+            calls += 1
+            return gives * factor if calls % 3 == 0 else gives
+
+        module.register_forward_hook(hook)
+
+    mean.__defaults__ = ([],)  # made once with this function, as for a script's own
+    count(small.model)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            mean(small.step(a, b).item())
+
+
+def module_of_its_own(session: Session) -> None:
+    rates.so_far, rates.LOG = 0, []
+    small = Small(session)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.optimizer.param_groups[0]["lr"] = next_rate()
+            small.step(a, b)
+
+
 def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) -> set[str]:
     with pytest.raises(BrokenOffError):
         script(Session(folder, until=step))
@@ -328,6 +379,9 @@ def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) 
         (seeded_before_it_is_drawn_from, set(), set()),
         (iterators, *[{"noise", "rates", "others", "stages", "counter.count"}] * 2),
         (iterators_without_a_state, set(), set()),
+        (counter_of_a_class, *[{"Counted.calls"}] * 2),
+        (values_held_by_functions, *[{"mean(so_far)", "small.model._forward_hooks[0](calls)"}] * 2),
+        (module_of_its_own, *[{"rates.so_far", "rates.LOG"}] * 2),
         (objects_of_torch, *[{"mean", "sobol", "scaler"}] * 2),
     ],
 )

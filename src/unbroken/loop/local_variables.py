@@ -23,7 +23,7 @@ from unbroken.loop import liveness
 from unbroken.loop.iterators import ITERATOR, at_a_save, is_iterator
 from unbroken.loop.kept import has_methods, kept_attributes, read_by_functions
 from unbroken.loop.looks import CONTAINERS, GENERATOR, STATEFUL, is_plain, is_stateful, look
-from unbroken.loop.reachable import look_reached, reachable_generators
+from unbroken.loop.reachable import Reached, reachable
 from unbroken.state.adapters import GENERATORS
 from unbroken.state.origins import is_users, is_users_file, users_frames
 from unbroken.state.plain import is_looked_into
@@ -45,7 +45,7 @@ class LocalVariables:
         self._first: dict[str, str] | None = None
         self._saved: Mapping[str, str] = {}
         self._saved_in_epoch = False
-        self._reached: dict[str, Any] = {}
+        self._reached = Reached({}, {})
         self.waiting = True
         """Whether ``at_batch`` has to be called at the next boundary."""
 
@@ -76,14 +76,15 @@ class LocalVariables:
         return {name: seen for name, seen in now.items() if first.get(name) != seen or name in self._saved}
 
     def _look(self, *, live: bool = True, search: bool = True) -> dict[str, str]:
-        """``search`` looks for generators that are no variables, too: which there are is settled by the first steps."""
+        """``search`` looks for what is held elsewhere, too: which there is, is settled by the first step."""
         known = set(_ids(self._tracked()))
         found = _look_all(known, live=live)
         if search:
             spaces = _spaces()
-            self._reached = {**reachable_generators(spaces, {*known, *_seeded(spaces)}), **self._reached}
-        others = {path: one for path, one in self._reached.items() if not live or id(one) not in known}
-        return {**found, **{_REACHED + path: look_reached(one) for path, one in others.items()}}
+            new, old = reachable(spaces, {*known, *_seeded(spaces)}), self._reached
+            self._reached = Reached({**new.generators, **old.generators}, {**new.places, **old.places})
+        others = self._reached.look(known if live else set())
+        return {**found, **{_REACHED + path: seen for path, seen in others.items()}}
 
     def _compare(self) -> None:
         now = self._look(live=False) if self._saved else {}
@@ -119,7 +120,11 @@ def _kind_of(name: str, seen: str) -> str:
     """The sentence that is for it."""
     if seen.startswith(ITERATOR):
         return "iterators_lost"
-    if name.startswith(_REACHED) and not all(part.isidentifier() for part in _shown(name).split(".")):
+    if (
+        name.startswith(_REACHED)
+        and seen.startswith(GENERATOR)
+        and not all(part.isidentifier() for part in _shown(name).split("."))
+    ):
         return "generators_lost"
     return "objects_lost" if seen.startswith((GENERATOR, STATEFUL)) else "variables_lost"
 
