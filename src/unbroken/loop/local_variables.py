@@ -45,7 +45,7 @@ class LocalVariables:
         self._first: dict[str, str] | None = None
         self._saved: Mapping[str, str] = {}
         self._saved_in_epoch = False
-        self._reached = Reached({}, {})
+        self._reached = Reached()
         self.waiting = True
         """Whether ``at_batch`` has to be called at the next boundary."""
 
@@ -81,8 +81,7 @@ class LocalVariables:
         found = _look_all(known, live=live)
         if search:
             spaces = _spaces()
-            new, old = reachable(spaces, {*known, *_seeded(spaces)}), self._reached
-            self._reached = Reached({**new.generators, **old.generators}, {**new.places, **old.places})
+            self._reached.add(reachable(spaces, {*known, *_seeded(spaces)}))
         others = self._reached.look(known if live else set())
         return {**found, **{_REACHED + path: seen for path, seen in others.items()}}
 

@@ -59,11 +59,19 @@ class Place(NamedTuple):
 _GONE = object()
 
 
-class Reached(NamedTuple):
+class Reached:
     """By their paths."""
 
-    generators: dict[str, Any]
-    places: dict[str, Place]
+    def __init__(self) -> None:
+        self.generators: dict[str, Any] = {}
+        self.places: dict[str, Place] = {}
+        self._entries: dict[str, dict[Any, str]] = {}
+        self._changing: dict[str, set[Any]] = {}
+
+    def add(self, others: "Reached") -> None:
+        """Those of ``others`` that are not known yet."""
+        self.generators = {**others.generators, **self.generators}
+        self.places = {**others.places, **self.places}
 
     def look(self, known: Set[int]) -> dict[str, str]:
         """A short text for each of what is not in ``known``, equal for equal values."""
@@ -72,14 +80,27 @@ class Reached(NamedTuple):
             value = place.value()
             if place.owner in known or not is_plain(value) or isinstance(value, GENERATORS):
                 continue
+            if isinstance(value, dict):
+                texts[path] = self._of_a_mapping(path, value)
+                continue
             long = isinstance(value, _CONTAINERS) and len(value) > _MOST_LOOKED_AT
             texts[path] = f"{type(value).__name__} of {len(value)}" if long else look(value)
         return texts
 
+    def _of_a_mapping(self, path: str, value: dict[Any, Any]) -> str:
+        """By the entries that have been seen to change: one that only gets new ones is a cache, and no state."""
+        if len(value) > _MOST_LOOKED_AT:
+            return type(value).__name__
+        before, now = self._entries.get(path, {}), {key: look(child) for key, child in value.items()}
+        self._entries[path] = now
+        changing = self._changing.setdefault(path, set())
+        changing |= {key for key, seen in now.items() if before.get(key, seen) != seen}
+        return look({repr(key): now[key] for key in value if key in changing})
+
 
 def reachable(spaces: Sequence[tuple[str, Mapping[str, Any]]], known: Set[int]) -> Reached:
     """What is reached from ``spaces`` of variables, each with what its names begin with; no generator in ``known``."""
-    found, inside = Reached({}, {}), {id(space) for _, space in spaces}
+    found, inside = Reached(), {id(space) for _, space in spaces}
     seen: dict[int, object] = {}  # the objects too: one made for the search must not give its address to the next
     queue = deque((scope + name, value) for scope, space in spaces for name, value in _named(space.items()))
     while queue and len(seen) < _MOST_OBJECTS and len(found.generators) < _MOST_FOUND:
