@@ -530,6 +530,7 @@ class Run:
     def close(self) -> None:
         """Finish writing, release the folder's lock, and say so if the loop was left before its end."""
         self._close()
+        self._course.hands.require_here()
 
     def __enter__(self) -> Self:
         if self._parts.tracked.names:

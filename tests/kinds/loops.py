@@ -147,6 +147,26 @@ class Counting(Samples):
         return self.asked % 7 / 7
 
 
+class KeepsWhatItDrew(Samples):
+    """A cache of what was drawn for a sample when it was first loaded."""
+
+    def __init__(self, x: Tensor, y: Tensor) -> None:
+        super().__init__(x, y)
+        self.drawn: dict[int, float] = {}
+
+    def draw(self, index: int) -> float:
+        if index not in self.drawn:
+            self.drawn[index] = random.random()
+        return self.drawn[index]
+
+
+class KeepsWhatIsTheSame(KeepsWhatItDrew):
+    """A cache of what is the same for ever; what is drawn is drawn each time."""
+
+    def draw(self, index: int) -> float:
+        return self.drawn.setdefault(index, index / 7) * random.random()
+
+
 def draws_in_collate(samples: list[Batch]) -> Batch:
     scale = 1 + 0.1 * CARDS.random()
     return torch.stack([x for x, _ in samples]) * scale, torch.stack([y for _, y in samples])

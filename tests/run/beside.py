@@ -24,7 +24,7 @@ class Session:
 
     def __init__(self, folder: Path, until: int | None = None, **facts: Any) -> None:
         torch.manual_seed(1)
-        self.facts = facts
+        self.folder, self.facts = folder, facts
         self.x = torch.randn(40, 6, generator=torch.Generator().manual_seed(0))
         self.y = self.x[:, :1] * self.x[:, 1:2]
         self.run = unbroken.Run(folder, every_steps=1, every=None)
@@ -92,6 +92,28 @@ def plain_tensor(session: Session) -> Any:
         return x - m.running
 
     return trained(session, linear_over(scale, running=torch.zeros(6)))
+
+
+def hung_on_parameters(session: Session) -> Any:
+    """Momentum by hand, which is made in the first step."""
+    model = nn.Linear(6, 1)
+    session.track(model=model)
+    for a, b in session.batches():
+        loss = nn.functional.mse_loss(model(a), b)
+        model.zero_grad()
+        loss.backward()
+        with torch.no_grad():
+            for parameter in model.parameters():
+                before: Any = getattr(parameter, "momentum", torch.zeros_like(parameter))
+                parameter.momentum = 0.9 * before + parameter.grad  # type: ignore[attr-defined]
+                parameter -= 0.05 * parameter.momentum  # type: ignore[attr-defined]
+    return [list(model.parameters()), [vars(parameter) for parameter in model.parameters()]]
+
+
+def quasirandom(session: Session) -> Any:
+    engine = torch.quasirandom.SobolEngine(6, scramble=True, seed=1)
+    session.track(engine=engine)
+    return trained(session, linear_over(lambda m, x: x + engine.draw(len(x))))
 
 
 def momentum_schedule(session: Session) -> Any:
@@ -386,7 +408,8 @@ def state_dict_is_empty(session: Session) -> Any:
 
 
 EXACT: list[Program] = [
-    plain_tensor, momentum_schedule, prologue_and_forward, many_kinds, tensor_of_the_loop, modules_in_a_list,
+    plain_tensor, hung_on_parameters, quasirandom, momentum_schedule, prologue_and_forward, many_kinds,
+    tensor_of_the_loop, modules_in_a_list,
     values_on_parameters, buffer_made_in_forward, persistent_buffer_made_in_forward, built_from_other_numbers,
     state_dict_of_a_part, sam, sam_that_forgets_its_groups, optimizer_inside_an_optimizer, state_by_parameter,
     scheduler_inside_a_scheduler, load_ignores_a_field, state_dict_is_empty,

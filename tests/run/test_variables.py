@@ -1,25 +1,33 @@
 """Variables of the loop that do not come back are named at the first boundary after a resume; no others are."""
 
 import argparse
+import itertools
 import os
 import random
 import re
 import sys
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Iterator
 from datetime import datetime
+from functools import partial
 from pathlib import Path
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
 
+from tests.run import rates
 from tests.run.beside import EPOCHS, Session
 from tests.run.loop import BrokenOffError, Lines
+from tests.run.rates import next_rate
 
 Script = Callable[[Session], Any]
+
+BACKWARD = "small.model._parameters['bias']._backward_hooks[0](backward)"
 
 seen_in_all = 0
 
@@ -170,6 +178,181 @@ def kept_in_run_state(session: Session) -> None:
         small.run.state["best"], small.run.state["count"] = min(best, last), count + 1
 
 
+class Cut:
+    luck = random.Random(1)
+
+    @staticmethod
+    def short(x: Tensor) -> Tensor:
+        return x * Cut.luck.random()
+
+
+def generator_of_a_class(session: Session) -> None:
+    Cut.luck.seed(1)
+    small = Small(session)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step(Cut.short(a), b)
+
+
+def generators_in_hooks(session: Session) -> None:
+    small = Small(session)
+
+    def add(forward: torch.Generator, backward: np.random.Generator) -> None:
+        small.model.register_forward_hook(lambda m, i, o: o + torch.randn(1, generator=forward))
+        small.model.bias.register_hook(lambda gradient: gradient * backward.random())
+
+    add(torch.Generator().manual_seed(1), np.random.default_rng(1))
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step(a, b)
+
+
+def generators_of_functions(session: Session) -> None:
+    small = Small(session)
+
+    def noise(x: Tensor, draw: Any = np.random.RandomState(1)) -> Tensor:  # noqa: B008
+        return x + draw.normal()
+
+    stretch = partial(lambda by, x: x * by.random(), random.Random(1))
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step(stretch(noise(a)).float(), b)
+
+
+def seeded_before_it_is_drawn_from(session: Session) -> None:
+    small, each_epoch, each_step = Small(session), random.Random(), torch.Generator()
+    for epoch in small.run.epochs(EPOCHS):
+        each_epoch.seed(epoch)
+        factor = each_epoch.random()
+        for a, b in small.run.batches(small.loader):
+            each_step.manual_seed(small.run.step)
+            small.step(a * factor + torch.randn(1, generator=each_step), b)
+
+
+def noise_for_ever(seed: int) -> Iterator[float]:
+    draw = random.Random(seed)
+    while True:
+        yield draw.random()
+
+
+def again_and_again(values: Iterable[Any]) -> Iterator[Any]:
+    while True:
+        yield from values
+
+
+def for_each(values: Iterable[Any]) -> Iterator[Any]:
+    for value in values:
+        changed = value
+        yield changed
+
+
+def iterators(session: Session) -> None:
+    small, counter = Small(session), SimpleNamespace(count=itertools.count(1))
+    noise, rates, others = noise_for_ever(1), itertools.cycle([0.1, 0.2, 0.3]), again_and_again([0.1, 0.2])
+    stages = iter([0.1] * 99)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step(a * next(noise) * next(rates) * next(others) * next(stages) / next(counter.count), b)
+
+
+def iterators_without_a_state(session: Session) -> None:
+    """What is around the batches of a run comes back with them; and some say the same for ever."""
+    small = Small(session)
+
+    def whatever() -> Iterator[Tensor]:
+        while True:
+            yield torch.randn(1)
+
+    for_all = whatever()
+    session.folder.mkdir(exist_ok=True)
+    log = (session.folder / "log").open("a")
+    for _epoch in small.run.epochs(EPOCHS):
+        batches = for_each(small.run.batches(small.loader))
+        pairs = zip(batches, itertools.repeat(1.0), strict=False)
+        for (a, b), factor in pairs:
+            small.step(a * factor + next(for_all), b)
+            log.write("step\n")
+        print(batches, pairs)
+    log.close()
+
+
+class Mean(nn.Module):
+    """As a metric of torchmetrics: its state_dict is empty."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.total, self.count = torch.zeros(()), 0
+
+    def add(self, value: Tensor) -> None:
+        self.total, self.count = self.total + value, self.count + 1
+
+
+def objects_of_torch(session: Session) -> None:
+    small, mean, sobol = Small(session), Mean(), torch.quasirandom.SobolEngine(6)
+    scaler = torch.amp.GradScaler("cpu", init_scale=2.0, growth_interval=1)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            loss = nn.functional.mse_loss(small.model(a + sobol.draw(1)), b)
+            small.optimizer.zero_grad()
+            scaler.scale(loss).backward()
+            scaler.step(small.optimizer)
+            scaler.update()
+            mean.add(loss.detach())
+            session.stop_here()
+
+
+class Counted:
+    calls, limit = 0, 10
+    known: ClassVar[dict[int, float]] = {}
+    sums: ClassVar[dict[str, int]] = {}
+
+    def __call__(self, x: Tensor) -> Tensor:
+        Counted.calls += 1
+        Counted.sums["calls"] = Counted.calls
+        return x * self.known.setdefault(Counted.calls, Counted.calls / self.limit)  # a cache
+
+
+def counter_of_a_class(session: Session) -> None:
+    Counted.calls, Counted.known, Counted.sums = 0, {}, {}
+    small, counted = Small(session), Counted()
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step(counted(a), b)
+
+
+def values_held_by_functions(session: Session) -> None:
+    small, factor = Small(session), 2.0
+
+    def mean(value: float, so_far: list[float] = []) -> float:  # noqa: B006
+        so_far.append(value)
+        return sum(so_far) / len(so_far)
+
+    def count(module: nn.Module) -> None:
+        calls = 0
+
+        def hook(module: nn.Module, given: Any, gives: Tensor) -> Tensor:
+            nonlocal calls
+            calls += 1
+            return gives * factor if calls % 3 == 0 else gives
+
+        module.register_forward_hook(hook)
+
+    mean.__defaults__ = ([],)  # made once with this function, as for a script's own
+    count(small.model)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            mean(small.step(a, b).item())
+
+
+def module_of_its_own(session: Session) -> None:
+    rates.so_far, rates.LOG = 0, []
+    small = Small(session)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.optimizer.param_groups[0]["lr"] = next_rate()
+            small.step(a, b)
+
+
 def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) -> set[str]:
     with pytest.raises(BrokenOffError):
         script(Session(folder, until=step))
@@ -193,6 +376,16 @@ def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) 
         (trainer_class, {"self.lowest", "self.history"}, {"self.lowest", "self.history"}),
         (best_of_the_caller, {"best"}, {"best"}),
         (kept_in_run_state, set(), set()),
+        (generator_of_a_class, {"Cut.luck"}, {"Cut.luck"}),
+        (generators_in_hooks, *[{"small.model._forward_hooks[0](forward)", BACKWARD}] * 2),
+        (generators_of_functions, *[{"noise(draw)", "stretch[0]"}] * 2),
+        (seeded_before_it_is_drawn_from, set(), set()),
+        (iterators, *[{"noise", "rates", "others", "stages", "counter.count"}] * 2),
+        (iterators_without_a_state, set(), set()),
+        (counter_of_a_class, *[{"Counted.calls", "Counted.sums"}] * 2),
+        (values_held_by_functions, *[{"mean(so_far)", "small.model._forward_hooks[0](calls)"}] * 2),
+        (module_of_its_own, *[{"rates.so_far", "rates.LOG"}] * 2),
+        (objects_of_torch, *[{"mean", "sobol", "scaler"}] * 2),
     ],
 )
 def test_just_the_variables_that_are_lost_are_named(

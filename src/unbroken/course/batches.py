@@ -109,6 +109,8 @@ class BatchLoops:
         self, opened: OpenPass, loader: ResumableLoader, batches: Pass, goal: int | None, group: int
     ) -> Generator[Any, None, None]:
         course, passes = self._course, self._course.passes
+        if course.hands.are_elsewhere():
+            return
         if passes.lead is None:
             course.stopping.phase = LIBRARY
             passes.take_lead(opened)

@@ -9,6 +9,7 @@ from typing import Any
 
 from unbroken import messages
 from unbroken.course import next_batch
+from unbroken.course.ahead import TakenAhead
 from unbroken.course.asking import Asking
 from unbroken.course.lengths import EpochLengths
 from unbroken.course.listening import Listener
@@ -67,6 +68,7 @@ class EpochCourse:
         self._changed: Sequence[str] = ()
         self._unlike: set[str] = set()
         self._epoch_start: Mapping[str, Any] = {}
+        self.taken_ahead = TakenAhead(parts.cursor, lambda: self.passes.lead)
         self._variables = LocalVariables(lambda: parts.tracked.objects.values())
 
     @property
@@ -126,6 +128,7 @@ class EpochCourse:
         self.parts.tracked.epoch_prepared()
         self.take_up()
         self.mid_epoch = None
+        self.taken_ahead.begin(self.parts.tracked.optimizers.values())
         self.cursor.batches = length
         for listener in self.listeners:
             listener.pass_begun()
@@ -193,6 +196,7 @@ class EpochCourse:
         self.require_open()
         keeper, cursor = self.kept_by, self.cursor
         self.stopping.phase = LIBRARY
+        self.taken_ahead.end()
         for listener in self.listeners:
             listener.epoch_done()
         self.stopping.after_steps()

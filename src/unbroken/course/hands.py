@@ -1,17 +1,22 @@
 """Hands: whether a loop of a run is still in somebody's, or was broken off, as in a notebook whose process lives on."""
 
+import logging
 import os
 import sys
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING
 from weakref import WeakSet
 
+from unbroken.errors import UsageError
 from unbroken.state.origins import users_frames
 
 if TYPE_CHECKING:
     from unbroken.course.course import Course
+
+_log = logging.getLogger("unbroken")
 
 # Two runs over one folder know of each other by nothing but the process. None is kept alive by being in here.
 _begun: "WeakSet[Course]" = WeakSet()
@@ -24,6 +29,29 @@ class Hands:
         # Not the frames themselves: they would keep alive all that is in them, this run too. The number of one that
         # is gone may come again, but hardly for the same code.
         self._frames: dict[int, CodeType] = {}
+        self._thread: int | None = None
+        self._refused: UsageError | None = None
+
+    def take(self) -> None:
+        """The loop is that of this thread, which will train."""
+        self._thread = threading.get_ident()
+
+    def are_elsewhere(self) -> bool:
+        """Whether batches are asked for in another thread than the loop's, as a prefetcher does; then it is said.
+
+        There is no good in raising it here: nobody may hear it in this thread, and the other would wait for ever.
+        """
+        if self._thread in (None, threading.get_ident()):
+            return False
+        self._refused = UsageError("batches_in_a_thread")
+        _log.error(str(self._refused))
+        return True
+
+    def require_here(self) -> None:
+        """Raise what ``are_elsewhere`` has found, in the thread of the loop."""
+        refused, self._refused = self._refused, None
+        if refused is not None:
+            raise refused
 
     def note(self) -> None:
         """They are those that run now."""

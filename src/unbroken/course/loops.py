@@ -17,6 +17,7 @@ from unbroken.loop.numbers import StepNumbers
 def epochs(course: Course, batches: BatchLoops, count: int, start: int) -> Iterator[int]:
     """The numbers of the epochs still to be trained; the first of a run is ``start``."""
     begin_epochs(course, count)
+    course.hands.take()
     cursor = course.cursor
     course.asking.agree_on_reason(course.ranks)
     course.enter_loop()
@@ -46,6 +47,7 @@ def epochs(course: Course, batches: BatchLoops, count: int, start: int) -> Itera
 
 def _close_epoch(course: Course, batches: BatchLoops, count: int) -> None:
     course.require_open()
+    course.hands.require_here()
     batches.end_all()
     course.close_epoch(more=course.cursor.epoch + 1 < count)
 
@@ -61,6 +63,7 @@ def begin_steps(course: Course, goal: int) -> None:
     """Begin, so that the number of steps still to be done is known. Raises UsageError inside a loop over epochs."""
     _require_no_epochs(course)
     course.begin()
+    course.hands.take()
     course.look_ahead(None)
     if course.cursor.step >= goal:
         # Killed behind its last save, or started again when all is done: what follows goes on from there.
@@ -79,6 +82,8 @@ def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: in
     ``begin_steps`` has been called. Steps without a loader are all of one epoch.
     """
     _require_no_epochs(course)
+    if course.hands.are_elsewhere():
+        return
     cursor, asking = course.cursor, course.asking
     counts = asking.among_steps = isinstance(loader, StepNumbers)
     done_before = False

@@ -7,6 +7,8 @@ from types import CodeType, FrameType
 _ENDS = ("RETURN_", "RAISE_VARARGS", "RERAISE")
 _ALWAYS_JUMPS = ("JUMP_FORWARD", "JUMP_BACKWARD", "JUMP_BACKWARD_NO_INTERRUPT", "JUMP_ABSOLUTE", "JUMP")
 
+_SEEDING = ("manual_seed", "seed")
+
 LOCAL, GLOBAL, ATTRIBUTE = "local ", "global ", "attribute "
 """What stands before a name, for where it is looked up."""
 
@@ -32,6 +34,11 @@ def live_at_entry(code: CodeType) -> frozenset[str]:
     return _of(code).before(0)
 
 
+def seeded(code: CodeType) -> frozenset[str]:
+    """The names of the generators that a function seeds: to seed one is to set it, whatever it was."""
+    return _of(code).seeded
+
+
 def stored(code: CodeType) -> frozenset[str]:
     """The names that a function sets anywhere."""
     return _of(code).stored
@@ -42,8 +49,11 @@ class _Liveness:
         self._instructions = list(dis.get_instructions(code))
         self._numbers = {one.offset: number for number, one in enumerate(self._instructions)}
         self._bits: dict[str, int] = {}
+        behind = [*self._instructions[1:], None]
+        self._seeded = {one for one, then in zip(self._instructions, behind, strict=True) if then and _seeds(then)}
         effects = [self._effect(one) for one in self._instructions]
         self.stored = frozenset(name for name, bit in self._bits.items() if any(kill & bit for _, kill in effects))
+        self.seeded = frozenset(one.argval for one in self._seeded if isinstance(one.argval, str))
         self._live = [0] * (len(effects) + 1)
         changed = True
         while changed:
@@ -113,13 +123,18 @@ class _Liveness:
             return 0, self._bit(ATTRIBUTE, names[-1])
         kind = GLOBAL if "GLOBAL" in name else LOCAL
         if name.startswith(("LOAD_FAST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLOSURE", "LOAD_CLASSDEREF")):
-            return sum_of([self._bit(kind, part) for part in names]), 0
+            bits = sum_of([self._bit(kind, part) for part in names])
+            return (0, bits) if one in self._seeded and len(names) == 1 else (bits, 0)
         if name.startswith(("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF", "DELETE_")):
             return 0, sum_of([self._bit(kind, part) for part in names])
         return 0, 0
 
     def _bit(self, kind: str, name: str) -> int:
         return self._bits.setdefault(kind + name, 1 << len(self._bits))
+
+
+def _seeds(one: dis.Instruction) -> bool:
+    return one.opname.startswith(("LOAD_ATTR", "LOAD_METHOD")) and one.argval in _SEEDING
 
 
 def sum_of(bits: list[int]) -> int:

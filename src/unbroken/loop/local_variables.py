@@ -8,9 +8,10 @@ import argparse
 import builtins
 import enum
 import logging
+import re
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from types import CodeType, FrameType, FunctionType, SimpleNamespace
+from types import FrameType, FunctionType, SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,7 +20,10 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from unbroken import messages
 from unbroken.loop import liveness
+from unbroken.loop.iterators import ITERATOR, at_a_save, is_iterator
+from unbroken.loop.kept import has_methods, kept_attributes, read_by_functions
 from unbroken.loop.looks import CONTAINERS, GENERATOR, STATEFUL, is_plain, is_stateful, look
+from unbroken.loop.reachable import Reached, reachable
 from unbroken.state.adapters import GENERATORS
 from unbroken.state.origins import is_users, is_users_file, users_frames
 from unbroken.state.plain import is_looked_into
@@ -30,6 +34,7 @@ _log = logging.getLogger("unbroken.rank")  # of each rank its own
 _MOST_NAMED = 8
 _FEW = 8  # of a list that is looked into
 _DEEPEST = 3
+_REACHED = "reached "  # how the names begin of generators that are no variables of the loop
 
 
 class LocalVariables:
@@ -40,6 +45,7 @@ class LocalVariables:
         self._first: dict[str, str] | None = None
         self._saved: Mapping[str, str] = {}
         self._saved_in_epoch = False
+        self._reached = Reached()
         self.waiting = True
         """Whether ``at_batch`` has to be called at the next boundary."""
 
@@ -50,14 +56,14 @@ class LocalVariables:
     def at_epoch(self) -> None:
         """An epoch is about to be handed to the user."""
         if self._first is None:
-            self._first = {**_look_all(self._tracked(), live=True)}
+            self._first = self._look()
             if not self._saved_in_epoch:
                 self._compare()
 
     def at_batch(self) -> None:
         """The first batch of this process is about to be handed to the user."""
         self.waiting = False
-        self._first = {**_look_all(self._tracked(), live=True), **(self._first or {})}
+        self._first = {**self._look(), **(self._first or {})}
         if self._saved_in_epoch:
             self._compare()
 
@@ -65,25 +71,61 @@ class LocalVariables:
         """What variables hold now, as short texts, where training has changed it and somebody will read it."""
         if self._first is None:
             return {}
-        now = _look_all(self._tracked(), live=True)
+        now = {name: at_a_save(seen) for name, seen in self._look(search=False).items()}
         first = self._first
         return {name: seen for name, seen in now.items() if first.get(name) != seen or name in self._saved}
 
+    def _look(self, *, live: bool = True, search: bool = True) -> dict[str, str]:
+        """``search`` looks for what is held elsewhere, too: which there is, is settled by the first step."""
+        known = set(_ids(self._tracked()))
+        found = _look_all(known, live=live)
+        if search:
+            spaces = _spaces()
+            self._reached.add(reachable(spaces, {*known, *_seeded(spaces)}))
+        others = self._reached.look(known if live else set())
+        return {**found, **{_REACHED + path: seen for path, seen in others.items()}}
+
     def _compare(self) -> None:
-        now = _look_all(self._tracked(), live=False) if self._saved else {}
+        now = self._look(live=False) if self._saved else {}
         lost = [name for name, seen in self._saved.items() if name in now and now[name] != seen]
         frame = next(users_frames(), None)
         if not lost or frame is None:
             return
         where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        objects = [name for name in lost if self._saved[name].startswith((GENERATOR, STATEFUL))]
-        others = [name for name in lost if name not in objects]
-        lost_key = "globals_lost" if all(name.isidentifier() for name in others) else "variables_lost"
-        for key, group in ((lost_key, others), ("objects_lost", objects)):
-            names = [name.rpartition(":")[2] for name in group]
+        groups: dict[str, list[str]] = {
+            "variables_lost": [],
+            "objects_lost": [],
+            "generators_lost": [],
+            "iterators_lost": [],
+        }
+        for name in lost:
+            groups[_kind_of(name, self._saved[name])].append(name)
+        if all(name.isidentifier() for name in groups["variables_lost"]):
+            groups["globals_lost"] = groups.pop("variables_lost")
+        for key, group in groups.items():
+            names = list(dict.fromkeys(map(_shown, group)))
             if names:
                 shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
-                _log.warning(messages.text(key, names=shown, where=where, first=names[0].rpartition(".")[2]))
+                path, last = names[0], re.split(r"[.\])(]", names[0].rstrip(")]"))[-1]
+                _log.warning(messages.text(key, names=shown, where=where, first=last, path=path))
+
+
+def _shown(name: str) -> str:
+    """Without the function that it is a variable of."""
+    return name.removeprefix(_REACHED).rpartition(":")[2]
+
+
+def _kind_of(name: str, seen: str) -> str:
+    """The sentence that is for it."""
+    if seen.startswith(ITERATOR):
+        return "iterators_lost"
+    if (
+        name.startswith(_REACHED)
+        and seen.startswith(GENERATOR)
+        and not all(part.isidentifier() for part in _shown(name).split("."))
+    ):
+        return "generators_lost"
+    return "objects_lost" if seen.startswith((GENERATOR, STATEFUL)) else "variables_lost"
 
 
 def say_what_is_missing() -> None:
@@ -100,8 +142,21 @@ def say_what_is_missing() -> None:
         _log.info(messages.text("missing_behind_loop", names=", ".join(names[:_MOST_NAMED]), where=where))
 
 
-def _look_all(tracked: Iterable[object], *, live: bool) -> dict[str, str]:
-    known = set(_ids(tracked))
+def _spaces() -> list[tuple[str, dict[str, Any]]]:
+    """The variables of the user's frames, and of their modules, each with what their names begin with."""
+    frames = list(users_frames())
+    inside = [frame for frame in frames if frame.f_code.co_name != "<module>"]
+    spaces = [(f"{frame.f_code.co_qualname}:", _variables(frame)) for frame in inside]
+    return [*spaces, *{id(frame.f_globals): ("", frame.f_globals) for frame in frames}.values()]
+
+
+def _seeded(spaces: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[int]:
+    """Generators that the loop seeds are variables like others: it matters where they are read before they are set."""
+    names = {name for frame in users_frames() for name in liveness.seeded(frame.f_code)}
+    return (id(held[name]) for _, held in spaces for name in names & held.keys())
+
+
+def _look_all(known: set[int], *, live: bool) -> dict[str, str]:
     found: dict[str, str] = {}
     reads: set[str] = set()
     spaces: dict[int, dict[str, Any]] = {}
@@ -120,7 +175,7 @@ def _look_all(tracked: Iterable[object], *, live: bool) -> dict[str, str]:
             reads |= {liveness.GLOBAL + name[len(liveness.LOCAL) :] for name in names if name[0] == liveness.LOCAL[0]}
         spaces[id(frame.f_globals)] = frame.f_globals
     for space in spaces.values():
-        inside = reads | _read_by_functions(space) if live else reads
+        inside = reads | read_by_functions(space) if live else reads
         for name, value in list(space.items()):
             if not name.startswith("_"):
                 wanted = not live or liveness.GLOBAL + name in inside
@@ -151,9 +206,10 @@ def _variables(frame: FrameType) -> dict[str, Any]:
 def _add(found: dict[str, str], name: str, value: object, known: set[int], *, wanted: bool, live: bool) -> None:
     if id(value) in known or name in found:
         return
-    if is_plain(value) or is_stateful(value):
+    if is_plain(value) or is_stateful(value) or is_iterator(value):
         if wanted:
             found[name] = look(value)
+            _note(value, known)
         if not isinstance(value, list | tuple):
             return
     _look_into(found, name, value, known, live, 0)
@@ -181,7 +237,7 @@ def _look_into(found: dict[str, str], name: str, value: object, known: set[int],
         known.add(id(value))  # it may have other names, in other frames
         held = {**_slots(value), **getattr(value, "__dict__", {})}
         # A class without methods of its own is filled from outside.
-        kept = _kept_attributes(type(value)) if live and _has_methods(type(value)) else None
+        kept = kept_attributes(type(value)) if live and has_methods(type(value)) else None
     elif isinstance(value, DataLoader):
         known.add(id(value))
         sampler = getattr(value.batch_sampler, "sampler", value.batch_sampler) or value.sampler
@@ -197,15 +253,17 @@ def _look_into(found: dict[str, str], name: str, value: object, known: set[int],
         if is_plain(child):
             if kept is None or key in kept or always:
                 found.setdefault(f"{name}.{key}", look(child))
-        elif is_stateful(child):
+                _note(child, known)
+        elif is_stateful(child) or is_iterator(child):
             found.setdefault(f"{name}.{key}", look(child))
         if not is_plain(child) or isinstance(child, list | tuple):
             _look_into(found, f"{name}.{key}", child, known, live, depth + 1)
 
 
-def _has_methods(kind: type) -> bool:
-    functions = [name for name, value in vars(kind).items() if isinstance(value, FunctionType)]
-    return not all(name.startswith("__") and name.endswith("__") for name in functions)
+def _note(value: object, known: set[int]) -> None:
+    """A generator has one name, by whatever others it is reached."""
+    if isinstance(value, GENERATORS):
+        known.add(id(value))
 
 
 def _is_of_the_user(value: object) -> bool:
@@ -228,33 +286,3 @@ def _content(cell: Any) -> object:
         return cell.cell_contents
     except ValueError:  # not filled yet
         return None
-
-
-def _read_by_functions(space: Mapping[str, Any]) -> set[str]:
-    """The globals that functions of this module read before they set them."""
-    names: set[str] = set()
-    for value in list(space.values()):
-        for code in _codes(value):
-            if is_users_file(code.co_filename):
-                names |= {name for name in liveness.live_at_entry(code) if name[0] == liveness.GLOBAL[0]}
-    return names
-
-
-def _kept_attributes(kind: type) -> set[str]:
-    """The attributes that some method reads and then sets: not those that are only set anew, or only read."""
-    names: set[str] = set()
-    for base in kind.__mro__:
-        if is_users(base):
-            for code in _codes(base):
-                names |= liveness.live_at_entry(code) & liveness.stored(code)
-    return {name[len(liveness.ATTRIBUTE) :] for name in names if name[0] == liveness.ATTRIBUTE[0]}
-
-
-def _codes(value: object) -> Iterator[CodeType]:
-    if isinstance(value, FunctionType):
-        inner = getattr(value, "__wrapped__", value)
-        yield inner.__code__ if isinstance(inner, FunctionType) else value.__code__
-    elif isinstance(value, type):
-        for member in vars(value).values():
-            if isinstance(member, FunctionType) and member.__name__ != "__init__":
-                yield from _codes(member)

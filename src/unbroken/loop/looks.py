@@ -14,16 +14,20 @@ import numpy as np
 import torch
 import xxhash
 from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
+from torch.quasirandom import SobolEngine
 
 from unbroken.loop.content import SAMPLED, WHOLE, content_digest
 from unbroken.loop.generators import state_of
-from unbroken.state.adapters import GENERATORS
+from unbroken.loop.iterators import is_iterator, standing
+from unbroken.state.adapters import GENERATORS, sobol_state
+from unbroken.state.plain import OF_MODULES
 from unbroken.store.tensors import tensor_digest
 
 CONTAINERS = (list, tuple, set, frozenset, dict, collections.deque)
 GENERATOR, STATEFUL = "generator ", "stateful "
 """How the texts begin of what a script has to track."""
 
+_STATEFUL = (torch.nn.Module, torch.optim.Optimizer, LRScheduler, ReduceLROnPlateau, torch.amp.GradScaler, SobolEngine)
 _SCALARS = (bool, int, float, complex, str, bytes, type(None))
 _MOST_BYTES = 64 << 10  # of a tensor or an array; of a larger one, pieces are looked at
 _FLAT = 1000  # items: of more, and of what is nested, only the first and the last are looked at
@@ -37,7 +41,7 @@ _BEGAN = tuple(max(1000.0, clock() - 60) for clock in (time.perf_counter, time.m
 
 def is_stateful(value: object) -> bool:
     """Whether it is one of those that a script has to track, and may have forgotten."""
-    return isinstance(value, (torch.nn.Module, torch.optim.Optimizer, LRScheduler, ReduceLROnPlateau))
+    return isinstance(value, _STATEFUL)
 
 
 def is_plain(value: object) -> bool:
@@ -69,8 +73,10 @@ def look(value: Any, depth: int = 0) -> str:
         return text if len(text) <= 40 and not isinstance(value, str | bytes) else _digest(text)
     if isinstance(value, GENERATORS):
         return GENERATOR + f"{content_digest(state_of(value), WHOLE):016x}"
+    if is_iterator(value):
+        return standing(value, look)
     if is_stateful(value):
-        return STATEFUL + f"{content_digest(_state_of(value), SAMPLED):016x}"
+        return STATEFUL + f"{content_digest(_state_of(value), SAMPLED, seed=_beside(value)):016x}"
     if isinstance(value, enum.Enum):
         return f"{type(value).__name__} {value.name}"
     if isinstance(value, tuple) and hasattr(value, "_fields"):
@@ -98,7 +104,21 @@ def look(value: Any, depth: int = 0) -> str:
     return _digest(f"{type(value).__name__} {items!r}")
 
 
+def _beside(value: Any) -> int:
+    """Of what modules that no state_dict speaks for keep in attributes, as a metric does; 0 if that is nothing."""
+    modules = value.modules() if isinstance(value, torch.nn.Module) else ()
+    held = [
+        (number, key, child)
+        for number, module in enumerate(modules)
+        for key, child in vars(module).items()
+        if key not in OF_MODULES and is_plain(child)
+    ]
+    return content_digest(held, SAMPLED) if held else 0
+
+
 def _state_of(value: Any) -> object:
+    if isinstance(value, SobolEngine):
+        return sobol_state(value)
     try:
         return value.state_dict()
     except Exception:  # the user's own may do anything; it is only looked at

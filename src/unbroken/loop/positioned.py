@@ -1,18 +1,22 @@
 """A map-style DataLoader rebuilt so that a batch is a function of (seed, epoch, batch) and any batch can be next."""
 
+import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset
+from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, get_worker_info
 
+from unbroken import messages
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.batches import FIRST_VERSION, KEYED, VERSION, LoadedHere, Pass, Rebuilt, settings_of, tell_epoch
-from unbroken.loop.content import SAMPLED, content_digest
+from unbroken.loop.content import SAMPLED, WHOLE, content_digest
 from unbroken.loop.generators import OwnGenerators, find_generators
-from unbroken.loop.randomness import Position, seed_streams
+from unbroken.loop.randomness import Position, seed_streams, states_of_streams
 from unbroken.loop.samplers import Order, PositionedSampler, Tag, inner_of, length_of, order_of
 from unbroken.loop.shares import DistributedOrder, Share, is_distributed, require_divisible, require_parts, rest_of
+
+_log = logging.getLogger("unbroken.rank")  # of each rank its own
 
 
 class PositionedLoader:
@@ -154,7 +158,12 @@ class PositionedLoader:
         )
         batched = loader.batch_sampler is not None
         self._dataset = _KeyedDataset(
-            loader.dataset, loader.collate_fn, batched=batched, tells_epoch=first, keyed=keyed and batched
+            loader.dataset,
+            loader.collate_fn,
+            batched=batched,
+            tells_epoch=first,
+            keyed=keyed and batched,
+            outlives_epochs=loader.persistent_workers,
         )
         batching = {"batch_size": None, "sampler": self._sampler, "collate_fn": _as_loaded}
         self._rebuilt = Rebuilt(loader, self._dataset, self._seed, **batching)
@@ -172,7 +181,9 @@ class _KeyedDataset(Dataset[Any]):
         batched: bool,
         tells_epoch: bool = False,
         keyed: bool = False,
+        outlives_epochs: bool = False,
     ) -> None:
+        self._outlives_epochs = outlives_epochs
         self._keyed = keyed and not _draws_nothing(dataset)
         self.dataset = dataset
         self._collate = collate
@@ -180,6 +191,8 @@ class _KeyedDataset(Dataset[Any]):
         self._tells_epoch = tells_epoch
         self._own: OwnGenerators | None = None
         self._epoch: int | None = None
+        self._first: tuple[Position, bool] | None = None
+        self._tried = self._keyed or not batched or _draws_nothing(dataset)
 
     def __len__(self) -> int:
         return len(self.dataset)  # type: ignore[arg-type]
@@ -195,14 +208,48 @@ class _KeyedDataset(Dataset[Any]):
             samples = [self._one(index, position._replace(slot=first + i), own) for i, index in enumerate(indices)]
         seed_streams(position)
         own.seed(position)
-        if not self._keyed:
-            samples = self._fetch(indices)
-        return self._collate(samples if stop < 0 else samples[start:stop])
+        if self._tried:
+            samples = samples if self._keyed else self._fetch(indices)
+            return self._collate(samples if stop < 0 else samples[start:stop])
+        samples, drew = self._fetch_watched(indices, own)
+        batch = self._collate(samples if stop < 0 else samples[start:stop])
+        self._try(position, drew, indices, own)
+        return batch
 
     def _one(self, index: Any, position: Position, own: OwnGenerators) -> Any:
         seed_streams(position)
         own.seed(position)
         return self._fetch([index])[0]
+
+    def _fetch_watched(self, indices: Any, own: OwnGenerators) -> tuple[Any, bool]:
+        """The samples, and whether any random number was drawn for them."""
+        before = content_digest([states_of_streams(), own.states()], WHOLE)
+        samples = self._fetch(indices)
+        return samples, content_digest([states_of_streams(), own.states()], WHOLE) != before
+
+    def _try(self, position: Position, drew: bool, indices: Any, own: OwnGenerators) -> None:
+        """Whether the first samples of this process, loaded a second time, still draw random numbers.
+
+        A dataset that does not has kept what it drew, and a restart would draw at another position. In this process the
+        first batch comes a second time; a worker loads its first samples again, if it outlives the epoch, with what it
+        keeps.
+        """
+        worker = get_worker_info()
+        if worker is not None:
+            self._tried = True
+            if worker.id > 0 or not (self._outlives_epochs and drew):
+                return
+            for index in indices:
+                seed_streams(position)
+                own.seed(position)
+                if self._fetch_watched([index], own)[1]:
+                    return
+        else:
+            before, self._first = self._first, (position, drew)
+            self._tried = before is not None
+            if before != (position, True) or drew:
+                return
+        _log.warning(messages.text("dataset_keeps_draws", dataset=type(self.dataset).__qualname__))
 
     def own_generators(self) -> OwnGenerators:
         """The generators that dataset and collate function hold, as they are in this process."""

@@ -80,6 +80,11 @@ def seed_streams(position: Position) -> None:
     np.random.seed(seeds.numpy)
 
 
+def states_of_streams() -> list[object]:
+    """Where this process's python, numpy and torch CPU streams stand."""
+    return [random.getstate(), np.random.get_state(legacy=False), torch.default_generator.get_state()]
+
+
 @dataclass(frozen=True)
 class _CpuStreams:
     python: tuple[Any, ...]

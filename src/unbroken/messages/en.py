@@ -393,7 +393,8 @@ SENTENCES: dict[str, str] = {
     "state_left_as_built": "The checkpoint holds no state for {names}: it starts as it was built.",
     "state_not_taken": "The checkpoint also holds the state of {names}, which is not tracked: it is not used.",
     "state_functions_changed": (
-        "The code of these functions is not what it was at the save; training goes on with the new: {paths}"
+        "These functions, or values that they hold or name, are not what they were at the save; training goes on with "
+        "the new: {paths}. A value that training changes belongs into run.local."
     ),
     "state_groups_added": (
         "Optimizer '{name}' was given parameters in the course of the run, and is given them again: {names}"
@@ -478,7 +479,8 @@ SENTENCES: dict[str, str] = {
     ),
     "loader_changed": (
         "The loader is not the one of before: {fact} {old} → {new} (length: batches of an epoch; samples: of the "
-        "dataset; sampler: what draws the order). Training goes on with the new one, which is another course."
+        "dataset; sampler: what draws the order). Training goes on with the new one: another course, if it is "
+        "not the loop that makes another in every epoch."
     ),
     "samples_changed": (
         "The checkpoint is inside an epoch over {old:|sample|samples}, but the dataset now has {new}; use the former "
@@ -493,6 +495,11 @@ SENTENCES: dict[str, str] = {
         "An IterableDataset has no positions: exact at any batch, by loading again what was loaded before in the "
         "epoch, if every pass over it begins anew and depends on python, numpy and torch only; a resume compares it "
         "({batches:|batch|batches} per epoch, {workers:|worker|workers}; their number must stay the same)."
+    ),
+    "dataset_keeps_draws": (
+        "{dataset} draws random numbers when a sample is loaded for the first time, and none when it is loaded again: "
+        "it keeps what it drew. A restart begins without that and draws others, so a resume is not exact in later "
+        "epochs. Draw anew each time, or have all of it drawn before the run begins (one pass over the dataset)."
     ),
     "dataset_counts": (
         "{dataset} is not after a pass what it was before it ({changed}), and a restart begins with it as built. If "
@@ -565,8 +572,21 @@ SENTENCES: dict[str, str] = {
     ),
     "objects_lost": (
         "These objects of the loop have a state, are not tracked, and are not what they were at the save: {names} "
-        "({where}). They began anew with the program, so what depends on them is not exact in this resume. Track "
-        "them, as run.track({first}={first}): resumes of what is saved then have them."
+        "({where}). They began anew with the program, so what depends on them is not exact in this resume; no loss "
+        "are those that the loop sets anew before it uses them. Track them, as run.track({first}={path}): resumes of "
+        "what is saved then have them."
+    ),
+    "generators_lost": (
+        "These random generators, which functions of the loop hold, are not tracked, and are not where they were at "
+        "the save: {names} ({where}). They began anew with the program, so what depends on them is not exact in this "
+        "resume; no loss are those that are seeded anew before they are drawn from. Make each a variable of the "
+        "script, and track it, as run.track({first}={first}): resumes of what is saved then have them."
+    ),
+    "iterators_lost": (
+        "These iterators of the loop do not stand where they did at the save: {names} ({where}). They began anew with "
+        "the program, so what is drawn from them is not exact in this resume. Take the batches of a loader through "
+        "run.batches, also of several at a time (zip), choose from a list by run.step, and keep what a generator "
+        "function counts in run.local."
     ),
     # Run
     "not_restorable": (
@@ -797,7 +817,8 @@ SENTENCES: dict[str, str] = {
     ),
     "replay_of_streams": (
         "Replayed {steps:|step|steps} after step {after}: as before the interruption in what was compared: {what}. "
-        "Nothing that was computed is among it: track the model, or give run.average a number."
+        "Nothing that was computed is among it: nothing tracked was seen to change. Track the model, if it is not, or "
+        "give run.average a number."
     ),
     "replay_what_order": "sample order",
     "replay_what_batch": "content of the batches",
@@ -1007,6 +1028,16 @@ SENTENCES: dict[str, str] = {
     ),
     "run_is_closed": "This Run has been closed; make a new one: it goes on from the last save.",
     "track_too_late": "track({names}) came after the run had begun; track everything before the loop over run.epochs.",
+    "batches_ahead": (
+        "The loop takes batches ahead of training, by {count} (epoch {epoch}): each counts as trained when the next is "
+        "taken, so a resume inside an epoch leaves out those that were waiting, and is not exact. Take each batch when "
+        "the one before is trained; the DataLoader loads ahead by num_workers= and prefetch_factor=."
+    ),
+    "batches_in_a_thread": (
+        "run.batches is iterated in another thread than the loop around it: what it gives would count as trained "
+        "before it is, and a save or a stop would fall into the midst of a step. Iterate it in the thread that trains; "
+        "the DataLoader loads ahead by num_workers= and prefetch_factor=."
+    ),
     "batches_outside_epochs": (
         "run.batches is for use inside a loop over run.epochs: for epoch in run.epochs(n): for batch in "
         "run.batches(loader): ... (or without one, with a goal: run.batches(loader, steps=n))."

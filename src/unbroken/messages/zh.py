@@ -260,7 +260,9 @@ SENTENCES: dict[str, str] = {
     ),
     "state_left_as_built": "检查点中没有 {names} 的状态：它将以刚构建的样子开始。",
     "state_not_taken": "检查点中还有 {names} 的状态，但没有跟踪它：不会使用。",
-    "state_functions_changed": "这些函数的代码与保存时不同，将以新的代码继续训练：{paths}",
+    "state_functions_changed": (
+        "这些函数，或它们持有、引用的值，与保存时不同；训练按新的继续：{paths}。训练中会改变的值请放进 run.local。"
+    ),
     "state_groups_added": "优化器“{name}”在训练途中加入过参数，现已重新加入：{names}",
     "state_frozen_restored": "已按保存时的设置恢复 {count} 个参数的 requires_grad：{names}",
     # State: history
@@ -330,7 +332,7 @@ SENTENCES: dict[str, str] = {
     ),
     "loader_changed": (
         "loader 与此前不同：{fact} {old} → {new}（length：每轮批数；samples：数据集样本数；sampler：决定顺序的采样"
-        "器）。将以新的 loader 继续，训练走向随之不同。"
+        "器）。将以新的 loader 继续：若不是循环本身每轮更换 loader，训练走向随之不同。"
     ),
     "samples_changed": (
         "检查点位于一轮之内（该轮有 {old} 个样本），而现在的数据集有 {new} 个；请使用原来的数据，或改从某一轮结束时的"
@@ -344,6 +346,10 @@ SENTENCES: dict[str, str] = {
         "IterableDataset 没有下标：可在任意批次精确恢复，但需重新加载该轮之前的数据，且每次遍历都须从头开始、只依赖 "
         "python、numpy 和 torch 的随机数；恢复时会进行比较（每轮 {batches} 批，{workers} 个 worker，其数量须保持不"
         "变）。"
+    ),
+    "dataset_keeps_draws": (
+        "{dataset} 在第一次加载样本时取随机数，再次加载时不再取：它保留了所取的值。重新启动后会另取一批，因此"
+        "恢复在之后的轮次中并不精确。请每次重新取随机数，或在运行开始之前全部取好（把数据集遍历一遍）。"
     ),
     "dataset_counts": (
         "{dataset} 在遍历一轮之后与之前不同（{changed}），而重启时它从刚创建的样子开始。如果样本或其顺序取决于此，"
@@ -408,7 +414,18 @@ SENTENCES: dict[str, str] = {
     ),
     "objects_lost": (
         "循环中的这些对象带有状态、没有被跟踪，且与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的"
-        "内容在本次恢复中并不精确。请跟踪它们，例如 run.track({first}={first})：此后保存的状态恢复时就会有它们。"
+        "内容在本次恢复中并不精确；循环在使用之前会重新设定的除外。请跟踪它们，例如 run.track({first}={path})："
+        "此后保存的状态恢复时就会有它们。"
+    ),
+    "generators_lost": (
+        "循环中的函数所持有的这些随机数生成器没有被跟踪，且不在保存时的位置：{names}（{where}）。它们随程序重新开始，"
+        "因此依赖它们的内容在本次恢复中并不精确；取数之前会重新设定种子的除外。请把每个生成器放进脚本的变量并跟踪它，"
+        "例如 run.track({first}={first})：此后保存的状态恢复时就会有它们。"
+    ),
+    "iterators_lost": (
+        "循环中的这些迭代器不在保存时的位置：{names}（{where}）。它们随程序重新开始，因此从中取出的内容在本次恢复中并不"
+        "精确。加载器的批请用 run.batches 取得，几个加载器也可以一起（zip）；列表中的值请按 run.step 选取；生成器函数所"
+        "计的数请保存在 run.local 中。"
     ),
     # Run
     "not_restorable": "未加载 {path}，其内容无法恢复：{reason}可用 unbroken list 查看其他检查点。",
@@ -612,8 +629,8 @@ SENTENCES: dict[str, str] = {
     "ended_steps": "训练完成：{done}/{goal} 步。",
     "replay_exact": "自第 {after} 步起重放了 {steps} 步，与中断前逐位一致。比较了：{what}。",
     "replay_of_streams": (
-        "自第 {after} 步起重放了 {steps} 步：所比较的内容与中断前一致：{what}。其中没有计算结果：请跟踪模型，或向 "
-        "run.average 提供数值。"
+        "自第 {after} 步起重放了 {steps} 步：所比较的内容与中断前一致：{what}。其中没有计算结果：所跟踪的内容"
+        "未见变化。如尚未跟踪模型，请跟踪它，或向 run.average 提供数值。"
     ),
     "replay_what_order": "样本顺序",
     "replay_what_batch": "批次内容",
@@ -774,6 +791,15 @@ SENTENCES: dict[str, str] = {
     ),
     "run_is_closed": "该 Run 已关闭；请新建一个，它会从最后一次保存处继续。",
     "track_too_late": "track({names}) 调用过晚：训练已经开始；请在遍历 run.epochs 之前跟踪所有对象。",
+    "batches_ahead": (
+        "循环提前 {count} 批取数据（第 {epoch} 轮）：取下一批时，前一批就被算作已训练，因此从一轮之内恢复会漏掉等待中的"
+        "批次，并不精确。请在前一批训练之后再取下一批；要预先加载，请用 DataLoader 的 num_workers= 和 "
+        "prefetch_factor=。"
+    ),
+    "batches_in_a_thread": (
+        "run.batches 在外层循环以外的线程中迭代：它给出的批会在训练之前就被算作已训练，保存和停止也会落在一步的中间。"
+        "请在训练的线程中迭代它；要预先加载，请用 DataLoader 的 num_workers= 和 prefetch_factor=。"
+    ),
     "batches_outside_epochs": (
         "run.batches 须在 run.epochs 的循环内使用：for epoch in run.epochs(n): for batch in run.batches(loader): ..."
         "（或不用该循环而给出目标步数：run.batches(loader, steps=n)）。"

@@ -7,6 +7,7 @@ from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
+from torch.quasirandom import SobolEngine
 
 from unbroken.errors import ArchitectureChangedError, UnsavableStateError, UsageError, is_refusal
 from unbroken.state.encoding import encode
@@ -81,6 +82,8 @@ def adapt(name: str, obj: object) -> ObjectState:
         return ObjectState(name, obj, lambda: dict(obj.get_state(legacy=False)), obj.set_state)
     if isinstance(obj, random.Random) and not isinstance(obj, random.SystemRandom):
         return ObjectState(name, obj, lambda: {"state": obj.getstate()}, lambda saved: obj.setstate(saved["state"]))
+    if isinstance(obj, SobolEngine):
+        return ObjectState(name, obj, lambda: sobol_state(obj), lambda saved: _fast_forward(obj, saved["drawn"]))
     if isinstance(obj, Stateful) and not isinstance(obj, type):
         return ObjectState(name, obj, obj.state_dict, obj.load_state_dict)
     if hasattr(obj, "__dict__") and type(obj).__module__ not in ("builtins", "random"):
@@ -113,6 +116,17 @@ def _bit_generator(name: str, generator: np.random.BitGenerator) -> ObjectState:
         generator.state = saved  # numpy itself refuses the state of another kind
 
     return ObjectState(name, generator, lambda: dict(generator.state), put)
+
+
+def sobol_state(engine: SobolEngine) -> dict[str, Any]:
+    """``quasi`` shows whether it was scrambled in the same way, too."""
+    return {"drawn": engine.num_generated, "quasi": engine.quasi}
+
+
+def _fast_forward(engine: SobolEngine, drawn: int) -> None:
+    engine.reset()  # type: ignore[no-untyped-call]
+    if drawn:
+        engine.fast_forward(drawn)  # type: ignore[no-untyped-call]
 
 
 def _copy_into(name: str, live: torch.Tensor, saved: torch.Tensor) -> None:

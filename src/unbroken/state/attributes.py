@@ -2,7 +2,7 @@
 
 import logging
 import weakref
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,7 +45,9 @@ class Attributes:
     it is said once that it does not.
     """
 
-    def __init__(self, owners: Callable[[], Iterator[Owner]], known: Callable[[], dict[str, object]]) -> None:
+    def __init__(
+        self, owners: Callable[[Container[str]], Iterator[Owner]], known: Callable[[], dict[str, object]]
+    ) -> None:
         self._owners = owners
         self._known = known
         self._built: dict[_Place, Any] | None = None
@@ -132,7 +134,7 @@ class Attributes:
         if before is None:
             self._put_built_back(wanted)
         self._put_back(before or {}, wanted, {tuple(place) for place in saved["gone"]}, maker)
-        for owner in self._owners():
+        for owner in list(self._owners(frozenset(wanted))):
             for key, tree in wanted.pop(owner.path, {}).items():
                 if key in owner.skipped:
                     continue  # kept elsewhere; a file does not decide what torch's classes are made of
@@ -160,7 +162,7 @@ class Attributes:
         return owner.attributes.get(key) if built is None or is_fixed(built) else built
 
     def _walk(self) -> Iterator[tuple[Owner, str, Any]]:
-        for owner in self._owners():
+        for owner in self._owners(()):
             for key, value in list(owner.attributes.items()):
                 if key not in owner.skipped:
                     yield owner, key, value
@@ -245,7 +247,7 @@ class Attributes:
         now = {place: (value, seen) for place, (value, _, seen) in self._now()}
         uncopied, self._uncopied = self._uncopied, set()
         lost: list[str] = []
-        for owner in self._owners():
+        for owner in self._owners(()):
             for key in {key for path, key in (*before, *now) if path == owner.path}:
                 place = (owner.path, key)
                 if key in wanted.get(owner.path, {}) or place in gone:
@@ -282,10 +284,10 @@ class Attributes:
             _log.warning(messages.text("state_attributes_lost", paths=", ".join(new[:8])))
 
 
-def parameters_with_attributes(path: str, module: nn.Module) -> Iterator[Owner]:
-    """The parameters that something was hung on."""
+def parameters_with_attributes(path: str, module: nn.Module, also: Container[str]) -> Iterator[Owner]:
+    """The parameters that something was hung on, and those whose paths are in ``also``."""
     for key, parameter in module._parameters.items():
-        if parameter is not None and vars(parameter):
+        if parameter is not None and (vars(parameter) or (also and child_path(path, key) in also)):
             made_by_compiler = frozenset(name for name in vars(parameter) if name.startswith("_dynamo"))
             yield Owner(child_path(path, key), vars(parameter), made_by_compiler)
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -70,15 +70,15 @@ class ModuleState:
         """Those of the names that can be registered and are not."""
         return [name for name in names if self._home_of(name) is not None]
 
-    def owners(self) -> Iterator[Owner]:
-        """The modules and parameters whose attributes are to be looked at."""
+    def owners(self, also: Container[str] = ()) -> Iterator[Owner]:
+        """The modules and parameters whose attributes are to be looked at, and the parameters in ``also``."""
         bare = self._bare_names()
         for path, module in self._module.named_modules():
             full = f"{self.name}.{bare(path)}" if path else self.name
             # Of pruning and of norms of weights: made anew from these before each forward.
             derived = {key[: -len(end)] for key in module._parameters for end in _MADE_FROM if key.endswith(end)}
             yield Owner(full, vars(module), OF_MODULES | derived if derived else OF_MODULES, type(module))
-            yield from parameters_with_attributes(full, module)
+            yield from parameters_with_attributes(full, module, also)
             if self._left_out:
                 for kind, tensors in (("parameters", module._parameters), ("buffers", module._buffers)):
                     kept = frozenset(key for key in tensors if f"{full}.{key}" not in self._left_out)

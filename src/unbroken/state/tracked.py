@@ -1,7 +1,7 @@
 """What is tracked: everything whose state a checkpoint holds, and how all of it comes back."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Container, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -289,9 +289,9 @@ class Tracked:
                 plans[name] = (decoded, adapter.plan(decoded, names.get(name), known, late_groups.get(name, 0)))
         return plans
 
-    def _owners(self) -> Iterator[Owner]:
+    def _owners(self, also: Container[str]) -> Iterator[Owner]:
         for module in self._modules.values():
-            yield from module.owners()
+            yield from module.owners(also)
         for name, optimizer in self.optimizers.items():
             yield Owner(name, vars(optimizer), OF_OPTIMIZERS, type(optimizer))
         for name, adapter in self._others.items():
