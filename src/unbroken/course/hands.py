@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING
-from weakref import WeakSet
+from weakref import WeakSet, ref
 
 from unbroken.errors import UsageError
 from unbroken.state.origins import users_frames
@@ -23,12 +23,13 @@ _begun: "WeakSet[Course]" = WeakSet()
 
 
 class Hands:
-    """The user's functions that were running when a loop last gave something."""
+    """The outermost function of the user's that was running when a loop last gave something: a script, or a cell."""
 
     def __init__(self) -> None:
-        # Not the frames themselves: they would keep alive all that is in them, this run too. The number of one that
-        # is gone may come again, but hardly for the same code.
-        self._frames: dict[int, CodeType] = {}
+        # Not the frame itself: it would keep alive all that is in it, this run too. The number of one that is gone may
+        # come again, but not in the same thread for the same code: each cell that is run is compiled anew.
+        self._outermost: tuple[int, CodeType] | None = None
+        self._noted_in: ref[threading.Thread] = ref(threading.current_thread())
         self._thread: int | None = None
         self._refused: UsageError | None = None
 
@@ -54,21 +55,26 @@ class Hands:
             raise refused
 
     def note(self) -> None:
-        """They are those that run now."""
-        self._frames = {id(frame): frame.f_code for frame in users_frames()}
+        """It is the one that runs now."""
+        frames = list(users_frames())
+        self._outermost = (id(frames[-1]), frames[-1].f_code) if frames else None
+        self._noted_in = ref(threading.current_thread())
 
     @property
     def are_there(self) -> bool:
-        """Whether any of them still runs, in any thread; also where none of them was the user's, so nobody knows."""
-        return not self._frames or any(self._frames.get(id(frame)) is frame.f_code for frame in _running())
+        """Whether it still runs; also where nothing of the user's was running, so nobody knows."""
+        if self._outermost is None:
+            return True
+        number, code = self._outermost
+        thread = self._noted_in()
+        return thread is not None and any(id(one) == number and one.f_code is code for one in _running(thread))
 
 
-def _running() -> Iterator[FrameType]:
-    for innermost in sys._current_frames().values():  # a step may be made in another thread than its loop
-        frame: FrameType | None = innermost
-        while frame is not None:
-            yield frame
-            frame = frame.f_back
+def _running(thread: threading.Thread) -> Iterator[FrameType]:
+    frame = sys._current_frames().get(thread.ident) if thread.is_alive() and thread.ident is not None else None
+    while frame is not None:
+        yield frame
+        frame = frame.f_back
 
 
 def register(course: "Course") -> None:
