@@ -62,9 +62,9 @@ def test_of_several_files_the_order_counts_and_the_changed_one_is_named(tmp_path
     compare_data(saved, fingerprint_data(paths))
     with pytest.raises(DataChangedError, match=r"b\.csv.*c\.csv"):
         compare_data(saved, fingerprint_data([paths[0], paths[2], paths[1]]))
-    with pytest.raises(DataChangedError, match=r"3 file\(s\) then, 2 now.*c\.csv"):
+    with pytest.raises(DataChangedError, match=r"3 files then, 2 now.*c\.csv"):
         compare_data(saved, fingerprint_data(paths[:2]))
-    with pytest.raises(DataChangedError, match=r"2 file\(s\) then, 3 now.*c\.csv"):
+    with pytest.raises(DataChangedError, match=r"2 files then, 3 now.*c\.csv"):
         compare_data(fingerprint_data(paths[:2]), saved)
 
 
