@@ -98,6 +98,7 @@ def journal(rounds: int, folder: Path) -> Table:
     from unbroken.course.proof import ReplayProof
     from unbroken.keep.cursor import Cursor
     from unbroken.keep.state import Parts
+    from unbroken.loop.ranks import ranks_here
     from unbroken.state.gradients import Gradients
     from unbroken.state.history import History
     from unbroken.state.local import Locals
@@ -124,7 +125,8 @@ def journal(rounds: int, folder: Path) -> Table:
     parts = Parts(tracked, history, UserState(), gradients, cursor, Settings(tracked), variables)
     checkpoints = CheckpointFolder(folder / "journal")
     checkpoints.prepare()
-    keeper: Any = SimpleNamespace(identity=Identity("benchmark", 0, None, 1), folder=checkpoints, saved_step=-1000)
+    identity = Identity("benchmark", 0, None, 1)
+    keeper: Any = SimpleNamespace(identity=identity, folder=checkpoints, saved_step=-1000, ranks=ranks_here())
     batch = [torch.randn(64, 10), torch.randn(64, 1)]
     for _ in range(rounds):
         proof = ReplayProof(keeper, parts, resumed=False)
