@@ -438,3 +438,8 @@ def test_no_variable_is_kept_alive_by_a_look(tmp_path: Path) -> None:
             del big, a
     gc.collect()
     assert all(one() is None for one in dead)
+
+
+def test_a_compiled_module_looks_the_same_in_every_process() -> None:
+    module = torch.nn.Linear(2, 2)
+    assert look([torch.compile(module)]) == look([torch.compile(module)])

@@ -110,6 +110,7 @@ def _beside(value: Any) -> int:
     held = [
         (number, key, child)
         for number, module in enumerate(modules)
+        if not type(module).__module__.startswith("torch.")  # of a compiled one: numbers of this process
         for key, child in vars(module).items()
         if key not in OF_MODULES and is_plain(child)
     ]
