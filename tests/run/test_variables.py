@@ -24,6 +24,7 @@ from tests.run import rates
 from tests.run.beside import EPOCHS, Session
 from tests.run.loop import BrokenOffError, Lines
 from tests.run.rates import next_rate
+from unbroken.loop.looks import look
 
 Script = Callable[[Session], Any]
 
