@@ -30,19 +30,14 @@ class Hands:
         # come again, but not in the same thread for the same code: each cell that is run is compiled anew.
         self._outermost: tuple[int, CodeType] | None = None
         self._noted_in: ref[threading.Thread] = ref(threading.current_thread())
-        self._thread: int | None = None
         self._refused: UsageError | None = None
-
-    def take(self) -> None:
-        """The loop is that of this thread, which will train."""
-        self._thread = threading.get_ident()
 
     def are_elsewhere(self) -> bool:
         """Whether batches are asked for in another thread than the loop's, as a prefetcher does; then it is said.
 
         There is no good in raising it here: nobody may hear it in this thread, and the other would wait for ever.
         """
-        if self._thread in (None, threading.get_ident()):
+        if self._noted_in() is threading.current_thread():
             return False
         self._refused = UsageError("batches_in_a_thread")
         _log.error(str(self._refused))
@@ -55,7 +50,7 @@ class Hands:
             raise refused
 
     def note(self) -> None:
-        """It is the one that runs now."""
+        """It is the one that runs now, and the loop is that of this thread, which will train."""
         frames = list(users_frames())
         self._outermost = (id(frames[-1]), frames[-1].f_code) if frames else None
         self._noted_in = ref(threading.current_thread())

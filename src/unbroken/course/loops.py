@@ -17,7 +17,6 @@ from unbroken.loop.numbers import StepNumbers
 def epochs(course: Course, batches: BatchLoops, count: int, start: int) -> Iterator[int]:
     """The numbers of the epochs still to be trained; the first of a run is ``start``."""
     begin_epochs(course, count)
-    course.hands.take()
     cursor = course.cursor
     course.asking.agree_on_reason(course.ranks)
     course.enter_loop()
@@ -63,7 +62,7 @@ def begin_steps(course: Course, goal: int) -> None:
     """Begin, so that the number of steps still to be done is known. Raises UsageError inside a loop over epochs."""
     _require_no_epochs(course)
     course.begin()
-    course.hands.take()
+    course.hands.note()
     course.look_ahead(None)
     if course.cursor.step >= goal:
         # Killed behind its last save, or started again when all is done: what follows goes on from there.

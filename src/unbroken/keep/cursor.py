@@ -17,11 +17,6 @@ class Cursor:
     step: int = 0
     order: int = 0
 
-    @property
-    def counts_steps_alone(self) -> bool:
-        """Whether it stands in a loop without epochs (or in a first one of unknown length: its steps say as much)."""
-        return 0 < self.batch == self.step and self.epoch == 0 and self.batches is None
-
     def finish_batch(self, order: int) -> None:
         self.batch += 1
         self.step += 1

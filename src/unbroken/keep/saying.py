@@ -8,6 +8,7 @@ from unbroken.keep import promised
 from unbroken.keep.state import Parts
 from unbroken.state import guards
 from unbroken.state.settings import Setting, Settings
+from unbroken.store import payload as keys
 from unbroken.store.runstate import Surroundings
 
 _log = logging.getLogger("unbroken")
@@ -33,7 +34,7 @@ def where(parts: Parts, path: Path, timestamp: str, planned: int | None, *, ends
     saved = {"path": path, "timestamp": timestamp}
     if cursor.batch == 0 and planned is None:
         _log.info(messages.text("resumed_between", **saved, done=cursor.epoch, step=cursor.step))
-    elif cursor.counts_steps_alone:
+    elif keys.counts_steps_alone(cursor.epoch, cursor.batch, cursor.batches, cursor.step):
         _log.info(messages.text("resumed_at_step", **saved, step=cursor.step))
     else:
         _log.info(messages.text("resumed", **saved, epoch=epoch, batch=cursor.batch))

@@ -13,7 +13,7 @@ from typing import Any
 import xxhash
 
 from unbroken.loop import liveness
-from unbroken.state.origins import is_users_file
+from unbroken.state.origins import is_our_file, is_users_file
 
 ITERATOR = "iterator "
 """How the texts begin of where one stands."""
@@ -95,13 +95,10 @@ def _is_around_a_run(value: object, depth: int) -> bool:
         if value.gi_running:
             return True  # it is what has called the run
         if not is_users_file(value.gi_code.co_filename):
-            return value.gi_code.co_filename.startswith(_OURS)
+            return is_our_file(value.gi_code.co_filename)
     if depth > _DEEPEST or not isinstance(value, Iterator | tuple):
         return False
     return any(_is_around_a_run(one, depth + 1) for one in gc.get_referents(value))
-
-
-_OURS = __file__.rpartition("loop")[0]
 
 
 def _digest(text: str) -> str:

@@ -30,6 +30,12 @@ def is_users_file(name: str) -> bool:
     return "site-packages" not in path.parts and not any(path.is_relative_to(one) for one in (*libraries, _OURS))
 
 
+@cache
+def is_our_file(name: str) -> bool:
+    """Whether the code of a file of this name is this library's."""
+    return Path(name).resolve().is_relative_to(_OURS)
+
+
 def users_frames() -> Iterator[FrameType]:
     """The running functions of the user's, the innermost first."""
     return (frame for frame in _frames() if is_users_file(frame.f_code.co_filename))

@@ -1,6 +1,7 @@
 """Lines: rows of JSON, each behind a checksum of its own, in small files that may be torn, damaged or deleted.
 
-For what is a cache or for people to look at. Never synced; never written to what a link leads to, nor to a device.
+For what is a cache or for people to look at. What is added or put over is not synced, and is never written to what a
+link leads to, nor to a device.
 """
 
 import contextlib

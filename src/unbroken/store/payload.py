@@ -64,13 +64,18 @@ class Progress(NamedTuple):
 
     @property
     def counts_steps_alone(self) -> bool:
-        """Whether it is of a loop without epochs (or of a first one of unknown length: its steps say as much)."""
-        return 0 < self.batch == self.step and self.epoch == 0 and self.batches is None
+        """As the function of that name."""
+        return counts_steps_alone(self.epoch, self.batch, self.batches, self.step)
 
     @property
     def order(self) -> tuple[int, int, int, int]:
         """What decides which of two states of one run is the newer: never a clock, never a file name."""
         return (self.branch, self.epoch, self.batch, self.step)
+
+
+def counts_steps_alone(epoch: int, batch: int, batches: int | None, step: int) -> bool:
+    """Whether training stands in a loop without epochs, or in a first one of unknown length: its steps say as much."""
+    return 0 < batch == step and epoch == 0 and batches is None
 
 
 def state_key(name: str) -> str:
