@@ -65,6 +65,15 @@ def accumulating(steps: Steps) -> None:
     steps.step()
 
 
+def stepping_late(steps: Steps) -> None:
+    """Each step is made when the next batch is there: its gradients are state, and come back."""
+    for batch in steps.run.batches(LOADER):
+        if steps.run.batch > 1:
+            steps.step()
+        steps.backward(batch)
+    steps.step()
+
+
 def warming_up(steps: Steps) -> None:
     """Nothing is trained at first, and something else behind the batches."""
     for batch in steps.run.batches(LOADER):
@@ -95,6 +104,6 @@ def test_batches_taken_ahead_are_told(loop: Any, count: int, tmp_path: Path, log
     assert f"ahead of training, by {count} (epoch 1)" in line
 
 
-@pytest.mark.parametrize("loop", [plain, accumulating, warming_up, left_by_break])
+@pytest.mark.parametrize("loop", [plain, accumulating, stepping_late, warming_up, left_by_break])
 def test_no_other_loop_is(loop: Any, tmp_path: Path, log: Lines) -> None:
     assert said(loop, tmp_path, log) == []

@@ -277,6 +277,17 @@ def iterators_without_a_state(session: Session) -> None:
     log.close()
 
 
+def batches_beside(session: Session) -> None:
+    """They come back, too; no batch of theirs is being asked for while the others are saved."""
+    small = Small(session)
+    for _epoch in small.run.epochs(EPOCHS):
+        beside = zip(small.run.batches(small.loader), itertools.repeat(1.0), strict=False)
+        for a, b in small.run.batches(small.loader):
+            (_, _), factor = next(beside)
+            small.step(a * factor, b)
+        print(beside)
+
+
 class Mean(nn.Module):
     """As a metric of torchmetrics: its state_dict is empty."""
 
@@ -383,6 +394,7 @@ def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) 
         (seeded_before_it_is_drawn_from, set(), set()),
         (iterators, *[{"noise", "rates", "others", "stages", "counter.count"}] * 2),
         (iterators_without_a_state, set(), set()),
+        (batches_beside, set(), set()),
         (counter_of_a_class, *[{"Counted.calls", "Counted.sums"}] * 2),
         (values_held_by_functions, *[{"mean(so_far)", "small.model._forward_hooks[0](calls)"}] * 2),
         (module_of_its_own, *[{"rates.so_far", "rates.LOG"}] * 2),

@@ -184,6 +184,7 @@ class EpochCourse:
         self.stopping.step_seconds = seconds
         self.cursor.finish_batch(order)
         self.parts.gradients.note_boundary()
+        self.taken_ahead.note_boundary()
         if stepped:
             for listener in self.listeners:
                 listener.stepped()
