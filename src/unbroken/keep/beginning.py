@@ -190,7 +190,7 @@ class _Beginner:
         ranks.by_first(At.BEGIN, lambda: started.begin_record(self._folder, identity, config, first))
         self._arrivals.watch()
         keeper = self._keeper(identity)
-        self._save_first(keeper, self._state_as_built(keeper, Reason.START))
+        keeper.begin(self._state_as_built(keeper, Reason.START))
         _log.info(messages.text("started", folder=self._folder.shown(self._folder.path)))
         return Beginning(keeper)
 
@@ -202,13 +202,9 @@ class _Beginner:
             state = replace(state, identity=replace(state.identity, processes=ranks.size))  # nothing was dealt yet
         of_ranks = ranks_of(point.payload)
         then, moment, identity = state.surroundings, state.moment, state.identity
-        if then is not None:
-            if ranks.together(At.BEGIN, lambda: self._other_data(then.data)) and state.training.best_epoch:
-                history = self._parts.history
-                values = {"metric": history.metric, "value": f"{state.training.best_value:.6f}"}
-                _log.warning(messages.text("best_anew", **values, epoch=state.training.best_epoch))
-                state = without_best(state)
-        else:
+        if then is not None and ranks.together(At.BEGIN, lambda: self._other_data(then.data)):
+            state = self._best_anew(state)
+        elif then is None:
             _log.warning(messages.text("plain_checkpoint", path=self._shown(point.path)))
         config = None if then is None else then.config
         settings = self._parts.settings
@@ -257,6 +253,14 @@ class _Beginner:
             resized=(1 if of_ranks is None else of_ranks.size) != ranks.size,
         )
 
+    def _best_anew(self, state: RunState) -> RunState:
+        best = state.training
+        if not best.best_epoch:
+            return state
+        values = {"metric": self._parts.history.metric, "value": f"{best.best_value:.6f}", "epoch": best.best_epoch}
+        _log.warning(messages.text("best_anew", **values))
+        return without_best(state)
+
     def _restore(self, state: RunState, of_ranks: OfRanks | None) -> None:
         unlike: RuntimeError | None = None
         try:
@@ -297,7 +301,7 @@ class _Beginner:
             first = self._state_as_built(keeper, Reason.BRANCH)
         else:
             first = as_branch(state, identity, self._surroundings)
-        self._save_first(keeper, first)
+        keeper.begin(first)
         start, config = replace(start, branch=branch), self._surroundings.config
         ranks.by_first(At.BEGIN, lambda: started.begin_record(self._folder, identity, config, start))
         return keeper
@@ -309,10 +313,6 @@ class _Beginner:
     def _state_as_built(self, keeper: Keeper, reason: Reason) -> Payload | None:
         streams = {"now": capture_streams(one_device=self._ranks.several), "epoch_start": None}
         return keeper.snapshot(Moment(reason, False, streams, {"lead": None, "opened": []}))
-
-    def _save_first(self, keeper: Keeper, payload: Payload | None) -> None:
-        keeper.save(payload)
-        keeper.begin()
 
     def _shown(self, path: Path) -> Path:
         """The state gone on from, as the user wrote it."""

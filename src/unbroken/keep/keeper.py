@@ -273,8 +273,9 @@ class Keeper:
         self.settle()
         self.report()
 
-    def begin(self) -> None:
-        """As ``wait``; raises the error if the first state is not safe: nothing has been trained by then."""
+    def begin(self, payload: Payload | None) -> None:
+        """Save the first state; raises the error if it is not safe then: nothing has been trained yet."""
+        self.save(payload)
         self.conclude()
         if self.failure is not None:
             raise self.failure
