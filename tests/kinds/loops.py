@@ -44,7 +44,7 @@ class Parts:
 
     def loader(self, **options: Any) -> DataLoader[Any]:
         shuffle = {} if "sampler" in options or isinstance(self.dataset, IterableDataset) else {"shuffle": True}
-        return DataLoader(self.dataset, BATCH, **{**shuffle, **options})
+        return DataLoader(self.dataset, **{"batch_size": BATCH, **shuffle, **options})
 
     def step(self, batch: Any) -> Tensor:
         self.trial.at(self.run.step)

@@ -70,6 +70,10 @@ TOLD: dict[str, Case] = {
         loops.over(loops.KeepsWhatItDrew, num_workers=2, persistent_workers=True),
         9,
     ),
+    "cache of what was drawn, one sample a batch": (
+        loops.over(loops.KeepsWhatItDrew, num_workers=2, persistent_workers=True, batch_size=None),
+        9,
+    ),
     "dataset that counts, workers": (loops.over(loops.Counting, num_workers=2), 11),
     "iterable that counts its passes": (loops.iterable(loops.CountsItsPasses), 29),
     "stream": (loops.iterable(loops.UsedUp), 17),

@@ -5,23 +5,28 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch.utils.data import Dataset
+from torch.utils.data import Dataset, get_worker_info
+
+MOST_WORKERS = 4
 
 
 class Noisy(Dataset[torch.Tensor]):
     """One row per sample: its index, then a draw from each global stream.
 
-    ``loaded`` is what this process has loaded; ``tally`` counts what any has, by index.
+    ``loaded`` is what this process has loaded; ``tally`` counts what each has, by worker (the process of the training
+    is the last row) and index: two workers may load one sample at once, and a sum that both add to would lose one.
     """
 
     def __init__(self, length: int = 37) -> None:
         self.length = length
         self.loaded: list[int] = []
-        self.tally = torch.zeros(length, dtype=torch.int64).share_memory_()  # type: ignore[no-untyped-call]
+        self.tally = torch.zeros(MOST_WORKERS + 1, length, dtype=torch.int64)
+        self.tally.share_memory_()  # type: ignore[no-untyped-call]
 
     def note(self, index: int) -> None:
         self.loaded.append(index)
-        self.tally[index] += 1
+        worker = get_worker_info()
+        self.tally[MOST_WORKERS if worker is None else worker.id, index] += 1
 
     def __len__(self) -> int:
         return self.length
@@ -93,7 +98,7 @@ def shaking_collate(samples: list[torch.Tensor]) -> torch.Tensor:
 
 def tell_users_dataset(worker_id: int) -> None:
     """A worker_init_fn as people write them: it reaches for the dataset through the worker's info."""
-    info = torch.utils.data.get_worker_info()
+    info = get_worker_info()
     assert info is not None
     dataset: Any = info.dataset
     assert isinstance(dataset, Noisy)

@@ -121,8 +121,8 @@ def digests(loader: Any, users: DataLoader[Any]) -> list[list[str]]:
         # The first pass of a process asks for some batches twice.
         repeated = [] if found else [batches[index] for index in loader._sampler.repeated]
         twice = sum(len(batch) if batch.ndim == 2 else 1 for batch in repeated)
-        # One of several workers that outlive the epoch sees by one sample whether its dataset still draws.
-        again = 1 if users.persistent_workers and not found else 0
+        # One of several workers that outlive the epoch sees by one sample whether a dataset that draws still does.
+        again = 1 if users.persistent_workers and not found and not isinstance(dataset, Curriculum) else 0
         assert int(dataset.tally.sum()) == given + twice + again
         found.append([xxhash.xxh3_64_hexdigest(batch.numpy().tobytes()) for batch in batches])
     return found

@@ -192,7 +192,7 @@ class _KeyedDataset(Dataset[Any]):
         self._own: OwnGenerators | None = None
         self._epoch: int | None = None
         self._first: tuple[Position, bool] | None = None
-        self._tried = self._keyed or not batched or _draws_nothing(dataset)
+        self._tried = self._keyed or _draws_nothing(dataset)
 
     def __len__(self) -> int:
         return len(self.dataset)  # type: ignore[arg-type]
@@ -239,10 +239,10 @@ class _KeyedDataset(Dataset[Any]):
             self._tried = True
             if worker.id > 0 or not (self._outlives_epochs and drew):
                 return
-            for index in indices:
+            for one in [[index] for index in indices] if self._batched else [indices]:
                 seed_streams(position)
                 own.seed(position)
-                if self._fetch_watched([index], own)[1]:
+                if self._fetch_watched(one, own)[1]:
                     return
         else:
             before, self._first = self._first, (position, drew)
