@@ -172,6 +172,29 @@ def draws_in_collate(samples: list[Batch]) -> Batch:
     return torch.stack([x for x, _ in samples]) * scale, torch.stack([y for _, y in samples])
 
 
+class Remembers(nn.Module):
+    """A bank of what came by last, and a range for every output, which has its shape from the first batch."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.register_buffer("bank", torch.zeros(0, 1))
+        self.register_buffer("least", torch.zeros(0))
+
+    def forward(self, y: Tensor) -> Tensor:
+        seen = y.detach()
+        self.bank = torch.cat([self.bank, seen])[-20:]
+        if not len(self.least):
+            self.least.resize_(seen.shape[1]).zero_()
+        self.least.copy_(torch.minimum(self.least, seen.min(0).values))
+        return y - 0.1 * self.bank.mean() + 0.01 * self.least
+
+
+def buffers_that_grow(trial: Trial) -> Any:
+    parts = Parts(trial)
+    parts.model.append(Remembers())
+    return parts.train(parts.loader())
+
+
 def over(dataset: type[Samples], **options: Any) -> Callable[[Trial], Any]:
     def loop(trial: Trial) -> Any:
         parts = Parts(trial, dataset)

@@ -38,6 +38,7 @@ EXACT: dict[str, Case] = {
     "enumerate from where it is": (loops.enumerate_from_where_it_is, 8),
     "DistributedSampler": (loops.distributed_sampler, 9),
     "momentum of a BatchNorm": (loops.batchnorm_momentum, 30),
+    "buffers that get another shape": (loops.buffers_that_grow, 17),
     "plain": (loops.plain, 11),
     "workers": (loops.with_workers, 11),
     "steps": (loops.by_steps, 14),

@@ -78,6 +78,16 @@ def replace_what_it_trains(model: nn.Sequential, optimizer: torch.optim.Optimize
     optimizer.param_groups[0]["params"].append(model[0].weight)
 
 
+def append_a_buffer(model: nn.Sequential, _: object) -> None:
+    model.append(nn.Identity())
+    model[-1].register_buffer("mean", torch.zeros(2))
+
+
+def parameter_to_buffer(model: nn.Sequential, _: object) -> None:
+    del model[0].bias
+    model[0].register_buffer("bias", torch.zeros(1, 3))
+
+
 CHANGES = {
     "pruned": (prune_it, False, "model.0.weight_orig"),
     "grown": (grow, False, "model.4.weight float32[1, 1] is new"),
@@ -88,7 +98,8 @@ CHANGES = {
     "another head": (widen, False, "model.3.weight float32[1, 3] → float32[2, 3]"),
     "parametrized": (lambda model, _: parametrizations.weight_norm(model[0]), False, "parametrizations"),
     "a layer taken out": (lambda model, _: model.__delitem__(3), False, "model.3.weight float32[1, 3] is gone"),
-    "a buffer more": (lambda model, _: model.register_buffer("mean", torch.zeros(2)), False, "model.mean"),
+    "a layer with a buffer more": (append_a_buffer, False, "model.4.mean float32[2] is new"),
+    "a parameter made a buffer": (parameter_to_buffer, False, "model.0.bias float32[3] → float32[1, 3]"),
     "another parameter in a group": (replace_what_it_trains, False, "optimizer"),
 }
 
@@ -125,7 +136,17 @@ def train_the_head_too(model: nn.Sequential, optimizer: torch.optim.Optimizer) -
         optimizer.add_param_group({"params": model[3].parameters(), "lr": 0.1})
 
 
-@pytest.mark.parametrize("change", [freeze, train_the_head_too, lambda model, _: model[1].eval(), lambda *_: None])
+def register(model: nn.Sequential, _: object) -> None:
+    model[0].register_buffer("mean", torch.zeros(2))
+
+
+def enlarge(model: nn.Sequential, _: object) -> None:
+    model[1].num_batches_tracked = torch.ones(2, dtype=torch.int32)
+
+
+@pytest.mark.parametrize(
+    "change", [freeze, train_the_head_too, lambda model, _: model[1].eval(), register, enlarge, lambda *_: None]
+)
 @pytest.mark.parametrize("tied", [False, True])
 def test_what_a_restart_can_take_is_no_news(tmp_path: Path, change: Change, tied: bool) -> None:
     assert train(tmp_path, change, tied=tied) == []

@@ -23,13 +23,15 @@ _NAMED = 6
 
 @dataclass(frozen=True)
 class Built:
-    """What a restart will build: shapes and dtypes, the buffers that may come to life, who shares memory, groups.
+    """What a restart will build: shapes and dtypes, the buffers that may get others, who shares memory, groups.
 
-    ``ties`` has for every name of a parameter the first of its names; ``tensors`` are those tracked by themselves.
+    ``modules`` are the names of all modules, where a buffer may be registered late; ``ties`` has for every name of a
+    parameter the first of its names; ``tensors`` are those tracked by themselves.
     """
 
     architecture: Architecture
-    empty: frozenset[str]
+    buffers: frozenset[str]
+    modules: frozenset[str]
     ties: Mapping[str, str]
     groups: Mapping[str, Names]
     tensors: frozenset[str]
@@ -40,7 +42,8 @@ class Built:
         modules = _modules(tracked)
         return cls(
             architecture={**tracked.architecture(), **_tensors(tracked)},
-            empty=frozenset(path for module in modules for path in module.empty_buffers()),
+            buffers=frozenset(path for module in modules for path in module.buffers()),
+            modules=frozenset(path for module in modules for path in module.names()),
             ties=_ties(modules),
             groups=tracked.optimizer_parameters(),
             tensors=frozenset(_tensors(tracked)),
@@ -56,19 +59,21 @@ def differences(built: Built, tracked: Tracked, states: Mapping[str, Any], late_
     modules = _modules(tracked)
     for module in modules:
         now.update(architecture_of(module.name, states[module.name]))
-    found = [*_reshaped(built, now), *_retied(built.ties, _ties(modules))]
+    buffers = {path for module in modules for path in module.buffers()}
+    found = [*_reshaped(built, now, buffers), *_retied(built.ties, _ties(modules))]
     for name, names in tracked.optimizer_parameters().items():
         found += _regrouped(built, name, names, late_groups.get(name, 0))
     return found if len(found) <= _NAMED else [*found[:_NAMED], "…"]
 
 
-def _reshaped(built: Built, now: Architecture) -> Iterator[str]:
+def _reshaped(built: Built, now: Architecture, buffers: Set[str]) -> Iterator[str]:
     for path, old, new in differing(built.architecture, now):
         if new is None:
             yield messages.text("drift_gone", path=path, old=old)
         elif old is not None:
-            yield messages.text("drift_other", path=path, old=old, new=new)
-        elif path not in built.empty:
+            if path not in built.buffers & buffers:  # a buffer is given its new shape
+                yield messages.text("drift_other", path=path, old=old, new=new)
+        elif path not in buffers or path.rpartition(".")[0] not in built.modules:  # else it is registered again
             yield messages.text("drift_new", path=path, new=new)
 
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections import OrderedDict
-from collections.abc import Callable, Container, Iterable, Iterator, Mapping
+from collections.abc import Callable, Container, Iterator, Mapping
 from typing import Any
 
 import torch
@@ -12,7 +12,7 @@ from torch.optim.swa_utils import AveragedModel
 from unbroken import messages
 from unbroken.errors import ArchitectureChangedError
 from unbroken.state.adapters import refusals_told
-from unbroken.state.architecture import EXTRA_STATE, architecture_of
+from unbroken.state.architecture import EXTRA_STATE, architecture_of, shape_of
 from unbroken.state.attributes import Owner, parameters_with_attributes
 from unbroken.state.encoding import decode, encode
 from unbroken.state.expanded import spread
@@ -40,35 +40,56 @@ class ModuleState:
         while (child := wrapped_child(module)) is not None:
             module = getattr(module, child)
         self._module = module
-        self._built_buffers: frozenset[str] | None = None
-        self._built_count = 0
+        self._built_buffers: dict[str, list[object] | None] | None = None
+        self._built_forms: list[object] = []
         self._left_out: frozenset[str] = frozenset()
 
     def remember(self) -> None:
-        """Remember which buffers were built; only the first call counts."""
+        """Remember which buffers were built, and of which shape; only the first call counts."""
         if self._built_buffers is None:
-            self._built_buffers = frozenset(self._kept_buffers())
-            self._built_count = self._count_buffers()
+            self._built_buffers = dict(self._kept_buffers())
+            self._built_forms = self._forms()
             self._left_out = self._find_left_out()
 
     def late_buffers(self) -> list[str]:
         """The names of the buffers in its state that were registered in the course of training."""
+        built = self._built()
+        return [name for name, _ in self._changed_buffers() if name not in built]
+
+    def reshaped_buffers(self) -> dict[str, list[object]]:
+        """What shape and dtype the buffers were built with that have got others in the course of training."""
+        built = self._built()
+        changed = [(name, built.get(name)) for name, form in self._changed_buffers() if form != built.get(name)]
+        return {name: form for name, form in changed if form is not None}
+
+    def _built(self) -> Mapping[str, list[object] | None]:
         self.remember()
         assert self._built_buffers is not None
-        if self._count_buffers() == self._built_count:
-            return []  # to find their names takes as long as all else
-        return [name for name in self._kept_buffers() if name not in self._built_buffers]
+        return self._built_buffers
 
-    def add_late_buffers(self, names: Iterable[str], values: Mapping[str, object]) -> None:
-        """Register those that are not there, as they were registered in the course of training."""
-        for name in names:
-            value, home = values.get(name), self._home_of(name)
-            if isinstance(value, torch.Tensor) and home is not None:
-                home[0].register_buffer(home[1], torch.empty_like(value, device=_device_of(self._module)))
+    def _changed_buffers(self) -> Iterator[tuple[str, list[object] | None]]:
+        """The buffers in its state, if any is not of the shape it was built with, or was not there."""
+        # To find their names takes as long as all else.
+        return iter(()) if self._forms() == self._built_forms else self._kept_buffers()
 
-    def missing_late(self, names: Iterable[str]) -> list[str]:
-        """Those of the names that can be registered and are not."""
-        return [name for name in names if self._home_of(name) is not None]
+    def can_grow(self, extras: Mapping[str, Any]) -> list[str]:
+        """The buffers that can be made as training made them: those not there, and those that are as they were built.
+
+        ``extras`` are those of ``Tracked``, which hold ``late_buffers`` and ``reshaped_buffers``.
+        """
+        late = extras.get("late_buffers", {}).get(self.name, ())
+        reshaped = extras.get("reshaped_buffers", {}).get(self.name)
+        forms = dict(self._kept_buffers()) if reshaped else {}
+        as_built = [name for name, form in (reshaped or {}).items() if form == forms.get(name)]
+        return [*(name for name in late if self._home_of(name) is not None), *as_built]
+
+    def grow(self, extras: Mapping[str, Any], values: Mapping[str, object]) -> None:
+        """Register those that ``can_grow`` names, or give them the shape of their values; the contents come later."""
+        for name in self.can_grow(extras):
+            value, (module, key) = values.get(name), self._place(name)
+            if isinstance(value, torch.Tensor) and module is not None:
+                device = getattr(getattr(module, key, None), "device", _device_of(self._module))
+                module.register_buffer(key, torch.empty_like(value, device=device))
 
     def owners(self, also: Container[str] = ()) -> Iterator[Owner]:
         """The modules and parameters whose attributes are to be looked at, and the parameters in ``also``."""
@@ -84,11 +105,16 @@ class ModuleState:
                     kept = frozenset(key for key in tensors if f"{full}.{key}" not in self._left_out)
                     yield Owner(f"{full}.{kind}()", tensors, kept)
 
+    def names(self) -> Iterator[str]:
+        """The full names of the module and of all those in it."""
+        bare = self._bare_names()
+        for path, _ in self._module.named_modules():
+            yield f"{self.name}.{bare(path)}" if path else self.name
+
     def known(self) -> Iterator[tuple[str, object]]:
         """Modules and buffers by their full names."""
+        yield from zip(self.names(), self._module.modules(), strict=True)
         bare = self._bare_names()
-        for path, module in self._module.named_modules():
-            yield (f"{self.name}.{bare(path)}" if path else self.name), module
         for key, buffer in self._module.named_buffers():
             yield f"{self.name}.{bare(key)}", buffer
 
@@ -124,6 +150,10 @@ class ModuleState:
     def empty_buffers(self) -> list[str]:
         """Full names of buffers registered as None: saved as a tensor, they came to life in training."""
         return [f"{self.name}.{path}" for path, _, _ in self._empty_buffers()]
+
+    def buffers(self) -> list[str]:
+        """Full names of the buffers in its state: in training they may get other shapes, or come to life."""
+        return [f"{self.name}.{path}" for path, _ in self._kept_buffers()]
 
     def functions(self) -> dict[str, str]:
         """Fingerprints of an ``AveragedModel``'s averaging functions, which its state_dict leaves out."""
@@ -225,27 +255,35 @@ class ModuleState:
     def _find_left_out(self) -> frozenset[str]:
         bare, state = self._bare_names(), self.state()
         parameters = [key for key, _ in self._module.named_parameters(remove_duplicate=False)]
-        declared = [*map(bare, parameters), *self._kept_buffers()]
+        declared = [*map(bare, parameters), *dict(self._kept_buffers())]
         return frozenset(f"{self.name}.{name}" for name in declared if name not in state)
 
-    def _count_buffers(self) -> int:
-        return sum(len(module._buffers) for module in self._module.modules() if module._buffers)
+    def _forms(self) -> list[object]:
+        return [
+            value if value is None else (value.shape, value.dtype)
+            for module in self._module.modules()
+            for key, value in module._buffers.items()
+            if key not in module._non_persistent_buffers_set
+        ]
 
-    def _kept_buffers(self) -> Iterator[str]:
+    def _kept_buffers(self) -> Iterator[tuple[str, list[object] | None]]:
+        """The name of every buffer in the state, with shape and dtype; None for one that is None."""
         bare = self._bare_names()
         for path, module in self._module.named_modules():
-            for key in module._buffers:
+            for key, value in module._buffers.items():
                 if key not in module._non_persistent_buffers_set:
-                    yield bare(f"{path}.{key}" if path else key)
+                    yield bare(f"{path}.{key}" if path else key), None if value is None else shape_of(value)
 
     def _home_of(self, name: str) -> tuple[nn.Module, str] | None:
         """The module that may register a buffer of this bare name, and the name in it; None where it is taken."""
+        module, key = self._place(name)
+        return None if module is None or hasattr(module, key) else (module, key)
+
+    def _place(self, name: str) -> tuple[nn.Module | None, str]:
         path, _, key = name.rpartition(".")
         bare = self._bare_names()
         homes = [module for found, module in self._module.named_modules() if bare(found) == path]
-        if not homes or hasattr(homes[-1], key):  # the last is the bare one inside its wrappers
-            return None
-        return homes[-1], key
+        return (homes[-1] if homes else None), key  # the last is the bare one inside its wrappers
 
     def _hidden_buffers(self) -> Iterator[tuple[str, nn.Module, str]]:
         for path, module in self._module.named_modules():

@@ -113,6 +113,7 @@ class Tracked:
             "optimizers": {name: adapter.strangers(known) for name, adapter in self._optimizers.items()},
             "late_groups": {name: adapter.late_groups for name, adapter in self._optimizers.items()},
             "late_buffers": {name: adapter.late_buffers() for name, adapter in self._modules.items()},
+            "reshaped_buffers": {name: adapter.reshaped_buffers() for name, adapter in self._modules.items()},
             "functions": {name: marks for name, marks in self._functions().items() if marks},
             "classes": matching.classes_of(self._objects),
         }
@@ -178,7 +179,7 @@ class Tracked:
     def compare_architecture(self, saved: Mapping[str, Any], late: Collection[str] = ()) -> None:
         """Raise ``ArchitectureChangedError`` naming every tensor that is missing, new, or of another shape or dtype.
 
-        ``late`` are the names of buffers that will be registered.
+        ``late`` are the names of buffers that will be registered, or be given the saved shape.
         """
         current = self.architecture()
         current.update({path: saved[path] for path in late if path in saved})
@@ -213,19 +214,17 @@ class Tracked:
         if kept is not None:
             matching.compare_classes(self._objects, kept.get("classes", {}))
         wanted = {name: adapter.fit(states[name]) for name, adapter in self._modules.items() if name in states}
-        late: dict[str, list[str]] = kept.get("late_buffers", {}) if kept is not None else {}
         self.compare_architecture(
             {path: entry for name, state in wanted.items() for path, entry in architecture_of(name, state).items()},
-            {f"{name}.{path}" for name, paths in late.items() for path in self._modules[name].missing_late(paths)},
+            {f"{name}.{path}" for name in wanted for path in self._modules[name].can_grow(kept or {})},
         )
         plans = self._plans(states, optimizer_parameters or {}, kept.get("late_groups", {}) if kept is not None else {})
         if kept is not None:
             matching.compare_functions(kept["functions"], self._functions())
             self._compare_strangers(kept["optimizers"])
 
-        for name, paths in late.items():
-            self._modules[name].add_late_buffers(paths, wanted.get(name, {}))
         for name, state in wanted.items():
+            self._modules[name].grow(kept or {}, state)
             self._modules[name].restore(state, getattr(states[name], "_metadata", None))
         for name, (decoded, plan) in plans.items():
             self._optimizers[name].restore(decoded, plan, add_late=not prologue_follows)

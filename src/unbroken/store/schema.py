@@ -74,8 +74,9 @@ def _of_names(own: Mapping[str, Any], payload: Mapping[str, Any]) -> Iterator[st
     for place, names in places.items():
         for name in sorted(set(names) - states):
             yield f"{place}: {_said(name)} has no state"
-    for name in sorted(extras.get("late_buffers", {}).keys() - modules):
-        yield f"extras.late_buffers: {_said(name)} is no module"
+    for field in ("late_buffers", "reshaped_buffers"):
+        for name in sorted(extras.get(field, {}).keys() - modules):
+            yield f"extras.{field}: {_said(name)} is no module"
     if optimizers != own["optimizer_parameters"].keys():
         yield "optimizer_parameters: other optimizers than in extras"
     of_tensors = {path.partition(".")[0] for path in own.get("architecture", ())}
@@ -236,7 +237,12 @@ _EXTRAS = _record(
         "optimizers": _dict_of(_dict_of(_TENSOR)),
         "functions": _dict_of(_dict_of(_TEXT)),
     },
-    {"late_groups": _dict_of(_leaf(_is_whole, "int")), "classes": _dict_of(_TEXT), "late_buffers": _dict_of(_TEXTS)},
+    {
+        "late_groups": _dict_of(_leaf(_is_whole, "int")),
+        "classes": _dict_of(_TEXT),
+        "late_buffers": _dict_of(_TEXTS),
+        "reshaped_buffers": _dict_of(_dict_of(_pair_of(_list_of(_COUNT), _TEXT))),
+    },
 )
 
 _FIELDS: dict[str, Shape] = {
