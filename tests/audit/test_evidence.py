@@ -70,7 +70,7 @@ def test_a_script_that_saves_nothing_proves_nothing(audited: Audit, tmp_path: Pa
 
 
 OFFERED = Left(offered=frozenset({"ckpt/a.pt"}))
-WHOLE = Whole(seconds=100.0, saves=10)
+WHOLE = Whole(seconds=100.0, work=90.0, saves=10)
 
 
 def process(
@@ -78,10 +78,11 @@ def process(
     opened: frozenset[str] | None = frozenset({"ckpt/a.pt"}),
     saves: int = 5,
     seconds: float = 50.0,
+    work: float = 50.0,
     *,
     ended: bool = True,
 ) -> Process:
-    return Process(left, opened, saves, seconds, ended)
+    return Process(left, opened, saves, seconds, work, ended)
 
 
 @pytest.mark.parametrize(
@@ -91,6 +92,10 @@ def process(
         # A slow start, and few steps left: it took as long, and saved less.
         ([process(Left(), frozenset(), 4, ended=False), process(saves=6, seconds=120.0)], Restarts.RESUMED),
         ([process(Left(), frozenset(), 4, ended=False), process(saves=10, seconds=99.0)], Restarts.AS_LONG),
+        # The whole runs had to share the machine.
+        ([process(Left(), frozenset(), 4, ended=False), process(saves=10, work=89.0)], Restarts.AS_LONG),
+        # Quick saves one behind the other are taken for one.
+        ([process(Left(), frozenset(), 4, ended=False), process(saves=10)], Restarts.RESUMED),
         ([process(Left(), frozenset(), ended=False), process(opened=frozenset())], Restarts.NEVER_OPENED),
         ([process(Left(), frozenset(), ended=False), process(opened=frozenset({"data.csv"}))], Restarts.NEVER_OPENED),
         # Ended again before it could open anything: nothing is held against it.

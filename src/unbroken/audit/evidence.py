@@ -29,12 +29,16 @@ class Restarts(StrEnum):
 
 @dataclass(frozen=True)
 class Process:
-    """One process of a run: what it found, opened for reading (None: could not be seen), saved, and how it ended."""
+    """One process of a run: what it found, opened for reading (None: could not be seen), saved, and how it ended.
+
+    ``seconds`` are those of the clock, ``work`` those of the processor.
+    """
 
     left: Left
     opened: frozenset[str] | None
     saves: int
     seconds: float
+    work: float
     ended: bool
 
     @property
@@ -48,6 +52,7 @@ class Whole:
     """What a run from the start takes, and how often it saves."""
 
     seconds: float
+    work: float
     saves: int
 
 
@@ -68,6 +73,8 @@ def of_run(processes: Sequence[Process], whole: Whole) -> tuple[Restarts, Senten
     saved_before = sum(process.saves for process in processes[:-1])
     counted = whole.saves > 1
     shorter = last.seconds < (_CLEARLY_SHORTER if counted else 1) * whole.seconds
+    if counted and last.saves >= whole.saves:  # it saved as often: the machine may just have had more time for it
+        shorter = shorter and last.work < _CLEARLY_SHORTER * whole.work
     if shorter or (counted and last.saves <= whole.saves - saved_before / 2):
         return (Restarts.RESUMED if seen else Restarts.UNSEEN), None
     files = named(last.taken or last.left.offered)

@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import resource
 import signal
 import subprocess
 import threading
@@ -51,12 +52,16 @@ class Start:
 
 @dataclass
 class Attempt:
-    """One process from its start to its end. ``saves``: how often its folder of checkpoints was another one."""
+    """One process from its start to its end. ``saves``: how often its folder of checkpoints was another one.
+
+    ``seconds`` are those of the clock, ``work`` those of the processor, of all its processes.
+    """
 
     trace: Trace
     interruption: Interruption | None
     code: int = 0
     seconds: float = 0.0
+    work: float = 0.0
     told: list[tuple[float, Moment]] = field(default_factory=list)
     signalled_at: float | None = None
     timed_out: bool = False
@@ -82,6 +87,7 @@ def run(start: Start, interruption: Interruption | None, look: Callable[[Moment 
     environment |= {trace.FILE: str(start.trace), trace.ROOT: str(start.folder)}
     if interruption is not None and interruption.hold and interruption.place is not None:
         environment[trace.HOLD] = str(interruption.place)
+    worked = _work_of_children()
     with start.log.open("wb") as log, _HeldBack() as signals:
         try:
             process = subprocess.Popen(
@@ -109,9 +115,15 @@ def run(start: Start, interruption: Interruption | None, look: Callable[[Moment 
             watch.close()
     attempt = watch.attempt
     attempt.code, attempt.seconds, attempt.said = code, watch.now(), _said(start.log)
+    attempt.work = _work_of_children() - worked
     attempt.opened = opens.reported(start.opens)
     attempt.opened = replace(attempt.opened, inside=attempt.opened.inside | watch.read)
     return attempt
+
+
+def _work_of_children() -> float:
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
 
 
 class _HeldBack:

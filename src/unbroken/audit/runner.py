@@ -68,7 +68,7 @@ class _Audit:
         self._left_over: dict[Name, compare.Seen] = {}
         self._repeatable = True
         self._resumed = False
-        self._of_a_whole_run = Whole(math.inf, 0)
+        self._of_a_whole_run = Whole(math.inf, math.inf, 0)
 
     def run(self) -> None:
         reference = self._whole(1, "1")
@@ -193,7 +193,9 @@ class _Audit:
             raise UsageError("audit_script_fails", code=trial.attempts[0].code, said=trial.attempts[0].said)
         self._add(trial, Outcome.REFERENCE if number == 1 else Outcome.SAME)
         known = self._of_a_whole_run
-        self._of_a_whole_run = Whole(min(known.seconds, trial.seconds), max(known.saves, attempt.saves))
+        self._of_a_whole_run = Whole(
+            min(known.seconds, trial.seconds), min(known.work, attempt.work), max(known.saves, attempt.saves)
+        )
         return trial
 
     def _killed(self, reference: Trial, number: int, kills: Sequence[Interruption], *, total: int) -> Trial:

@@ -50,6 +50,7 @@ class Trial:
                 opened=attempt.opened.inside if self._is_seen(left, attempt) else None,
                 saves=attempt.saves,
                 seconds=attempt.seconds,
+                work=attempt.work,
                 ended=attempt.signalled_at is None,
             )
             for left, attempt in zip(self.found, self.attempts, strict=True)
