@@ -63,11 +63,15 @@ def test_a_rank_that_hangs_ends_the_others_by_their_time_out(tmp_path: Path) -> 
 def test_a_signal_to_one_rank_stops_all_at_one_step(tmp_path: Path, every_steps: int | None) -> None:
     whole = start("plain", 3, tmp_path / "whole")
     strike = Strike((2,), 2, _step(6 if every_steps else 3), number=signal.SIGTERM)  # also where a save falls due next
-    stopped = start("plain", 3, tmp_path / "run", strike, every_steps=every_steps)
-    assert stopped.codes == [75, 75, 75], stopped.logs
-    assert len({max(map(int, _steps(told))) for told in stopped.told}) == 1  # the same last step on all
-    resumed = start("plain", 3, tmp_path / "run")
-    assert differences(resumed.ends, whole.ends) == []
+    for number in range(3):
+        folder = tmp_path / f"run {number}"
+        stopped = start("plain", 3, folder, strike, every_steps=every_steps)
+        assert stopped.codes == [75, 75, 75], stopped.logs
+        assert len({max(map(int, _steps(told))) for told in stopped.told}) == 1  # the same last step on all
+        resumed = start("plain", 3, folder)
+        assert differences(resumed.ends, whole.ends) == []
+        if "Nothing to compare this resume with" not in resumed.logs[0]:  # no step of a busy machine fits into a second
+            break
     assert "bit for bit as before the interruption" in resumed.logs[0]
 
 
