@@ -1,4 +1,4 @@
-"""The audit of one script: whole runs, runs that are killed, what they show, and what that proves."""
+"""The audit of one script: whole runs, runs that are killed, how long each may take, and what that proves."""
 
 import math
 import os

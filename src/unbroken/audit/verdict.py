@@ -1,4 +1,4 @@
-"""Verdicts: what a difference means, what is likely behind it, and what to change. Pure."""
+"""Verdicts: what a difference means, what is likely behind it (a stream, a generator, what is untracked). Pure."""
 
 import re
 from collections.abc import Collection, Mapping, Sequence
@@ -20,6 +20,7 @@ from unbroken.audit.suspects import (
 )
 from unbroken.audit.trace import Moment
 from unbroken.audit.words import BEHIND, PARTS
+from unbroken.loop.randomness import GLOBAL_STREAMS
 from unbroken.loop.trace import COMPILED, Group, Mark, Name
 
 MOST_LARGEST = 3
@@ -227,7 +228,7 @@ def _own_cause(parting: Parting, hash_order: bool) -> tuple[Sentence, Sentence]:
         return Sentence("audit_cause_hash"), Sentence("audit_remedy_hash")
     if Name(Group.SEED, "seed", Mark.HINT) in hints or Name(Group.STREAM, "torch") in hints:
         return Sentence("audit_cause_seed"), Sentence("audit_remedy_seed")
-    generators = [name for name in hints if name.group is Group.STREAM and name.path not in ("python", "numpy", "cuda")]
+    generators = [name for name in hints if name.group is Group.STREAM and name.path not in GLOBAL_STREAMS]
     if generators:
         names = ", ".join(said_path(name.path) for name in generators[:MOST_SUSPECTS])
         return Sentence("audit_cause_generator", {"names": names}), Sentence("audit_remedy_generator")

@@ -1,4 +1,4 @@
-"""``unbroken list``: every checkpoint there is, from manifests alone."""
+"""``unbroken list``: every checkpoint there is, with progress, best, size, time and state, from manifests alone."""
 
 import argparse
 from collections.abc import Mapping

@@ -14,7 +14,7 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from unbroken.course.listening import Listener
 from unbroken.keep.cursor import Cursor
 from unbroken.loop import bits
-from unbroken.loop.randomness import capture_streams
+from unbroken.loop.randomness import GLOBAL_STREAMS, capture_streams
 from unbroken.loop.trace import COMPILED, Group, Kind, Mark, Name, TraceFile
 from unbroken.loop.variables import Variables
 from unbroken.state.adapters import GENERATORS
@@ -114,7 +114,7 @@ class Observer(Listener):
         values = {
             Name(Group.STREAM, stream): bits.of_all(state)
             for stream, state in sorted(capture_streams().items())
-            if stream in ("python", "numpy", "torch", "cuda")
+            if stream in GLOBAL_STREAMS
         }
         for name, (total, weight) in self._history.partial()["sums"].items():
             values[Name(Group.AVERAGE, name)] = (

@@ -1,4 +1,4 @@
-"""The replay proof: every step bears witness, and those trained again after an interruption are compared."""
+"""The replay proof: which parts of a step bear witness, and when; steps trained again are compared, and it is said."""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""SIGTERM, SIGUSR1 and SIGINT: remembered, and acted on at the next moment at which the state is whole."""
+"""The handlers of the stop signals: a signal is remembered, and acted on when the state is whole next."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Of the live objects of a run: what a checkpoint has of them is captured here, and restored here."""
+"""Of the live objects of a run: what a checkpoint has of them, captured and restored; streams by ``randomness``."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

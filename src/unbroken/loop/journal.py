@@ -1,4 +1,4 @@
-"""The journal: a tiny witness of every step, kept so that the steps trained again after a kill can be compared.
+"""The journal: a tiny witness of every step (order, batch, streams, averages, state), kept to be compared after a kill.
 
 One file of fixed size, a ring of records of 96 bytes, written through a shared memory map: no system call per
 step, nothing is ever synced, and what was written survives the death of the process (not of the machine). Each

@@ -1,4 +1,6 @@
-"""Random streams as functions of position, and the training process's own streams kept out of their way."""
+"""The global random streams (python, numpy, torch, CUDA): set by position, put aside while loading, captured, restored.
+
+By name they stand in ``store.schema``, ``state.trial``, ``loop.journal`` and ``course.proof``, too."""
 
 import hashlib
 import logging
@@ -44,6 +46,8 @@ class Position(NamedTuple):
     batch: int
     slot: int = -1
 
+
+GLOBAL_STREAMS = ("python", "numpy", "torch", "cuda")
 
 # The position of what is drawn once per pass over a loader: the sample order.
 SAMPLER_BATCH = -1

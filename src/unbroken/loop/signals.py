@@ -1,4 +1,4 @@
-"""The stop signals, and how they are kept from the workers of loaders."""
+"""Which signals stop a run (SIGTERM, SIGUSR1, SIGINT), and how they are kept from the workers of loaders."""
 
 import multiprocessing
 import multiprocessing.forkserver

@@ -1,4 +1,4 @@
-"""The history: what was recorded in every epoch, the unfinished epoch's sums, and the best so far."""
+"""The history: what the user recorded in every epoch, the unfinished epoch's sums, and the best so far."""
 
 import contextlib
 import logging

@@ -1,4 +1,4 @@
-"""Trial: whether an object takes the state it gives, tried once before there is anything to lose."""
+"""Trial: whether an object takes the state it gives, tried once; it and the global random streams are put back."""
 
 import collections
 import random

@@ -1,4 +1,4 @@
-"""Figures of the saves of a run: how many, how large, how long each took; of bounded size however many there were.
+"""Figures for people in a small file beside the checkpoints: how many saves, how large, how long; of bounded size.
 
 For people, and no more: one small file that is overwritten in place behind each save, not synced, and that may be
 torn or deleted. It begins with the CRC-32 of the rest of its line, and is followed by nothing that counts.

@@ -1,4 +1,4 @@
-"""The checkpoint folder: the one owner of its names, and of moving things aside in it without losing any."""
+"""The checkpoint folder: the one owner of the name of every file in it, and of moving things aside without a loss."""
 
 import operator
 import os

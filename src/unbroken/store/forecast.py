@@ -1,4 +1,4 @@
-"""Forecast: how long the disk will last for the checkpoints a run is going to keep. Pure arithmetic."""
+"""Forecast: how long the disk lasts for checkpoints kept by numbers of epochs. Pure; its ``Plan`` stands in starts."""
 
 from dataclasses import dataclass
 

@@ -1,4 +1,6 @@
-"""Index: what the manifests of numbered checkpoints say, in one file, so that thousands of them need not be opened.
+"""Index: of what manifests of numbered checkpoints say, the part that decides what is resumed from and deleted.
+
+In one file, so that thousands of them need not be opened.
 
 A cache, and no more: a line counts only while its file has the inode, size and time that it names; what has no such
 line is opened, as without an index. What is deleted or resumed from is described by its own manifest first. Lines are

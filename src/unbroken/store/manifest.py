@@ -1,4 +1,6 @@
-"""Manifests: a small JSON beside every checkpoint that says what is in it, so that listing opens no checkpoint.
+"""Manifests: a small JSON beside every checkpoint that says what is in it; ``Described``: the part that decides.
+
+So listing opens no checkpoint.
 
 A manifest is a cache and a seal. It is written after the file it describes is durable; it counts only while the
 file has the size and time it names; a lost one is rebuilt from its file, and one that contradicts its file loses.

@@ -1,4 +1,4 @@
-"""Retention: which numbered checkpoints to keep. Pure: asks only what manifests say, and how good each epoch was."""
+"""Retention: which numbered checkpoints to keep. Pure: asks only what the index holds, and how good each epoch was."""
 
 from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet

@@ -1,4 +1,4 @@
-"""One save: a snapshot made durable under all its names.
+"""One save: a snapshot made durable under all its names in the checkpoint folder.
 
 The order, and what is true if everything stops after each step:
 

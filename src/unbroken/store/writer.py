@@ -1,4 +1,4 @@
-"""The background writer: takes one snapshot at a time and makes it durable, while training goes on."""
+"""The background writer: has one snapshot at a time saved while training goes on; the first to know how a save went."""
 
 import contextlib
 import os

@@ -1,4 +1,4 @@
-"""Page: a story as one HTML page that holds all it needs, asks no network, and runs nothing but its own scripts.
+"""Page: a story as one HTML page by the template ``assets/page.html``: no network, no scripts but its own.
 
 All that comes from a checkpoint is text: escaped where it stands in the page, spelled out where it would not be seen
 as it is, and behind a policy by which a browser runs no script but the two whose digests are named.
