@@ -25,9 +25,20 @@ def is_users_file(name: str) -> bool:
     """Whether the code of a file of this name, as in ``co_filename``, is the user's own."""
     if name.startswith("<"):
         return name.startswith(_TYPED_IN)
-    path = Path(name).resolve()
-    libraries = [Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "platstdlib", "purelib", "platlib")]
-    return "site-packages" not in path.parts and not any(path.is_relative_to(one) for one in (*libraries, _OURS))
+    # Of a program's thousands of modules few are links; the folders of the others are resolved once.
+    path = Path(name)
+    folder = path.resolve().parent if path.is_symlink() else _resolved(path.parent)
+    return "site-packages" not in folder.parts and not any(folder.is_relative_to(one) for one in (*_libraries(), _OURS))
+
+
+@cache
+def _resolved(folder: Path) -> Path:
+    return folder.resolve()
+
+
+@cache
+def _libraries() -> tuple[Path, ...]:
+    return tuple(Path(sysconfig.get_path(key)).resolve() for key in ("stdlib", "platstdlib", "purelib", "platlib"))
 
 
 @cache
