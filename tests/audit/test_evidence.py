@@ -92,6 +92,12 @@ def process(
         # A slow start, and few steps left: it took as long, and saved less.
         ([process(Left(), frozenset(), 4, ended=False), process(saves=6, seconds=120.0)], Restarts.RESUMED),
         ([process(Left(), frozenset(), 4, ended=False), process(saves=10, seconds=99.0)], Restarts.AS_LONG),
+        # Killed behind the last save: with nothing left to train, a forgotten stream is not missed.
+        ([process(Left(), frozenset(), 10, ended=False), process(saves=0, seconds=10.0)], Restarts.NOTHING_LEFT),
+        (
+            [process(Left(), frozenset(), 4, ended=False), process(saves=6, ended=False), process(saves=0)],
+            Restarts.RESUMED,
+        ),
         # The whole runs had to share the machine.
         ([process(Left(), frozenset(), 4, ended=False), process(saves=10, work=89.0)], Restarts.AS_LONG),
         # Quick saves one behind the other are taken for one.

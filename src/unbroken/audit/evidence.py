@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from unbroken.audit.candidates import PARTS, Left
-from unbroken.audit.trace import Traced
+from unbroken.audit.trace import Line, Traced
 from unbroken.audit.verdict import Sentence
 from unbroken.loop.trace import Kind, folder_of
 
@@ -23,6 +23,7 @@ class Restarts(StrEnum):
     RESUMED = "resumed"
     NOTHING_THERE = "nothing_there"  # no checkpoint yet, at any of them
     NEVER_OPENED = "never_opened"
+    NOTHING_LEFT = "nothing_left"  # opened, and nothing was saved after that: there may have been nothing to train
     AS_LONG = "as_long"  # opened, and then trained as much as from the start
     UNSEEN = "unseen"  # less was trained; whether a checkpoint was opened can't be seen here
 
@@ -72,6 +73,8 @@ def of_run(processes: Sequence[Process], whole: Whole) -> tuple[Restarts, Senten
     last = processes[-1]
     saved_before = sum(process.saves for process in processes[:-1])
     counted = whole.saves > 1
+    if counted and not any(process.saves for process in offered):
+        return Restarts.NOTHING_LEFT, None
     shorter = last.seconds < (_CLEARLY_SHORTER if counted else 1) * whole.seconds
     if counted and last.saves >= whole.saves:  # it saved as often: the machine may just have had more time for it
         shorter = shorter and last.work < _CLEARLY_SHORTER * whole.work
@@ -84,13 +87,24 @@ def of_run(processes: Sequence[Process], whole: Whole) -> tuple[Restarts, Senten
 
 def of_traced(attempts: Sequence[Traced]) -> tuple[Restarts, Sentence | None]:
     """The same of a run that tells where it began, and from what."""
-    begun = [[line for line in attempt.lines() if line.moment.kind is Kind.BEGIN] for attempt in attempts]
-    if any(line.resumed and line.moment.step for lines in begun[1:] for line in lines):
-        return Restarts.RESUMED, None
+    begun, went_on = [], False
+    for attempt in attempts:
+        begun.append(list[Line]())
+        for line in attempt.lines():
+            if line.moment.kind is Kind.BEGIN:
+                begun[-1].append(line)
+            elif line.moment.kind in (Kind.STEP, Kind.EPOCH):
+                went_on |= len(begun) > 1 and any(map(_has_resumed, begun[-1]))
+    if any(_has_resumed(line) for lines in begun[1:] for line in lines):
+        return (Restarts.RESUMED if went_on else Restarts.NOTHING_LEFT), None
     told = next((folder_of(line.moment.run) for lines in begun for line in lines), None)
     if told is not None and len(begun) > 1 and not begun[-1]:
         return Restarts.NEVER_OPENED, Sentence("audit_never_opened", {"files": told})
     return Restarts.NOTHING_THERE, None
+
+
+def _has_resumed(line: Line) -> bool:
+    return line.resumed and bool(line.moment.step)
 
 
 def lacking(processes: Sequence[Process]) -> tuple[str, list[str]] | None:

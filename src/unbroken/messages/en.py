@@ -1117,9 +1117,9 @@ SENTENCES: dict[str, str] = {
     "audit_final_unreadable": "{path} cannot be opened safely ({reason}), so it was compared as a whole.",
     "audit_no_kill": "The script was over before any kill came, so nothing is proven: let it train longer.",
     "audit_no_resume": (
-        "No kill came when there was a checkpoint (of torch, pickle, safetensors, npz or HDF5), so no resume was "
-        "seen and nothing is proven: let it save earlier or train longer, name its folder (--checkpoints), or ask "
-        "for more kills (--kills)."
+        "No kill came when there was a checkpoint (of torch, pickle, safetensors, npz or HDF5) and something left to "
+        "train, so no resume was seen and nothing is proven: let it save earlier or train longer, name its folder "
+        "(--checkpoints), or ask for more kills (--kills)."
     ),
     # Audit: progress
     "audit_stage_whole": "Whole run {number}, PYTHONHASHSEED={seed}",

@@ -862,8 +862,8 @@ SENTENCES: dict[str, str] = {
     "audit_final_unreadable": "无法安全地打开 {path}（{reason}），因此只作整体比较。",
     "audit_no_kill": "每次终止到来之前脚本都已结束，因此什么也没有证明：请让它训练得更久一些。",
     "audit_no_resume": (
-        "每次终止时都还没有检查点（torch、pickle、safetensors、npz 或 HDF5 文件），没有看到任何恢复，因此什么也没有证"
-        "明：请让它更早保存或训练更久，指明其文件夹（--checkpoints），或增加终止次数（--kills）。"
+        "每次终止时要么还没有检查点（torch、pickle、safetensors、npz 或 HDF5 文件），要么已没有剩下的训练，没有看到任何"
+        "恢复，因此什么也没有证明：请让它更早保存或训练更久，指明其文件夹（--checkpoints），或增加终止次数（--kills）。"
     ),
     # Audit: progress
     "audit_stage_whole": "第 {number} 次完整运行，PYTHONHASHSEED={seed}",
