@@ -134,6 +134,7 @@ ALSO_TRIED = {
     *(
         "unbroken audit -- python train.py",
         "unbroken audit -- COMMAND",
+        "unbroken audit",
         "unbroken report",
         "unbroken report FILE",
         "unbroken audit --json",
