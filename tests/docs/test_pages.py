@@ -139,6 +139,7 @@ ALSO_TRIED = {
         "unbroken report FILE",
         "unbroken audit --json",
         "pip install '.[docs]'",
+        "pip install -c constraints.txt .",
     ),
 }
 
