@@ -2,6 +2,7 @@
 
 import re
 import signal
+import textwrap
 from pathlib import Path
 
 import pytest
@@ -13,10 +14,26 @@ SAVED = r"rename checkpoints/checkpoint_latest\.pth"
 # The loops seed torch only, and draw from nothing else: these streams begin anew in a process that found nothing saved.
 # And whether gradients nobody misses are in a file depends on how long this process has watched them.
 MAY_DIFFER = re.compile(r".*/unbroken\.(streams\.(now|epoch_start)\.(python|numpy)|grads)\b")
+_STEPS = page(LOOPS).block("steps").text
+
+
+def _in_the_loop_of_steps(first: str, block: str) -> str:
+    """A block of a loop without a loader, in place of what the whole script has from the line ``first`` to its loss."""
+    head, _, rest = _STEPS.partition(first)
+    _, loss, body = rest.partition("    loss = ")
+    text = page(LOOPS).block(block).text
+    if "...\n" not in text:
+        return head + text + loss + body
+    loop, _, _ = text.partition("        ...\n")
+    return head + first + loop + textwrap.indent(loss + body, "    ")
+
+
 PRINTED = {
     "diff": sides(page(README).block("diff").text)[1],
     "loop": page(LOOPS).block("loop").text,
-    "steps": page(LOOPS).block("steps").text,
+    "steps": _STEPS,
+    "generator": _in_the_loop_of_steps("run.track(model=model, optimizer=optimizer)\n", "generator"),
+    "order": _in_the_loop_of_steps("run.track(model=model, optimizer=optimizer)\n", "order"),
 }
 
 
@@ -84,7 +101,7 @@ def test_a_stop_inside_an_epoch_is_gone_on_from_inside_it(nursery: Nursery, tmp_
 
 def test_both_pages_print_the_same_loops() -> None:
     assert page(CHINESE).block("diff").text == page(README).block("diff").text
-    for label in ("loop", "steps", "variables"):
+    for label in ("loop", "steps", "generator", "order", "kept", "learning rate", "variables"):
         assert page(chinese_of(LOOPS)).block(label).text == page(LOOPS).block(label).text
 
 
@@ -101,6 +118,51 @@ def test_variables_of_the_loop_are_kept_as_printed(nursery: Nursery, tmp_path: P
         assert "kept 1.0 49" in ended.lines, ended.log
 
 
+def test_the_best_three_and_every_tenth_are_kept_and_no_others(nursery: Nursery, tmp_path: Path) -> None:
+    _end(nursery, tmp_path, f"{_MODEL}{page(LOOPS).block('kept').text}{_SWINGING}", "work")
+    kept = {path.stem for path in (tmp_path / "work" / "checkpoints").glob("*_epoch_*")}
+    lowest = {11, 17, 30}  # of the sine of 1 to 34
+    assert kept == {f"checkpoint_epoch_{epoch}" for epoch in {10, 20, 30} | lowest}
+
+
+def test_another_learning_rate_holds_from_the_resume_on_and_is_scaled_once(nursery: Nursery, tmp_path: Path) -> None:
+    changed = page(LOOPS).block("learning rate").text
+    before = changed.replace("1e-4", "1e-3").replace('run.keep_built("optimizer.lr")\n', "")
+    assert len(before) < len(changed)
+    for number, (block, rate) in enumerate([(before, "0.0005"), (changed, "2.5e-05"), (changed, "1.25e-05")], 1):
+        script = _MODEL + _OF_RUN + block + _HALVED.format(epochs=number)
+        assert f"rate {rate}" in _end(nursery, tmp_path, script, "work", number)
+
+
+def _end(nursery: Nursery, folder: Path, text: str, work: str, number: int = 1) -> list[str]:
+    """The lines that the script told, having ended well."""
+    script = folder / "training.py"
+    script.write_text(text, encoding="utf-8")
+    (folder / work).mkdir(exist_ok=True)
+    ended = nursery.attempt(Program(script), folder / work, number=number)
+    assert ended.code == 0, ended.log
+    return list(ended.lines)
+
+
+_MODEL = """import math
+import torch
+import unbroken
+from tests.kill.toolkit.script import say
+
+model = torch.nn.Linear(2, 1)
+"""
+_SWINGING = """run.track(model=model)
+for epoch in run.epochs(34):
+    run.record(val_losses=math.sin(epoch))
+"""
+_OF_RUN = 'run = unbroken.Run("checkpoints")\n'
+_HALVED = """scheduler = torch.optim.lr_scheduler.ExponentialLR(optimizer, 0.5)
+run.track(scheduler=scheduler)
+for epoch in run.epochs({epochs}):
+    optimizer.step()
+    scheduler.step()
+say("rate", f"{{optimizer.param_groups[0]['lr']:.6g}}")
+"""
 _BEFORE = """from tests.kill.toolkit.script import say
 import unbroken
 

@@ -134,10 +134,12 @@ ALSO_TRIED = {
     *(
         "unbroken audit -- python train.py",
         "unbroken audit -- COMMAND",
+        "unbroken audit",
         "unbroken report",
         "unbroken report FILE",
         "unbroken audit --json",
         "pip install '.[docs]'",
+        "pip install -c constraints.txt .",
     ),
 }
 
