@@ -169,7 +169,7 @@ SENTENCES: dict[str, str] = {
     # resuming
     "nothing_found": (
         "没有可恢复的检查点：在 {folder} 中查找 *.pth，结果：{found}。{cache}请先运行：python Training.py。检查点在别"
-        "处？请用 --checkpoint-dir 文件夹 或 --resume 文件。"
+        "处？请用 --checkpoint-dir FOLDER 或 --resume FILE。"
     ),
     "folder_is_file": "{path} 是文件而不是文件夹；请把它移走，或用 --checkpoint-dir 指定其他文件夹。",
     "folder_unreadable": "无法查看 {path}：{reason}；请检查其权限和所在磁盘。",

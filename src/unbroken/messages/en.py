@@ -3,6 +3,7 @@
 SENTENCES: dict[str, str] = {
     # Parts of any sentence
     "comma": ", ",
+    "semicolon": "; ",
     # Disk and cache
     "disk_full": (
         "No space left to write {path} ({free} free on its disk). What was there before is intact; free some space "
@@ -423,6 +424,8 @@ SENTENCES: dict[str, str] = {
         "The data are not those of the run: {old:|file|files} then, {new} now; the first only on one side is {extra}. "
         "Use the same data, or go on with these by allow_changed_data=True (--allow-changed-data)."
     ),
+    "state_data_other": "{old} → {new} ({count:|file differs|files differ})",
+    "state_data_other_count": "{old:|file|files} → {new}; the first only on one side is {extra}",
     "state_data_unreadable": "The data file {path} cannot be read: {detail}. Check the path given as data=.",
     "state_change": "{setting}: {old} → {new}",
     "state_absent": "(absent)",

@@ -3,6 +3,7 @@
 SENTENCES: dict[str, str] = {
     # Parts of any sentence
     "comma": "、",
+    "semicolon": "；",
     # Disk and cache
     "disk_full": "磁盘已满，无法写入 {path}（所在磁盘剩余 {free}）。原有文件完好无损；请清理出空间后重试。",
     "disk_write_failed": "无法写入 {path}：{reason}。原有文件完好无损；请检查该文件夹及其磁盘后重试。",
@@ -147,7 +148,7 @@ SENTENCES: dict[str, str] = {
         "个：{first}"
     ),
     "store_several_runs": (
-        "{folder} 中有多个训练的检查点，无法确定您要继续哪一个：{runs}。请用 --resume 路径 指定，或移走其他训练的检查"
+        "{folder} 中有多个训练的检查点，无法确定您要继续哪一个：{runs}。请用 --resume PATH 指定，或移走其他训练的检查"
         "点。"
     ),
     "store_save_failed": "状态未能保存到 {path}：{reason}。此前保存的检查点完好无损。",
@@ -288,6 +289,8 @@ SENTENCES: dict[str, str] = {
         "数据与训练时不同：原来有 {old} 个文件，现在有 {new} 个；第一个仅一方有的文件是 {extra}。请使用相同的数据，或"
         "用 allow_changed_data=True（--allow-changed-data）以新数据继续。"
     ),
+    "state_data_other": "{old} → {new}（{count} 个文件不同）",
+    "state_data_other_count": "{old} 个文件 → {new} 个；第一个仅一方有的文件是 {extra}",
     "state_data_unreadable": "无法读取数据文件 {path}：{detail}。请检查 data= 给出的路径。",
     "state_change": "{setting}：{old} → {new}",
     "state_absent": "（无）",
@@ -457,7 +460,7 @@ SENTENCES: dict[str, str] = {
     "uneven_batches": (
         "在 join() 中各 rank 的批次数可能不同，没有所有 rank 共同的步。请去掉 join()：run.batches 会均匀划分批次。"
     ),
-    "replayed_by_all": ("全部 {size} 个进程都已重新训练最近一次保存之后的步（至少 {steps} 步），每个进程均逐位一致。"),
+    "replayed_by_all": "全部 {size} 个进程都已重新训练最近一次保存之后的步（至少 {steps} 步），每个进程均逐位一致。",
     "ranks_apart": (
         "rank {rank} 位于{here}，而 rank 0 位于{first}，双方会互相等待。所有 rank "
         "必须以相同方式调用 run 并离开循环：不要只在一个 rank 上使用 run.batches 或 break。"
@@ -545,9 +548,10 @@ SENTENCES: dict[str, str] = {
     "batch_not_divided": (
         "batch_size=None 的加载器给出的批次无法由 {size} 个进程分配。请设置 batch_size，或使用 DistributedSampler。"
     ),
-    "batch_not_divisible": ("{count} 个样本的全局批次无法由 {size} 个进程均分。可以均分的进程数：{fitting}。"),
+    "batch_not_divisible": "{count} 个样本的全局批次无法由 {size} 个进程均分。可以均分的进程数：{fitting}。",
     "not_divisible": (
-        "{kind} 逐个给出样本，{size} 个进程无法分配它们并精确恢复。请使用 map 风格的数据集，或用单个进程训练。"
+        "{kind} 逐个给出样本，{size} 个进程无法分配它们并精确恢复。请使用支持下标访问（map 风格）的数据集，或用单个进程"
+        "训练。"
     ),
     "uneven_rest": (
         "每轮最后一个批次有 {count} 个样本，{size} 个进程无法均分：此处梯度按进程而非按样本加权。"
@@ -860,8 +864,8 @@ SENTENCES: dict[str, str] = {
         "完整运行一次需要 {seconds} 秒，审计约需五次：请用 --time {minutes}min，或让脚本训练更少的轮数。"
     ),
     "audit_nothing_to_compare": (
-        "脚本没有使用 unbroken.Run，没有可以比较的内容：请给出它结束时写出的文件和检查点文件夹：--final 文件 "
-        "--checkpoints 文件夹"
+        "脚本没有使用 unbroken.Run，没有可以比较的内容：请给出它结束时写出的文件和检查点文件夹：--final FILE "
+        "--checkpoints FOLDER"
     ),
     "audit_final_missing": "脚本完整运行后没有留下 {path}：请给出它结束时写出的文件。",
     "audit_final_unreadable": "无法安全地打开 {path}（{reason}），因此只作整体比较。",
@@ -1249,7 +1253,7 @@ SENTENCES: dict[str, str] = {
     "cli_cache_missing": "也没有预处理缓存（{path}）",
     "cli_next_elsewhere": "别处有检查点（{count} 个文件夹）；请运行：{command}",
     "cli_next_training": "要开始训练，请运行：{command}",
-    "cli_next_script": "请启动训练脚本，或指定其他文件夹：unbroken list 文件夹",
+    "cli_next_script": "请启动训练脚本，或指定其他文件夹：unbroken list FOLDER",
     "cli_no_file_alone": "{path} 不存在：{found}。{next}",
     "cli_not_a_file": "{path} 是文件夹；请指定其中的一个检查点。要查看有哪些，请运行：{next}",
     "cli_no_file": "{path} 不存在。所在文件夹中有：{found}。要查看它们，请运行：{next}",
@@ -1279,7 +1283,7 @@ SENTENCES: dict[str, str] = {
     # Commands: prune
     "cli_prune_how": (
         "请说明要保留什么：--keep N（最新的 N 个）、--keep-best N（最好的 N 轮）、--keep-every N（每 N 轮一个）、"
-        "--keep-every-steps N（每 N 步一个）、--keep-space 大小（如 20GB）；同时使用时，任一规则要保留的都保留，但不超"
+        "--keep-every-steps N（每 N 步一个）、--keep-space SIZE（如 20GB）；同时使用时，任一规则要保留的都保留，但不超"
         "过该大小。"
     ),
     "cli_no_best": (
@@ -1428,7 +1432,7 @@ SENTENCES: dict[str, str] = {
     "report_made_by": "由 unbroken 生成，版本",
     "report_licences": "图表库的许可证",
     "report_nothing": "无。",
-    "report_ago": "{span}前",
+    "report_ago": "{span} 前",
     "watch_step": "步（当前）",
     "watch_speed": "每秒 {speed} 步",
     "watch_leave": "按 Ctrl-C 退出；训练照常进行。",

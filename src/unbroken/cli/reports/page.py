@@ -20,7 +20,7 @@ from unbroken.cli.reports.picture import lineage
 from unbroken.cli.reports.story import Story
 from unbroken.cli.reports.tables import Pairs
 from unbroken.cli.reports.words import CHARTS, words
-from unbroken.messages import language, printable, text
+from unbroken.messages import language, listed, printable, text
 from unbroken.version import __version__
 
 MARK = b'<meta name="generator" content="unbroken report">'
@@ -113,7 +113,7 @@ def _svg(svg: str) -> object:
 def _curve(at: int, curves: Curves) -> dict[str, Any]:
     return {
         "at": at,
-        "title": ", ".join(curves.names),
+        "title": listed(curves.names),
         "names": curves.names,
         "rows": tables.curve_rows(curves),
         "thinned": text("report_thinned", shown=len(curves.at), epochs=curves.epochs) if curves.thinned else "",
