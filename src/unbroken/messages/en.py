@@ -783,7 +783,8 @@ SENTENCES: dict[str, str] = {
     ),
     "keep_built_too_late": "keep_built({names}) came after the run had begun; call it before the loop over run.epochs.",
     "link_passed_over": (
-        "{path} is a link that cannot be used; it was left as it is; going on from the newest good state. Why: {reason}"
+        "{path} is a link that cannot be used, and was left as it is; going on from the newest good state. Why: "
+        "{reason}"
     ),
     "request_goes_on": (
         "A resume from {path} was begun before and has not ended: going on from its newest state, {newest}. To go back "
@@ -1359,16 +1360,16 @@ SENTENCES: dict[str, str] = {
         "Give the optimizer a list in the model's order: [p for p in model.parameters() if …]."
     ),
     "audit_cause_seed": (
-        "Torch's random stream differs from the start: seeded from the clock, the process number or the system."
+        "Torch's random stream differs from the very start: seeded from the clock, the process number or the system."
     ),
     "audit_remedy_seed": "Seed it with a fixed number: torch.manual_seed(0).",
     "audit_cause_unseeded": (
-        "Random streams that differ from the start, or from here on: {streams}. They are not seeded, or seeded from "
-        "the clock or the system. (If the script draws from none of them: the clock itself, os.urandom, os.listdir, "
-        "threads, or kernels that are not deterministic.)"
+        "Random streams that differ from the very start, or from here on: {streams}. They are not seeded, or seeded "
+        "from the clock or the system. (If the script draws from none of them: the clock itself, os.urandom, "
+        "os.listdir, threads, or kernels that are not deterministic.)"
     ),
     "audit_remedy_unseeded": "Seed them with a fixed number: random.seed(0); np.random.seed(0); torch.manual_seed(0).",
-    "audit_cause_generator": "Random generators that differ from the start, or from here on: {names}.",
+    "audit_cause_generator": "Random generators that differ from the very start, or from here on: {names}.",
     "audit_remedy_generator": "Give it a fixed seed: np.random.default_rng(0), torch.Generator().manual_seed(0).",
     "audit_cause_kernels": (
         "Neither the hash seed nor a random stream explains it: the clock, os.urandom, the order of os.listdir, "

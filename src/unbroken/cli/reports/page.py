@@ -93,6 +93,7 @@ def _context(story: Story, audit: Pairs | None) -> dict[str, Any]:
         "saves": None if figures is None else tables.save_pairs(figures),
         "save_rows": [] if figures is None else tables.save_rows(figures),
         "saves_chart": len(drawn),
+        "saves_title": listed([text("report_column_stalled"), text("report_column_seconds")]),
         "disk": tables.disk_pairs(story),
         "config": tables.mapping_pairs(told_by.config),
         "environment": surroundings,
