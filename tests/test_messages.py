@@ -12,6 +12,8 @@ import pytest
 
 import forecaster.messages
 from unbroken import messages
+from unbroken.errors import ArchitectureChangedError
+from unbroken.state.architecture import compare_architectures
 
 SRC = Path(messages.__file__).parents[2]
 CATALOGUES = {"unbroken": messages.sentences, "forecaster": forecaster.messages.sentences}
@@ -60,6 +62,13 @@ def test_a_sentence_is_one_line_with_the_same_values_in_every_language(package: 
 
 
 @EACH
+def test_chinese_has_the_punctuation_of_chinese(package: str) -> None:
+    odd = re.compile(r"[\u4e00-\u9fff][,;:?! ][\u4e00-\u9fff]|[\u4e00-\u9fff][,;:?!]|[，。；：、？] |[，。；：、？]{2}")
+    chinese = CATALOGUES[package](messages.CHINESE)
+    assert [key for key in chinese if odd.search(chinese[key])] == []
+
+
+@EACH
 def test_every_sentence_is_said(package: str) -> None:
     said = texts(package)
     assert [key for key in CATALOGUES[package](messages.FALLBACK) if key not in said] == []
@@ -102,6 +111,15 @@ print(messages.text("cli_yes"))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
     assert done.stdout.strip() in {messages.sentences(language)["cli_yes"] for language in messages.LANGUAGES}
+
+
+def test_parts_of_a_sentence_are_joined_in_the_users_language(monkeypatch: pytest.MonkeyPatch) -> None:
+    saved, built = {"a": ((2,), "float32"), "b": ((3,), "float32")}, {"c": ((3,), "float32")}
+    for language, stop in (("en", "; "), ("zh", "；")):
+        monkeypatch.setenv("UNBROKEN_LANG", language)
+        with pytest.raises(ArchitectureChangedError) as caught:
+            compare_architectures(saved, built)
+        assert str(caught.value.values["differences"]).count(stop) == 2
 
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0 files"), (1, "1 file"), ("1", "1 file"), (2, "2 files")])

@@ -73,7 +73,7 @@ def test_json(unbroken: Command) -> None:
 def test_chinese(unbroken: Command) -> None:
     said = unbroken("audit", "--lang", "zh", "--kills", 1, "--", sys.executable, "train.py", "--fault", "hash order")
     assert said.code == 1
-    assert "脚本自身不确定" in said.out and "数据顺序：batches" in said.out
+    assert "脚本自身的结果不确定" in said.out and "数据顺序：batches" in said.out
     assert "请排序" in said.out
 
 

@@ -66,6 +66,8 @@ def test_every_kill_is_on_the_page_with_what_was_lost_and_proved_and_changed(
     assert told["Restarts"] == str(KILLS + 1) and told["Steps lost and trained again"] == str(sum(lost))
     saves = pairs(section(page, "saves"))
     assert saves["Failed"] == "0" and int(saves["Saves"]) > 10
+    headings, *cells = section(page, "saves").all("table")[0].rows
+    assert not any("(s)" in heading for heading in headings) and cells[-1][-1].endswith((" ms", " s"))
     (drawing,) = section(page, "lineage").all("svg")
     assert [one.text for one in drawing.all("text") if "branch" in one.text] == ["branch 0", "branch 1"]
     marks = json.loads(page.by_id("data").text)["marks"]
@@ -281,6 +283,8 @@ def test_in_chinese_nothing_is_left_in_english(unbroken: Command, here: Path) ->
     names = {*state(1), "1", "-"}
     english = [one for one in headings if re.fullmatch(r"[A-Za-z ,.()]+", one) and one not in names]
     assert english == []
+    shown = [one.all_text for one in page.everything if one.tag in ("td", "dd", "figcaption", "p")]
+    assert [one for one in shown if re.search(r"[\u4e00-\u9fff）][,;:]", one)] == []
 
 
 def test_the_wheel_has_what_the_page_is_made_of() -> None:

@@ -106,7 +106,9 @@ def test_a_file_that_is_missing_is_named_with_what_to_do(folder: CheckpointFolde
     alone = unbroken("show", "nofile.pth")
     assert alone.code == 3 and "There is no" in alone.err and "nofile.pth" in alone.err
     put_with_manifest(folder, folder.latest, state(1))
-    assert "Checkpoints lie elsewhere (1 folder); run: unbroken list checkpoints" in unbroken("show", "no.pth").err
+    assert (
+        "There are checkpoints elsewhere (1 folder); run: unbroken list checkpoints" in unbroken("show", "no.pth").err
+    )
     beside = unbroken("show", "checkpoints/no.pth")
     assert "holds: checkpoint_latest.pth" in beside.err and "unbroken list checkpoints" in beside.err
     folder_named = unbroken("show", "checkpoints")

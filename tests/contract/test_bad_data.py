@@ -66,7 +66,7 @@ BAD = {
     "a header alone": Bad(_write(real_panel().splitlines()[0] + "\n"), ("no usable row", "--data")),
     "binary": Bad(_write(bytes(range(256)) * 100), ("binary", "CSV", "--data")),
     "no text": Bad(_write(b"\xff\xfe\x80\x81" * 1000 + b"\n"), ("not text", "UTF-8")),
-    "damaged gzip": Bad(_write(gzip.compress(real_panel().encode())[:-100]), ("gzip", "anew"), "bad.csv.gz"),
+    "damaged gzip": Bad(_write(gzip.compress(real_panel().encode())[:-100]), ("gzip", "get it again"), "bad.csv.gz"),
     "huge": Bad(_write_huge, ("too large", "fewer stocks")),
     "unpacks to megabytes in one field": Bad(_write_bomb, ("row 362", "--drop-bad-rows"), "bad.csv.gz"),
     "another table": Bad(_write("name,age\nann,3\nbob,4\n"), ("date", "name, age", "--date-column")),

@@ -41,6 +41,7 @@ def test_s18_a_file_of_the_same_name_is_known_by_its_content_and_one_flag_overri
     assert run(folder, "resume_training.py", *more).code == REFUSED
     allowed = run(folder, "resume_training.py", *more, "--allow-changed-data")
     assert allowed.code == DONE and "Going on with other data" in allowed.out, allowed.said
+    assert "Use the same data" not in allowed.said  # it was asked for
     moved = folder / "renamed.csv"
     (folder / "panel.csv").rename(moved)
     more = ("--epochs", str(EPOCHS + 2))

@@ -17,7 +17,7 @@ from tests.small_disk import mounted
         ({"every_epochs": 1, "keep": 3}, "room for all that this run keeps"),
         ({"every_epochs": 1, "keep_space": "4MB"}, "room for all that this run keeps"),
         ({}, "room for all that this run keeps"),
-        ({"every_epochs": 200}, "enough to the planned end (epoch 500)"),
+        ({"every_epochs": 200}, "enough until the planned end (epoch 500)"),
     ],
 )
 def test_the_run_says_when_its_disk_will_be_full(

@@ -150,7 +150,7 @@ def test_the_same_resume_again_goes_on_with_what_came_of_it(here: Path, panel_fi
     slow = {**os.environ, "UNBROKEN_LANG": "en", "PYTHONPATH": str(ROOT / "src")}
     codes = [subprocess.run([*again, "--stop-after", "0.001s"], env=slow, timeout=100).returncode for _ in range(3)]
     assert codes == [75, 75, 75]
-    assert any("going on with what came of it" in line for line in log_lines())
+    assert any("going on from its newest state" in line for line in log_lines())
 
 
 def test_a_newest_checkpoint_that_is_a_link_is_found(here: Path, panel_file: Path) -> None:

@@ -76,6 +76,9 @@ def test_help_is_whole(lang: str, capsys: pytest.CaptureFixture[str], monkeypatc
     assert said.startswith("用法：Training.py" if lang == "zh" else "usage: Training.py")
     for flag in ("--epochs", "--checkpoint-freq", "--resume", "--data", "--keep", "--allow-changed-data"):
         assert flag in said
+    colon = "：" if lang == "zh" else ":"
+    headings = [line for line in said.splitlines() if line.rstrip(":：") != line and line[0] != " "]
+    assert len(headings) == 4 and all(line.endswith(colon) for line in headings)
 
 
 @pytest.mark.parametrize(

@@ -132,7 +132,7 @@ def test_without_stock_and_adjusted_close(tmp_path: Path) -> None:
         (b"Ticker,Date,Open,High,Low,Close,Volume\na,2020-01-01,1,2\nb,c,d,e,f,g,h,i,j,k\n", "not a table"),
         (
             b"Ticker,Date,Open,High,Low,Close,Volume\na,2020-01-01,1,2,1,1,1,000\n",
-            "more fields than its header (7): of numbers with commas",
+            "more fields than its header (7): a number with commas",
         ),
         (b"Ticker,Date,Open,High,Low,Close,Volume\n" + b"a,2020-01-01,1,2,3,4,\xff\xff\xff\n" * 9000, "not text"),
     ],

@@ -67,5 +67,5 @@ def test_one_goes_on_with_what_two_began(tmp_path: Path) -> None:
     _killed("plain", 2, tmp_path / "run")
     launched = Launched(torchrun(1, str(PROGRAM), "plain"), tmp_path / "run", CUBLAS_WORKSPACE_CONFIG=":4096:8")
     assert launched.wait() == 0, launched.said
-    assert "Saved by 2 processes, gone on with by 1" in launched.said
+    assert "Saved by 2 processes, continued by 1" in launched.said
     assert load(tmp_path / "run" / "checkpoints" / "checkpoint_latest.pth")["unbroken"]["step"] == LAST

@@ -117,7 +117,7 @@ def test_what_an_iterable_dataset_counts_is_told_once(monkeypatch: pytest.Monkey
                 loader = DataLoader(dataset, batch_size=4)  # a new one in every epoch
                 list(resumable(loader, SEED, said=said).iterate(epoch=epoch, loop=0, start=0))
     (line,) = log.lines
-    assert line.startswith("Counting is not after a pass what it was before it (parts[0].passes: -1 -> 0)")
+    assert line.startswith("A pass over Counting changes it (parts[0].passes: -1 -> 0)")
 
 
 def test_only_workers_that_live_on_count_passes(capfd: pytest.CaptureFixture[str]) -> None:

@@ -24,7 +24,7 @@ from unbroken import Run
 _ = (torch, Run)
 STRIKES_PER_RUN = 4
 _REPLAYED = re.compile(r"Replayed ([0-9]+) steps")
-_DIFFERS = re.compile("REPLAY DIFFERS.*|other bits in.*|other values than.*")
+_DIFFERS = re.compile("REPLAY DIFFERS.*|differs from that on rank 0.*|other values than.*")
 _KNOWN = re.compile(r"RanksError|Connection (closed|reset|refused)|Timed out waiting|RuntimeError: \[|Gloo connect")
 
 

@@ -54,7 +54,7 @@ def test_killed_it_ends_the_same_and_two_go_on_with_what_three_began(tmp_path: P
 
     fewer = Forked(2, EXAMPLE, SMALL, resized)
     assert fewer.wait() == [0, 0], fewer.said
-    assert "Saved by 3 processes, gone on with by 2" in fewer.said
+    assert "Saved by 3 processes, continued by 2" in fewer.said
     assert "48 samples a step, 24 on each of 2 processes" in fewer.said
     state = load(resized / "checkpoints" / "checkpoint_latest.pth")
     assert state["epoch"] == 3 and len(state["train_losses"]) == 3
@@ -76,11 +76,11 @@ def test_torchrun_and_all_below_it_killed_goes_on_at_three_two_and_one(tmp_path:
     assert _ends(killed) == _ends(whole)
 
     fewer = Launched(torchrun(2, str(EXAMPLE), *SMALL), resized)
-    fewer.wait_for("Saved by 3 processes, gone on with by 2")
+    fewer.wait_for("Saved by 3 processes, continued by 2")
     fewer.kill()
     alone = Launched([sys.executable, str(EXAMPLE), *SMALL], resized)
     assert alone.wait() == 0, alone.said
-    assert "gone on with by 1" in alone.said
+    assert "continued by 1" in alone.said
     last, left = (load(folder / "checkpoints" / "checkpoint_latest.pth") for folder in (resized, whole))
     assert (last["epoch"], last["unbroken"]["step"]) == (left["epoch"], left["unbroken"]["step"])
     assert last["train_losses"] == pytest.approx(left["train_losses"], rel=0.1)

@@ -45,7 +45,7 @@ def test_a_killed_rank_costs_no_bit(tmp_path: Path, kind: str) -> None:
     assert resumed.done, resumed.logs
     assert differences(resumed.ends, whole.ends) == []
     assert "bit for bit as before the interruption" in resumed.logs[0]
-    assert "All 3 processes have trained the steps behind the last save again" in resumed.logs[0]
+    assert "All 3 processes have trained the steps after the last save again" in resumed.logs[0]
     assert "DIFFERS" not in "".join(resumed.logs)
 
 
@@ -89,8 +89,8 @@ def test_other_numbers_of_processes_see_the_same_samples(tmp_path: Path) -> None
         seen.update(_rows(attempt))
         logs.append(attempt.logs[0])
     assert seen == one
-    assert "Saved by 4 processes, gone on with by 2" in logs[1]
-    assert "Saved by 1 process, gone on with by 4" in logs[3]
+    assert "Saved by 4 processes, continued by 2" in logs[1]
+    assert "Saved by 1 process, continued by 4" in logs[3]
 
 
 @pytest.mark.slow
@@ -123,8 +123,8 @@ def test_sums_of_a_resized_epoch_are_over_all(tmp_path: Path) -> None:
         pytest.param("seed", "seed is 8 on rank 2 and 7 on rank 0", marks=pytest.mark.slow),
         ("built", "model0.d.bias has other values on rank 2"),
         pytest.param("shorter", "length is 7 on rank 2 and 8 on rank 0", marks=pytest.mark.slow),
-        pytest.param("shard", "The same sample is another one on rank 2 than on rank 0", marks=pytest.mark.slow),
-        ("bit", "Rank 2 has other bits in model0.d.bias"),
+        pytest.param("shard", "The same index gives another sample on rank 2 than on rank 0", marks=pytest.mark.slow),
+        ("bit", "model0.d.bias on rank 2 differs from that on rank 0"),
     ],
 )
 def test_what_is_other_on_one_rank_is_refused_on_all(tmp_path: Path, plant: str, said: str) -> None:

@@ -104,10 +104,10 @@ def test_what_only_the_body_of_a_finished_loop_sets_is_told_by_name(
     scripts = ((epochs, {"epoch, loss"}), (left_early, {"epoch"}), (lambda: exec(steps, dict(names)), {"loss"}))
     for script, told in scripts:
         script()
-        assert not [line for line in log.lines if "are not there" in line]
+        assert not [line for line in log.lines if "do not exist" in line]
         with pytest.raises(NameError):
             script()
-        assert {found for line in log.lines for found in re.findall(r"are not there: (.*?) \(", line)} == told
+        assert {found for line in log.lines for found in re.findall(r"do not exist: (.*?) \(", line)} == told
         del log.lines[:]
 
 

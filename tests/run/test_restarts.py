@@ -183,7 +183,7 @@ def test_the_same_command_goes_on_with_what_came_of_it(tmp_path: Path, log: Line
     path = tmp_path / "checkpoint_epoch_2.pth"
     assert interrupted(tmp_path, "batch 4 2", resume=path).trained[0] == (3, 1)
     assert interrupted(tmp_path, "batch 5 3", resume=path).trained[0] == (4, 2)
-    assert "going on with what came of it" in log.text
+    assert "going on from its newest state" in log.text
     Trial(tmp_path, every_epochs=1).train(5)  # the plain command in between takes nothing away
     again = Trial(tmp_path, every_epochs=1, every_steps=1, resume=path)
     whole = Trial(tmp_path / "whole").train(6)
@@ -276,10 +276,10 @@ def test_an_error_s_way_on_says_that_it_may_come_again(tmp_path: Path, log: Line
     with pytest.raises(BrokenOffError):
         Trial(tmp_path).train(2, break_off_at("batch 1 3"))
     (said,) = (line for line in log.lines if line.startswith("BrokenOffError in epoch 1"))
-    assert "Once the cause is mended" in said and said.endswith("the same command goes on from there.")
+    assert "Once the cause is fixed" in said and said.endswith("the same command goes on from there.")
 
 
 def test_a_signal_is_no_error(tmp_path: Path, log: Lines) -> None:
     with pytest.raises(unbroken.Stopped):
         Trial(tmp_path).train(2, lambda place: os.kill(os.getpid(), signal.SIGTERM) if place == "batch 1 3" else None)
-    assert "mended" not in log.text
+    assert "the cause is fixed" not in log.text

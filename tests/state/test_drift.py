@@ -12,7 +12,7 @@ from torch.utils.data import DataLoader, TensorDataset
 import unbroken
 from tests.run.loop import listening
 
-WARNING = "A RESTART CANNOT TAKE THE STATE"
+WARNING = "A RESTART CANNOT LOAD THE STATE"
 
 Change = Callable[[nn.Sequential, torch.optim.Optimizer], object]
 

@@ -15,7 +15,16 @@ import pytest
 import torch
 
 from unbroken.errors import DataChangedError, UsageError
-from unbroken.state.guards import ABSENT, Change, compare_data, differences, environment, fingerprint_data, plain_config
+from unbroken.state.guards import (
+    ABSENT,
+    Change,
+    compare_data,
+    data_change,
+    differences,
+    environment,
+    fingerprint_data,
+    plain_config,
+)
 
 
 @pytest.fixture
@@ -52,6 +61,8 @@ def test_one_changed_byte_is_refused_naming_both_and_the_way_on(prices: Path) ->
     ):
         assert word in said
     assert raised.value.exit_code == 4
+    found = data_change(raised.value)  # said where it was allowed: no advice any more
+    assert "prices.csv" in found and "→" in found and "Use" not in found
 
 
 def test_of_several_files_the_order_counts_and_the_changed_one_is_named(tmp_path: Path) -> None:
@@ -64,8 +75,9 @@ def test_of_several_files_the_order_counts_and_the_changed_one_is_named(tmp_path
         compare_data(saved, fingerprint_data([paths[0], paths[2], paths[1]]))
     with pytest.raises(DataChangedError, match=r"3 files then, 2 now.*c\.csv"):
         compare_data(saved, fingerprint_data(paths[:2]))
-    with pytest.raises(DataChangedError, match=r"2 files then, 3 now.*c\.csv"):
+    with pytest.raises(DataChangedError, match=r"2 files then, 3 now.*c\.csv") as raised:
         compare_data(fingerprint_data(paths[:2]), saved)
+    assert data_change(raised.value).startswith("2 files → 3; ")
 
 
 def test_a_folder_is_all_that_is_in_it(tmp_path: Path) -> None:

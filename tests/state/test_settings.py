@@ -235,7 +235,7 @@ def test_more_epochs_than_a_cycle_has_are_foretold_and_the_way_on_works(tmp_path
     with pytest.raises(ValueError, match="Tried to step"):
         train(tmp_path, 4, schedule=make(2))
     assert "'scheduler' ends after 10 steps (10 done), and 4 epochs take about 20" in log.text
-    assert "Once the cause is mended" in log.text
+    assert "Once the cause is fixed" in log.text
     log.lines.clear()
     rates = train(tmp_path, 4, schedule=make(4), keep=("scheduler",))
     whole = train(tmp_path / "whole", 4, schedule=make(4))
@@ -272,7 +272,7 @@ def test_a_name_of_nothing_is_refused(tmp_path: Path, names: str) -> None:
 
 def test_a_cycle_that_is_too_short_for_its_place_is_refused(tmp_path: Path, log: Lines) -> None:
     train(tmp_path, 3, schedule=SCHEDULES["one cycle"], break_at=12)
-    with pytest.raises(unbroken.UsageError, match="cannot stand where the saved one does"):
+    with pytest.raises(unbroken.UsageError, match="cannot be brought to where the saved one was"):
         train(tmp_path, 3, schedule=lambda o: schedules.OneCycleLR(o, 0.3, total_steps=5), keep=("scheduler",))
 
 

@@ -4,9 +4,9 @@ SENTENCES: dict[str, str] = {
     # panel: files
     "data_missing": "There is no data file {path}; give a CSV or Parquet file with --data.",
     "data_not_a_file": "{path} is not a regular file; give a CSV or Parquet file with --data.",
-    "data_empty": "The data file {path} is empty (0 bytes); get it anew, or give another with --data.",
-    "data_no_rows": "The data file {path} has a header and no usable row; get it anew, or give another with --data.",
-    "data_bad_gzip": "The data file {path} is damaged gzip ({reason}); get it anew.",
+    "data_empty": "The data file {path} is empty (0 bytes); get it again, or give another with --data.",
+    "data_no_rows": "The data file {path} has a header and no usable row; get it again, or give another with --data.",
+    "data_bad_gzip": "The data file {path} is damaged gzip ({reason}); get it again.",
     "data_not_text": "The data file {path} is not text in UTF-8, UTF-16 or GB18030; save it as UTF-8 CSV.",
     "data_excel": (
         "The data file {path} is an Excel workbook; save it there as “CSV UTF-8”, or convert it in Python with {code}, "
@@ -16,13 +16,14 @@ SENTENCES: dict[str, str] = {
         "The data file {path} is Feather; convert it in Python with {code}, and give the Parquet file with --data."
     ),
     "data_zip": "The data file {path} is a zip archive ({names}); unpack it: {command}, and give the CSV with --data.",
-    "data_packed": "The data file {path} is packed; unpack it: {command}, and give what comes of it with --data.",
+    "data_packed": "The data file {path} is compressed; decompress it: {command}, and give the result with --data.",
     "data_parquet_in_gzip": (
-        "The data file {path} is Parquet packed with gzip; unpack it: {command}, and give what comes of it with --data."
+        "The data file {path} is Parquet compressed with gzip; decompress it: {command}, and give the result with "
+        "--data."
     ),
     "data_other_kind": (
-        "The data file {path} is {kind}, not CSV, gzipped CSV or Parquet; write it as one of these, with pandas say, "
-        "and give that with --data."
+        "The data file {path} is {kind}, not CSV, gzipped CSV or Parquet; convert it to one of these, for example with "
+        "pandas, and give that with --data."
     ),
     "data_binary": (
         "The data file {path} is binary, neither CSV, gzipped CSV nor Parquet; give one of these with --data."
@@ -35,16 +36,16 @@ SENTENCES: dict[str, str] = {
         "The data file {path} is too large for this machine's memory ({reason}); give fewer stocks or years."
     ),
     "data_unreadable": "The data file {path} can't be read: {reason}; check its permissions and its disk.",
-    "data_not_a_table": "The data file {path} is not a table ({reason}); mend it, or give another with --data.",
+    "data_not_a_table": "The data file {path} is not a table ({reason}); fix it, or give another with --data.",
     "row_of_more_fields": (
         "row {row} has {fields:|field|fields}, its header {count}: look there for a comma inside a number or a name, "
         "or a quote that is not closed"
     ),
     "more_fields": (
-        "its rows have more fields than its header ({count}): of numbers with commas as thousands separators each part "
-        "is a field"
+        "its rows have more fields than its header ({count}): a number with commas as thousands separators is split "
+        "into several fields"
     ),
-    "data_lines_skipped": "{path}: {count:|line|lines} above the column names are passed over.",
+    "data_lines_skipped": "{path}: {count:|line|lines} above the column names skipped.",
     "data_two_levels": (
         "The columns of {path} have names in two levels, and neither of them has open, high, low, close and volume: "
         "{columns}. Give a table with one row per stock and day."
@@ -52,7 +53,7 @@ SENTENCES: dict[str, str] = {
     "data_wide": (
         "{path} has a group of columns for each of {stocks:|stock|stocks}: read as one row per stock and day."
     ),
-    "data_wide_gaps": "{path}: {count:|place|places} of a stock and a day without a bar are left out.",
+    "data_wide_gaps": "{path}: left out {count:|place|places} where a stock has no bar on a day.",
     "data_needs_pyarrow": "Reading Parquet ({path}) needs pyarrow: pip install 'unbroken[forecaster]'.",
     # panel: columns
     "data_no_such_column": "{path} has no column {column!r}; it has: {present}. Name one of these with {flag}.",
@@ -75,19 +76,19 @@ SENTENCES: dict[str, str] = {
     # panel: values
     "data_bad_value": (
         "{path}, row {row} (stock {stock}, date {date}): {column} is {value!r}, which is no usable value; "
-        "{count:|row is|rows are} like this. Mend the file, or drop such rows with --drop-bad-rows."
+        "{count:|row is|rows are} like this. Fix the file, or drop such rows with --drop-bad-rows."
     ),
     "data_bad_date": (
         "{path}, row {row} (stock {stock}): {value!r} is no date with the year first, like 2009-12-31; "
-        "{count:|row is|rows are} like this. Mend the file, or drop such rows with --drop-bad-rows."
+        "{count:|row is|rows are} like this. Fix the file, or drop such rows with --drop-bad-rows."
     ),
     "data_all_bad": (
         "Every row of {path} ({count}) has an unusable value; the first is row {row} (stock {stock}, date {date}): "
-        "{column} is {value!r}. Mend the file, or name another column with --{column}-column."
+        "{column} is {value!r}. Fix the file, or name another column with --{column}-column."
     ),
     "data_all_dates_bad": (
         "No row of {path} ({count}) is usable; in the first, row {row} (stock {stock}), {value!r} is no date with the "
-        "year first, like 2009-12-31. Write the dates so, or name another column with --date-column."
+        "year first, like 2009-12-31. Write the dates like that, or name another column with --date-column."
     ),
     "data_thousands": (
         "{path}, row {row} (stock {stock}, date {date}): {column} is {value!r}, a number with thousands separators; "
@@ -108,16 +109,16 @@ SENTENCES: dict[str, str] = {
     ),
     "data_days_as_written": (
         "{path}: the dates have a time of day (the first is {first}), which is left out: taken as the days that are "
-        "written ({count} of them are Saturdays or Sundays)."
+        "written ({count:|of them is a Saturday or Sunday|of them are Saturdays or Sundays})."
     ),
     "data_high_below_low": (
         "{path}, row {row} (stock {stock}, {date}): the high, {high:g}, is below the low, {low:g}; "
-        "{count:|row is|rows are} like this. They are used as they are."
+        "{count:|row is|rows are} like this. They are used as they are: check the file."
     ),
     "data_volume_thousands": (
         "{path}, row {row} (stock {stock}, {date}): the volume is {volume:g}, and none of them reaches a thousand or "
-        "has a fourth digit behind the point. If the point separates thousands, write numbers without it; else all is "
-        "well."
+        "has a fourth digit after the point. If the point separates thousands, write numbers without it; otherwise "
+        "there is nothing to do."
     ),
     "data_line_breaks": (
         "{path}, row {row}: a text in column {column} goes over several lines; {count:|row is|rows are} like this. If "
@@ -148,9 +149,8 @@ SENTENCES: dict[str, str] = {
         "{stocks}."
     ),
     "windows_none": (
-        "No stock in {path} has the {need:|row|rows} that one window and its label need (the file has "
-        "{rows:|row|rows} in all); give a file with more rows per stock: to train and to validate takes "
-        "{whole:|day|days} of one stock."
+        "No stock in {path} has the {need:|row|rows} that one window and its label need (the file has {rows:|row|rows} "
+        "in all); give a file with more rows per stock: training and validation need {whole:|day|days} of one stock."
     ),
     "windows_empty_part": (
         "Split after {day}, {path} gives {training} training and {validation} validation windows; both need at least "
@@ -162,18 +162,18 @@ SENTENCES: dict[str, str] = {
         "{longest}. Give a file with more days."
     ),
     "windows_constant_feature": (
-        "What is made of column {column} of {path} is the same on every training day; there is nothing to learn from "
-        "it. Name another column with --{column}-column, or give other data with --data."
+        "What is computed from column {column} of {path} is the same on every training day; there is nothing to learn "
+        "from it. Name another column with --{column}-column, or give other data with --data."
     ),
     # training
     "packages_missing": "The training program needs {names}: pip install 'unbroken[forecaster]'.",
     "parameters": "Parameters: {parameters}",
     "prepared": (
-        "{training} training windows to {train_end}, {validation} validation windows after it, {stocks} stocks; "
+        "{training} training windows to {train_end}, {validation} validation windows after it, {stocks:|stock|stocks}; "
         "target: {target}."
     ),
     "yardsticks": (
-        "Yardsticks (correlation on the same validation windows): persistence {persistence:.4f}, ridge regression "
+        "Baselines (correlation on the same validation windows): persistence {persistence:.4f}, ridge regression "
         "{ridge:.4f}."
     ),
     "split_stays": "The training part still ends on {day}, whatever days the data have by now.",
@@ -195,9 +195,12 @@ SENTENCES: dict[str, str] = {
     "written": "Wrote {results} and {picture}.",
     "log_unwritable": "The log {path} can't be written: {reason}. Run in a folder you may write to.",
     "log_failed": "Writing the log {path} failed ({reason}); training goes on without it.",
-    "unexpected": "An unexpected error ended the program; the checkpoints are as the last save left them.",
+    "unexpected": (
+        "An unexpected error ended the program; the checkpoints are as the last save left them. Once the cause is "
+        "fixed, go on with: python resume_training.py"
+    ),
     "output_unwritable": (
-        "{path} can't be written: {reason}. The training itself is saved; mend that, then write it with: python "
+        "{path} can't be written: {reason}. The training itself is saved; fix that, then write it with: python "
         "resume_training.py"
     ),
     # resuming
@@ -218,9 +221,10 @@ SENTENCES: dict[str, str] = {
         "Leave {flag} out to resume, or start afresh: python Training.py {flag} {new}."
     ),
     # flags
-    "about_train": "Train a forecaster of stocks from the start; any interruption can be resumed exactly.",
+    "about_train": "Train a stock forecaster from the start; any interruption can be resumed exactly.",
     "about_resume": (
-        "Find the newest checkpoint and go on with the training. Flags not given are as the run was started."
+        "Find the newest checkpoint and go on with the training. Flags that are not given keep the values the run was "
+        "started with."
     ),
     "usage": "usage: ",
     "error": "{program}: error: {message} (see --help)",
@@ -231,12 +235,12 @@ SENTENCES: dict[str, str] = {
     "help_help": "show this help and exit",
     "help_data": "CSV, CSV.gz or Parquet panel of daily bars (default: the bundled five US stocks, 2000-2013)",
     "help_target": (
-        "volatility: log realised volatility of the next 20 days; return: mean price of the 25 days after next "
-        "relative to the next open, in percent (default: volatility)"
+        "volatility: log realised volatility of the next 20 days; return: mean price of the 25 days after the next, "
+        "relative to the next day's open, in percent (default: volatility)"
     ),
     "help_train_end": "last day of the training part (default for the bundled data: 2009-12-31)",
     "help_train_fraction": "fraction of the days that is the training part (default for other data: 0.75)",
-    "help_column": "name of the column with the {role} (default: guessed)",
+    "help_column": "name of the {role} column (default: guessed)",
     "help_drop_bad_rows": (
         "leave out rows with missing or impossible values, and say how many, instead of refusing the file"
     ),
@@ -261,7 +265,7 @@ SENTENCES: dict[str, str] = {
     "help_keep_every": "keep one of every N epochs",
     "help_keep_every_steps": "keep one of every N steps",
     "help_stop_after": "time budget, e.g. 2h: then save and stop with exit code 75",
-    "help_resume": "resume from this checkpoint; the same command again goes on with what came of it",
+    "help_resume": "resume from this checkpoint; the same command again goes on from where that got to",
     "help_allow_changed_data": "resume although the data file's content has changed",
     "help_list": "list the checkpoints and exit",
     "help_lang": "language (default: by the locale)",
@@ -277,7 +281,7 @@ SENTENCES: dict[str, str] = {
     # compare
     "about_compare": "Train over several seeds and print the table of correlations on validation.",
     "help_seeds": "how many seeds (default: {default})",
-    "compare_forecast": "forecast ({seeds} seeds)",
+    "compare_forecast": "forecast ({seeds:|seed|seeds})",
     "compare_range": "lowest – highest",
     "compare_last": "network, last epoch ({epochs})",
     "compare_best": "network, best epoch",

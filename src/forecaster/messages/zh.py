@@ -35,7 +35,7 @@ SENTENCES: dict[str, str] = {
     "more_fields": "数据行的字段多于表头（{count} 个）：若数字用逗号作千位分隔符，每一段都会成为一个字段",
     "data_lines_skipped": "{path}：列名之上的 {count} 行已跳过。",
     "data_two_levels": (
-        "{path} 的列名有两层，而任何一层都不全有开盘、最高、最低、收盘和成交量：{columns}。请使用每只股票每天一行的表。"
+        "{path} 的列名有两层，而没有一层同时包含开盘、最高、最低、收盘和成交量：{columns}。请使用每只股票每天一行的表。"
     ),
     "data_wide": ("{path} 是宽表，{stocks} 只股票各占一组列：已按每只股票每天一行读取。"),
     "data_wide_gaps": "{path}：股票当日没有行情的 {count} 处已略去。",
@@ -90,7 +90,7 @@ SENTENCES: dict[str, str] = {
     ),
     "data_high_below_low": (
         "{path} 第 {row} 行（股票 {stock}，{date}）：最高价 {high:g} 低于最低价 {low:g}；共有 {count} 行如此，仍按原样"
-        "使用。"
+        "使用，请检查文件。"
     ),
     "data_volume_thousands": (
         "{path} 第 {row} 行（股票 {stock}，{date}）：成交量为 {volume:g}，而所有成交量都不到一千，小数点后也都不超过三"
@@ -140,14 +140,14 @@ SENTENCES: dict[str, str] = {
     "prepared": (
         "训练窗口 {training} 个（至 {train_end}），验证窗口 {validation} 个（其后），股票 {stocks} 只；目标：{target}。"
     ),
-    "yardsticks": "参照（同一验证窗口上的相关系数）：持续性预测 {persistence:.4f}，岭回归 {ridge:.4f}。",
+    "yardsticks": "基线（同一验证窗口上的相关系数）：持续性预测 {persistence:.4f}，岭回归 {ridge:.4f}。",
     "split_stays": "训练部分仍截止于 {day}，无论数据现在有哪些日期。",
     "split_unknown": (
         "没有记录这次训练的训练部分截止于哪一天；数据将重新划分，因此原来的验证日期可能会用于训练。若要另定，请给出 "
         "--train-end。"
     ),
     "from_scratch": "从第 1 轮开始：新的训练。",
-    "complete_already": "该次训练已经完成（{epoch} 轮）；若要继续增加轮数，请给出 --epochs。",
+    "complete_already": "该次训练已经完成（{epoch} 轮）；若要训练更多轮，请给出 --epochs。",
     "epoch_line": (
         "第 {epoch}/{count} 轮  训练损失 {train_loss:.5f}  验证损失 {val_loss:.5f}  相关系数 {correlation:.6f}  最佳 "
         "{best:.6f}（第 {best_epoch} 轮）"
@@ -160,14 +160,16 @@ SENTENCES: dict[str, str] = {
     "written": "已写入 {results} 和 {picture}。",
     "log_unwritable": "无法写入日志 {path}：{reason}。请在有写权限的文件夹中运行。",
     "log_failed": "写入日志 {path} 失败（{reason}）；训练继续，但不再记录日志。",
-    "unexpected": "程序因意外错误结束；检查点保持最后一次保存的状态。",
+    "unexpected": (
+        "程序因意外错误结束；检查点保持最后一次保存的状态。排除原因后，运行 python resume_training.py 即可继续。"
+    ),
     "output_unwritable": (
         "无法写入 {path}：{reason}。训练本身已保存；排除该问题后，运行 python resume_training.py 即可写出。"
     ),
     # resuming
     "nothing_found": (
         "没有可恢复的检查点：在 {folder} 中查找 *.pth，结果：{found}。{cache}请先运行：python Training.py。检查点在别"
-        "处？请用 --checkpoint-dir 文件夹 或 --resume 文件。"
+        "处？请用 --checkpoint-dir FOLDER 或 --resume FILE。"
     ),
     "folder_is_file": "{path} 是文件而不是文件夹；请把它移走，或用 --checkpoint-dir 指定其他文件夹。",
     "folder_unreadable": "无法查看 {path}：{reason}；请检查其权限和所在磁盘。",
@@ -186,7 +188,7 @@ SENTENCES: dict[str, str] = {
     "about_resume": "自动找到最新的检查点并继续训练。未给出的参数沿用该次训练的参数。",
     "usage": "用法：",
     "error": "{program}：错误：{message}（参见 --help）",
-    "group_task": "学什么、用什么数据",
+    "group_task": "任务与数据",
     "group_training": "训练",
     "group_saving": "保存与恢复",
     "group_other": "其他",
@@ -197,7 +199,7 @@ SENTENCES: dict[str, str] = {
     ),
     "help_train_end": "训练部分的最后一天（自带数据默认：2009-12-31）",
     "help_train_fraction": "训练部分占全部日期的比例（其他数据默认：0.75）",
-    "help_column": "{role} 所在的列名（默认：自动猜测）",
+    "help_column": "{role} 列的列名（默认：自动猜测）",
     "help_drop_bad_rows": "丢弃含缺失值或不可能值的行并报告数量，而不是拒绝该文件",
     "help_epochs": "训练轮数（默认：{default}）",
     "help_batch_size": "每步的窗口数（默认：{default}）",
@@ -218,12 +220,12 @@ SENTENCES: dict[str, str] = {
     "help_keep_every": "每 N 轮保留一个",
     "help_keep_every_steps": "每 N 步保留一个",
     "help_stop_after": "时间预算，如 2h：到时保存并以退出码 75 停止",
-    "help_resume": "从该检查点恢复训练；再次运行同一命令则从其后的进度继续",
+    "help_resume": "从该检查点恢复训练；再次运行同一命令则从其后的最新进度继续",
     "help_allow_changed_data": "即使数据文件的内容已改变也继续恢复",
     "help_list": "列出所有检查点并退出",
     "help_lang": "语言（默认：按系统区域设置）",
     "bad_integer": "{value!r} 不是 {low} 到 {high} 的整数",
-    "bad_number": "{value!r} 不是 {range} 的数",
+    "bad_number": "{value!r} 不是符合要求的数（{range}）",
     "bad_duration": "{value!r} 不是大于零的时长（如 90s、10min、2h）",
     "bad_day": "{value!r} 不是形如 2009-12-31 的日期",
     "bad_device": "{value!r} 不是 auto、cpu、cuda、cuda:N 或 mps",
@@ -257,7 +259,7 @@ SENTENCES: dict[str, str] = {
     "picture_run": "训练 {run}",
     "picture_truth": "真实值",
     "picture_prediction": "预测值",
-    "picture_against": "预测对真实（最后一轮）",
+    "picture_against": "预测值与真实值（最后一轮）",
     "picture_by_day": "所有股票按日均值",
     "picture_volatility": "波动率的对数",
     "picture_return": "收益率，%",

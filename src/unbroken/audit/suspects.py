@@ -119,7 +119,7 @@ def shown(text: str | None) -> str:
 
 
 def listed_all(seen: Sequence[Seen]) -> str:
-    return "; ".join(_is_not(one) for one in seen)
+    return messages.clauses(_is_not(one) for one in seen)
 
 
 def _is_not(one: Seen) -> str:

@@ -27,7 +27,7 @@ from unbroken.cli.parsing import positive
 from unbroken.errors import UsageError
 from unbroken.keep.arguments import seconds
 from unbroken.loop.trace import Kind, rank_of
-from unbroken.messages import text
+from unbroken.messages import clauses, listed, text
 
 _KILLS = 7
 _TIME = "10min"
@@ -205,7 +205,7 @@ def _pairs(finding: Finding) -> list[tuple[str, str]]:
         key = "audit_values" if finding.at_resume else "audit_values_own"
         pairs.append((text("audit_is"), text(key, got=values[0], expected=values[1])))
     if finding.also:
-        pairs.append((text("audit_also"), ", ".join(text(GROUPS[group]) for group in finding.also)))
+        pairs.append((text("audit_also"), listed(text(GROUPS[group]) for group in finding.also)))
     pairs.append((text("audit_cause"), str(finding.cause)))
     pairs.append((text("audit_remedy"), str(finding.remedy)))
     apart = [
@@ -214,7 +214,7 @@ def _pairs(finding: Finding) -> list[tuple[str, str]]:
         if one.difference
     ]
     if apart:
-        pairs.append((text("audit_apart"), ", ".join(apart)))
+        pairs.append((text("audit_apart"), clauses(apart)))
     return pairs
 
 

@@ -18,8 +18,8 @@ from unbroken.cli.layout import Column as Column
 from unbroken.cli.layout import cells as cells
 from unbroken.cli.layout import flowed, lay_out
 from unbroken.errors import UnbrokenError
+from unbroken.messages import listed, text
 from unbroken.messages import printable as printable
-from unbroken.messages import text
 from unbroken.store.torchfile import TensorStub
 
 _UNBOUNDED = 10_000
@@ -99,7 +99,7 @@ def print_table(columns: Sequence[Column], rows: Sequence[Row]) -> None:
         for line in lines:
             print(_styled(line, row.style, terminal))
     if table.dropped:
-        say(text("cli_columns_dropped", names=", ".join(table.dropped)))
+        say(text("cli_columns_dropped", names=listed(table.dropped)))
 
 
 def _styled(line: str, style: str, terminal: bool) -> str:

@@ -15,7 +15,7 @@ from unbroken.cli.reports.story import Story, gather
 from unbroken.cli.reports.tables import Pairs
 from unbroken.errors import NothingToResumeError
 from unbroken.loop.journal import key_of, reached
-from unbroken.messages import printable, text
+from unbroken.messages import clauses, printable, text
 from unbroken.store import payload as keys
 from unbroken.store.starts import BEGUN
 
@@ -113,7 +113,7 @@ def _pairs(story: Story, pace: Pace | None) -> Pairs:
     pairs.append((text("report_restarts"), told))
     for restart in restarts[-3:]:
         start = restart.start
-        pairs.append((f"  {start.at}", f"{tables.ended_text(start)}; {tables.place_text(start)}"))
+        pairs.append((f"  {start.at}", clauses([tables.ended_text(start), tables.place_text(start)])))
     pairs.append((text("report_proofs"), tables.proof_summary(story.proofs)))
     if story.figures is not None:
         pairs += tables.save_pairs(story.figures)

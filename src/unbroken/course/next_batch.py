@@ -34,7 +34,7 @@ def compare(
         return
     step = cursor.step + 1
     if changed:
-        _log.warning(messages.text("next_batch_changed", step=step, changes=", ".join(changed)))
+        _log.warning(messages.text("next_batch_changed", step=step, changes=messages.listed(changed)))
     else:
         _log.error(messages.text("next_batch_differs", step=step))
     keeper.keep_proof({"after": step - 1, "steps": 0, "difference": (step, ("batch",))})

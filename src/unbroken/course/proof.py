@@ -195,7 +195,7 @@ class ReplayProof(Listener):
         step, differing = replay.difference
         streams = ", ".join(differing)
         if self._changed:
-            changes = ", ".join(self._changed)
+            changes = messages.listed(self._changed)
             _log.warning(messages.text("replay_differs_changed", step=step, streams=streams, changes=changes))
             return
         promised.say(contract.REPLAY_DIFFERS.format(step=step, streams=streams), logging.ERROR)

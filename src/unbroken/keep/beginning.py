@@ -328,7 +328,7 @@ class _Beginner:
             if not self._origin.allow_changed_data:
                 raise
             self._changed.append("data")
-            _log.warning(messages.text("data_change_allowed", change=changed))
+            _log.warning(messages.text("data_change_allowed", change=guards.data_change(changed)))
             return True
         return False
 

@@ -176,7 +176,7 @@ class Keeper:
             return
         if found := differences(self._built, self._parts.tracked, states, extras["late_groups"]):
             self._built = None
-            _log.warning(messages.text("drift", differences="; ".join(found)))
+            _log.warning(messages.text("drift", differences=messages.clauses(found)))
 
     def save(self, payload: Payload | None, also: Iterable[Occasion] = (), *, last: bool = False) -> None:
         """Hand a snapshot to the writer, as the newest and for these occasions; waits while an earlier one is written.

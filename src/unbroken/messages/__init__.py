@@ -78,3 +78,8 @@ text = _LIBRARY.text
 def listed(parts: Iterable[str]) -> str:
     """Several parts of a sentence with the commas of the user's language."""
     return text("comma").join(parts)
+
+
+def clauses(parts: Iterable[str]) -> str:
+    """Parts that are sentences themselves, or have commas in them, with the semicolons of the user's language."""
+    return text("semicolon").join(parts)

@@ -3,6 +3,7 @@
 SENTENCES: dict[str, str] = {
     # Parts of any sentence
     "comma": ", ",
+    "semicolon": "; ",
     # Disk and cache
     "disk_full": (
         "No space left to write {path} ({free} free on its disk). What was there before is intact; free some space "
@@ -30,18 +31,18 @@ SENTENCES: dict[str, str] = {
         "Cannot move {path} to {destination}: that name is taken, and nothing is ever overwritten; choose another name."
     ),
     "disk_remove_failed": "Cannot remove {path}: {reason}. Check the folder and its permissions.",
-    "disk_folder_failed": "Cannot make the folder {path}: {reason}. Choose a folder you may write to.",
+    "disk_folder_failed": "Cannot create the folder {path}: {reason}. Choose a folder you may write to.",
     "disk_not_a_folder": "{path} is a file, not a folder; move it away or choose another folder.",
     "disk_space_short": (
         "Not enough space in {path}: {needed} needed, {free} free. Free some space, delete old checkpoints (unbroken "
         "prune), or choose another disk."
     ),
     "disk_space_unknown": (
-        "Cannot ask for the free space of {path}: {reason}. Check the path and that its disk is mounted."
+        "Cannot find out the free space of {path}: {reason}. Check the path and that its disk is mounted."
     ),
     "disk_lock_failed": "Cannot open the lock {path}: {reason}. Check that you may write to its folder.",
     "disk_lock_unsupported": (
-        "The file system of {path} knows no locks: make sure that only one training run uses this folder."
+        "The file system of {path} does not support locks: make sure that only one training run uses this folder."
     ),
     "folder_locked": (
         "{path} is in use by another training run (pid {pid} on {host}, since {started}); wait for it to end or stop "
@@ -70,8 +71,8 @@ SENTENCES: dict[str, str] = {
     "cache_not_written": "The preprocessed data could not be cached, training goes on from memory: {reason}",
     "cache_reason_content": "its content does not match its digest",
     "cache_reason_expands": (
-        "its list of contents claims {claimed} in a file of {size}, or is compressed, which it never is as it is "
-        "written here"
+        "its zip directory claims {claimed} in a file of {size}, or it is compressed, which a cache written here never "
+        "is"
     ),
     "cache_reason_structure": "not a whole npz file: {detail}",
     "cache_key_unusable": "The key of the cache {path} must be made of text, numbers, lists and mappings: {detail}.",
@@ -239,8 +240,8 @@ SENTENCES: dict[str, str] = {
         "{name} is a {kind}, which no safe checkpoint can hold; convert it to a tensor, number, text, list or dict."
     ),
     "store_not_resumable": (
-        "What would be saved here could not be resumed from: {keys}. Nothing is trained that would be lost; please "
-        "report this, with the packages that are installed."
+        "What would be saved here could not be resumed from: {keys}. Training stops here, so that nothing is trained "
+        "in vain; please report this, with the versions of the installed packages."
     ),
     "store_two_dtypes": (
         "The same memory is seen as {old} and as {new} by two tensors: a torch file can't hold that. Save a copy of "
@@ -300,8 +301,8 @@ SENTENCES: dict[str, str] = {
         "load_state_dict(), or keep the values in run.state."
     ),
     "state_other_than_given": (
-        "'{name}' has another state after it was given its own: {path} differs. A resume would not be exact: repair "
-        "its state_dict() and load_state_dict(), or keep the values in run.state."
+        "'{name}' is not the same after its own state was loaded into it: {path} differs. A resume would not be exact: "
+        "repair its state_dict() and load_state_dict(), or keep the values in run.state."
     ),
     "state_says_nothing": (
         "'{name}' is a {type} with an empty state_dict(): nothing of it will be in a checkpoint. Give it a "
@@ -315,7 +316,7 @@ SENTENCES: dict[str, str] = {
     "drift_gone": "{path} {old} is gone",
     "drift_new": "{path} {new} is new",
     "drift_other": "{path} {old} → {new}",
-    "drift_ties": "{paths} share their values with others than before",
+    "drift_ties": "{paths} share their values with other parameters than before",
     "drift_groups": "optimizer '{name}' has other parameters or groups: {paths}",
     "state_tensor_missing": "{path} {old} is missing",
     "state_tensor_new": "{path} {new} is new",
@@ -324,12 +325,12 @@ SENTENCES: dict[str, str] = {
         '{path} is not what was saved: {old} → {new}. Build it again as it was, or start a new run with resume="never".'
     ),
     "state_names_changed": (
-        "Other objects are tracked than were saved: not in the checkpoint: {absent}; in the checkpoint only: "
-        '{dropped}. Track the same objects under the same names, or start a new run with resume="never" '
-        "(with the weights of this one: run.start_from(path, strict=False))."
+        "The tracked objects are not those that were saved: not in the checkpoint: {absent}; in the checkpoint only: "
+        '{dropped}. Track the same objects under the same names, or start a new run with resume="never" (with the '
+        "weights of this one: run.start_from(path, strict=False))."
     ),
     "state_kind_changed": (
-        "What was saved as '{name}' is not the state of a {new}; track the same object under that name as then."
+        "What was saved as '{name}' is not the state of a {new}; track the same object under that name as before."
     ),
     "state_optimizer_parameters": (
         "Optimizer '{name}' has other parameters than were saved: missing: {missing}; new: {new}. Give it the same "
@@ -344,8 +345,8 @@ SENTENCES: dict[str, str] = {
         "same groups."
     ),
     "state_optimizer_shape": (
-        "{path} has shape {old}, its parameter {new}: the optimizer's parameters are in another order than were "
-        "saved, and this file has no names; build the optimizer in the order of then."
+        "{path} has shape {old}, its parameter {new}: the optimizer's parameters are in another order than when they "
+        "were saved, and this file has no names; build the optimizer with its parameters in the original order."
     ),
     "state_optimizer_broken": (
         "The state of optimizer '{name}' in the checkpoint is not that of an optimizer; resume from another checkpoint."
@@ -359,7 +360,7 @@ SENTENCES: dict[str, str] = {
         "it was then, or repair its load_state_dict()."
     ),
     "state_gradient_homeless": (
-        "The checkpoint holds a gradient of {name}, which nothing tracked has; track the same objects as then."
+        "The checkpoint holds a gradient of {name}, which nothing tracked has; track the same objects as before."
     ),
     "state_class_changed": (
         "'{name}' was a {old} when it was saved, and is a {new} now; build a {old} as before, or start a new run "
@@ -394,7 +395,7 @@ SENTENCES: dict[str, str] = {
     "state_not_taken": "The checkpoint also holds the state of {names}, which is not tracked: it is not used.",
     "state_functions_changed": (
         "These functions, or values that they hold or name, are not what they were at the save; training goes on with "
-        "the new: {paths}. A value that training changes belongs into run.local."
+        "the new: {paths}. A value that training changes belongs in run.local."
     ),
     "state_groups_added": (
         "Optimizer '{name}' was given parameters in the course of the run, and is given them again: {names}"
@@ -423,45 +424,45 @@ SENTENCES: dict[str, str] = {
         "The data are not those of the run: {old:|file|files} then, {new} now; the first only on one side is {extra}. "
         "Use the same data, or go on with these by allow_changed_data=True (--allow-changed-data)."
     ),
+    "state_data_other": "{old} → {new} ({count:|file differs|files differ})",
+    "state_data_other_count": "{old:|file|files} → {new}; the first only on one side is {extra}",
     "state_data_unreadable": "The data file {path} cannot be read: {detail}. Check the path given as data=.",
     "state_change": "{setting}: {old} → {new}",
     "state_absent": "(absent)",
     # Loop
     "stream_damaged": (
-        "A random stream in the checkpoint is not one ({detail}): it is damaged, or of another version of Python, "
+        "The checkpoint holds an invalid random state ({detail}): it is damaged, or from another version of Python, "
         "NumPy or torch. Resume from another checkpoint: unbroken list shows which there are."
     ),
     "other_accelerators": (
-        "The checkpoint has the random streams of {saved} GPUs, and there are {here} here: those that both have are "
-        "restored; what is drawn on others is not as it would have been."
+        "The checkpoint has the random streams of {saved:|GPU|GPUs}, and this machine has {here}: those that both have "
+        "are restored; what is drawn on others is not as it would have been."
     ),
     "bad_start": "start={value} is neither 0 nor 1: epochs are counted from one of them.",
     "other_kind_of_loop": (
-        "Before the interruption the loop here was another kind: run.steps where it is run.batches now, or the other "
-        "way "
-        "round. Go on with the loop it was, or start a new run in another folder."
+        "Before the interruption the loop here was of another kind: run.steps where it is run.batches now, or the "
+        "other way round. Go on with the loop it was, or start a new run in another folder."
     ),
     "bad_duration": "{option}={value!r} is not a duration above zero; write for example '90s', '10min' or '1.5h'.",
-    "bad_count": "{option}={value!r} is not a whole number from 1 up.",
-    "keep_best_of_what": "keep_best= needs best=: the recorded metric by which an epoch is good.",
+    "bad_count": "{option}={value!r} is not a whole number of 1 or more.",
+    "keep_best_of_what": "keep_best= needs best=, the recorded metric that tells which epochs are best.",
     "bad_seed": "seed={value} is not a whole number from -2**63 to 2**64 - 1.",
     "not_a_loader": (
-        "run.batches takes a torch.utils.data.DataLoader, not a {loader}. Batches made by hand, or none at all: loop "
-        "over "
-        "for step in run.steps(n), and make them inside; else wrap your dataset in a DataLoader."
+        "run.batches takes a torch.utils.data.DataLoader, not a {loader}. For batches made by hand, or none at all: "
+        "for step in run.steps(n), and make them inside that loop; else wrap your dataset in a DataLoader."
     ),
     "fabric_loader": (
         "run.batches takes a torch.utils.data.DataLoader, not what fabric.setup_dataloaders makes of it ({loader}). "
         "Give run.batches the loader itself, and move each batch in the loop: batch = fabric.to_device(batch)."
     ),
     "web_loader": (
-        "run.batches takes a torch.utils.data.DataLoader, not a {loader} around one. Make it of the same dataset, with "
-        ".batched(n) in that: torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=...)."
+        "run.batches takes a torch.utils.data.DataLoader, not a {loader} around one. Build one from the same dataset, "
+        "which batches by .batched(n): torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=...)."
     ),
     "accelerate_accumulates": (
         "Accelerate accumulates gradients over {steps:|batch|batches}, and counts them in the program, so that a "
         "resume between them would not be exact. Take the batches in such groups: run.batches(loader, group={steps}), "
-        "of a loader that accelerator.prepare has made."
+        "with a loader that accelerator.prepare has returned."
     ),
     "loader_exact": (
         "Exact at any batch, and nothing is loaded again; the first batch, loaded twice, was the same "
@@ -470,21 +471,21 @@ SENTENCES: dict[str, str] = {
     "loader_not_repeatable": (
         "NOT EXACT inside an epoch: the first batch, loaded twice, was not the same. {dataset}, or the collate "
         "function, keeps a state of its own that Unbroken does not know. Draw from python, numpy or torch, hold "
-        "generators in attributes, or resume from checkpoints at the end of an epoch only, where that state is as at "
-        "the start."
+        "generators in attributes, or resume from checkpoints at the end of an epoch only, if that state is then as it "
+        "was at the start."
     ),
     "ahead_does_not_fit": (
         "The checkpoint keeps the order of {kept:|sample|samples} to come, which does not fit a dataset of {samples}; "
-        "use the former data, or resume from a checkpoint at the end of an epoch."
+        "use the same data as before, or resume from a checkpoint at the end of an epoch."
     ),
     "loader_changed": (
-        "The loader is not the one of before: {fact} {old} → {new} (length: batches of an epoch; samples: of the "
-        "dataset; sampler: what draws the order). Training goes on with the new one: another course, if it is "
-        "not the loop that makes another in every epoch."
+        "The loader is not the one from before: {fact} {old} → {new} (length: batches of an epoch; samples: of the "
+        "dataset; sampler: what draws the order). Training goes on with the new one, and takes another course unless "
+        "the loop makes a new loader in every epoch anyway."
     ),
     "samples_changed": (
-        "The checkpoint is inside an epoch over {old:|sample|samples}, but the dataset now has {new}; use the former "
-        "data, or resume from a checkpoint at the end of an epoch."
+        "The checkpoint is inside an epoch over {old:|sample|samples}, but the dataset now has {new}; use the same "
+        "data as before, or resume from a checkpoint at the end of an epoch."
     ),
     "compiled_for_two_shapes": (
         "The model is compiled, and the last batch of an epoch is smaller: a resumed process may meet the two shapes "
@@ -502,9 +503,9 @@ SENTENCES: dict[str, str] = {
         "epochs. Draw anew each time, or have all of it drawn before the run begins (one pass over the dataset)."
     ),
     "dataset_counts": (
-        "{dataset} is not after a pass what it was before it ({changed}), and a restart begins with it as built. If "
-        "its samples or their order depend on that, a resume in a later epoch is not exact: let them depend on the "
-        "epoch, which the loop tells it (a set_epoch of its own), or on python, numpy and torch only."
+        "A pass over {dataset} changes it ({changed}), and a restart begins with it as built. If its samples or their "
+        "order depend on that, a resume in a later epoch is not exact: let them depend on the epoch, which the loop "
+        "tells it (a set_epoch of its own), or on python, numpy and torch only."
     ),
     "loader_replayed_subclass": (
         "This DataLoader iterates in a way of its own: resumed by iterating it again from the start of the epoch, "
@@ -554,61 +555,61 @@ SENTENCES: dict[str, str] = {
         "with copy.deepcopy, or use a sampler of torch.utils.data."
     ),
     "epoch_length_changed": (
-        "The checkpoint is inside an epoch of {old:|batch|batches}, but the loader now has {new}; go back to the "
-        "former batch size and data, or resume from a checkpoint at the end of an epoch."
+        "The checkpoint is inside an epoch of {old:|batch|batches}, but the loader now has {new}; use the same batch "
+        "size and data as before, or resume from a checkpoint at the end of an epoch."
     ),
     # Loop: variables
     "variables_lost": (
-        "These variables of the loop are not what they were at the save: {names} ({where}). They began anew with the "
-        "program, so what depends on them is not exact in this resume; no loss are those that the loop fills anew "
-        "before it reads them. Keep them in the run, as local = run.local({first}=...) before the loop and "
-        "local.{first} in it: resumes of what is saved then have them."
+        "These variables of the loop are not what they were at the save: {names} ({where}). The program has "
+        "initialized them again, so what depends on them is not exact in this resume; those that the loop sets again "
+        "before it reads them do no harm. Keep them in the run, as local = run.local({first}=...) before the loop and "
+        "local.{first} in it: what is saved from then on includes them."
     ),
     "globals_lost": (
-        "These variables of the loop are not what they were at the save: {names} ({where}). They began anew with the "
-        "program, so what depends on them is not exact in this resume; no loss are those that the loop fills anew "
-        "before it reads them. Keep them in the run, as run.local(globals(), {first}={first}) before the loop: resumes "
-        "of what is saved then have them."
+        "These variables of the loop are not what they were at the save: {names} ({where}). The program has "
+        "initialized them again, so what depends on them is not exact in this resume; those that the loop sets again "
+        "before it reads them do no harm. Keep them in the run, as run.local(globals(), {first}={first}) before the "
+        "loop: what is saved from then on includes them."
     ),
     "objects_lost": (
-        "These objects of the loop have a state, are not tracked, and are not what they were at the save: {names} "
-        "({where}). They began anew with the program, so what depends on them is not exact in this resume; no loss "
-        "are those that the loop sets anew before it uses them. Track them, as run.track({first}={path}): resumes of "
-        "what is saved then have them."
+        "These objects of the loop have a state, are not tracked, and are not what they were at the save: {names} ("
+        "{where}). The program has created them again, so what depends on them is not exact in this resume; those that "
+        "the loop sets again before it uses them do no harm. Track them, as run.track({first}={path}): what is saved "
+        "from then on includes them."
     ),
     "generators_lost": (
         "These random generators, which functions of the loop hold, are not tracked, and are not where they were at "
-        "the save: {names} ({where}). They began anew with the program, so what depends on them is not exact in this "
-        "resume; no loss are those that are seeded anew before they are drawn from. Make each a variable of the "
-        "script, and track it, as run.track({first}={first}): resumes of what is saved then have them."
+        "the save: {names} ({where}). The program has created them again, so what depends on them is not exact in this "
+        "resume; those that are seeded again before they are drawn from do no harm. Make each a variable of the "
+        "script, and track it, as run.track({first}={first}): what is saved from then on includes them."
     ),
     "iterators_lost": (
-        "These iterators of the loop do not stand where they did at the save: {names} ({where}). They began anew with "
-        "the program, so what is drawn from them is not exact in this resume. Take the batches of a loader through "
+        "These iterators of the loop are not where they were at the save: {names} ({where}). The program has created "
+        "them again, so what is drawn from them is not exact in this resume. Take the batches of a loader through "
         "run.batches, also of several at a time (zip), choose from a list by run.step, and keep what a generator "
         "function counts in run.local."
     ),
     # Run
     "not_restorable": (
-        "{path} was not loaded, what it holds cannot be put back: {reason} unbroken list shows which other "
-        "checkpoints there are."
+        "{path} was not loaded, its contents cannot be restored: {reason} unbroken list shows which other checkpoints "
+        "there are."
     ),
     "started": "Training from the start; the state is kept in {folder}.",
     "resumed_at_step": "Resumed from {path} (saved {timestamp}): goes on after step {step}.",
     "resumed": "Resumed from {path} (saved {timestamp}): goes on in epoch {epoch}, {batch} of its batches done.",
     "resumed_between": "Resumed from {path} (saved {timestamp}): goes on after epoch {done}, step {step}.",
-    "complete": "Complete: nothing to train. {done} of {count:|epoch|epochs} were done before, as {latest} has them.",
+    "complete": "Complete: nothing to train. {done} of {count:|epoch|epochs} were done before; {latest} has the state.",
     "complete_steps": (
-        "Complete: nothing to train. {done} of {goal:|step|steps} were done before, as {latest} has them."
+        "Complete: nothing to train. {done} of {goal:|step|steps} were done before; {latest} has the state."
     ),
     "missing_behind_loop": (
-        "The body of the loop does not run any more, so that these names, which the code behind it reads, are not "
-        "there: {names} ({where}). What is to be there after the last epoch belongs into run.local."
+        "The loop has nothing left to run, so these names, which the code after it reads, do not exist: {names} ("
+        "{where}). What is needed after the last epoch belongs in run.local."
     ),
     "fell_back": "{path} is damaged and was set aside as {aside}; going on from the newest good one. Why: {reason}",
     "store_superseded": (
-        "{path} was not written: another trainer has begun in this folder since ({record} counts them), and has "
-        "the run now. End this process."
+        "{path} was not written: another training process has started in this folder since ({record} counts them) and "
+        "has taken over the run. End this process."
     ),
     "stateful_hook": (
         "{module}: its DistributedDataParallel has a communication hook with a state of its own ({kind}), which "
@@ -619,8 +620,8 @@ SENTENCES: dict[str, str] = {
         "join() out: the batches of run.batches are divided evenly."
     ),
     "replayed_by_all": (
-        "All {size:|process|processes} have trained the steps behind the last save again, {steps} or more, each bit "
-        "for bit as before."
+        "All {size:|process|processes} have trained the steps after the last save again, {steps} or more, each bit for "
+        "bit as before."
     ),
     "ranks_apart": (
         "Rank {rank} is at {here} where rank 0 is at {first}, and each would wait for the other. All ranks have "
@@ -636,7 +637,7 @@ SENTENCES: dict[str, str] = {
     "ranks_at_end": "the end of the run",
     "ranks_steps": (
         "The ranks have done different numbers of steps, {least} to {most}, and would save states of different "
-        "moments. Take as many batches on each."
+        "moments. Take the same number of batches on each rank."
     ),
     "wrapped_twice": (
         "Two DistributedDataParallel have the same parameters ({name}), and which of them is which can't be told after "
@@ -647,8 +648,8 @@ SENTENCES: dict[str, str] = {
         "run.close() (or leave `with run:`) before destroy_process_group()."
     ),
     "buckets_refused": (
-        "DistributedDataParallel could not be led through its first passes as they were when this state was saved, so "
-        "that the next steps would end in other bits: {reason}"
+        "DistributedDataParallel could not be made to repeat its first backward passes as they were when this state "
+        "was saved, so the next steps would not be the same bit for bit: {reason}"
     ),
     "no_process_group": (
         "This process is one of {count} (WORLD_SIZE), and they have no process group yet. Call "
@@ -660,18 +661,17 @@ SENTENCES: dict[str, str] = {
     ),
     "on_rank": "On rank {rank}: {error}",
     "ranks_diverged": (
-        "Rank {rank} has other bits in {tensor} than rank 0: the ranks have gone apart, and this state is not saved. "
+        "{tensor} on rank {rank} differs from that on rank 0: the ranks have diverged, and this state is not saved. "
         "Look for what one rank does and the others do not (a step skipped, weights changed without "
         "DistributedDataParallel), or for a faulty machine; the same command goes on from the last state saved."
     ),
     "resized": (
-        "Saved by {saved_by:|process|processes}, gone on with by {size}: the same global batches in the same order, "
-        "each sample with the same bits; sums over the ranks and random layers such as dropout are no longer the same "
-        "bits. run.state and run.local of further processes begin as rank 0's, and those of processes that are gone "
-        "are lost."
+        "Saved by {saved_by:|process|processes}, continued by {size}: the same global batches in the same order, each "
+        "sample with the same bits; sums over the ranks and random layers such as dropout are no longer the same bits. "
+        "run.state and run.local of added processes begin as rank 0's, and those of processes that are gone are lost."
     ),
     "resized_in_accumulation": (
-        "This state was saved in the midst of an accumulation by {saved_by:|process|processes}, each with gradients "
+        "This state was saved in the middle of an accumulation by {saved_by:|process|processes}, each with gradients "
         "of its own, and {size} can't go on with them. Start {saved_by:|process|processes} again; with group= saves "
         "fall between accumulations only."
     ),
@@ -688,24 +688,24 @@ SENTENCES: dict[str, str] = {
         "the run begins, or call torch.manual_seed with the same number on all ranks before it is built."
     ),
     "sharded": (
-        "{name} has a part of each rank's own in it ({kind}), and only copies that are the same on all ranks can be "
+        "{name} holds a different part on each rank ({kind}), and only copies that are the same on all ranks can be "
         "saved and resumed so far. Use DistributedDataParallel with an ordinary optimizer."
     ),
     "ranks_other_samples": (
-        "By step {step} rank {rank} had been given other samples than rank 0, so they would train two things. Draw "
-        "the order alike on all ranks: one seed, and the same calls."
+        "By step {step} rank {rank} had been given other samples than rank 0, so they would train different models. "
+        "Draw the order alike on all ranks: one seed, and the same calls."
     ),
     "wrapped_late": (
         "A model was wrapped in DistributedDataParallel after the run had begun, too late to be resumed bit for bit. "
         "Wrap it before run.begin(), before the loop, and before `with run:`."
     ),
     "recorded_unlike": (
-        "run.record was given other values by other ranks for {names}; those of rank 0 count. For a mean over all "
-        "ranks use run.average."
+        "Other ranks gave run.record other values for {names}; those of rank 0 count. For a mean over all ranks use "
+        "run.average."
     ),
     "batch_too_small": (
         "Batch {batch} has {count:|sample|samples} for {size:|process|processes}. Give the DataLoader drop_last=True, "
-        "or a batch_size of which the rest suffices."
+        "or a batch_size that leaves enough samples for the last batch."
     ),
     "other_replicas": (
         "The DistributedSampler is made for {replicas} replicas as rank {rank}; this is rank {this} of {size}. Make "
@@ -727,8 +727,8 @@ SENTENCES: dict[str, str] = {
         "there the gradient weighs each process alike, not each sample. drop_last=True leaves it out."
     ),
     "samples_unlike": (
-        "The same sample is another one on rank {rank} than on rank 0: the ranks have data of their own, most of which "
-        "would never be trained on. Give every rank the whole dataset; its parts are made here, or by a "
+        "The same index gives another sample on rank {rank} than on rank 0: the ranks have data of their own, most of "
+        "which would never be trained on. Give every rank the whole dataset; its parts are made here, or by a "
         "DistributedSampler."
     ),
     "batch_divided": "{whole:|sample|samples} a step, {each} on each of {size:|process|processes}",
@@ -747,10 +747,10 @@ SENTENCES: dict[str, str] = {
     ),
     "setting_changed": (
         "{setting}: {old} → {new}, as built now and as asked for by run.keep_built; goes on with {in_force}. An "
-        "intended change: from here on this is another course."
+        "intended change: from here on training takes another course."
     ),
     "seed_overruled": (
-        "seed: given {new}, goes on with {old}: a run keeps its first seed. Another seed takes another run: another "
+        "seed: given {new}, goes on with {old}: a run keeps its first seed. Another seed needs another run: another "
         "folder, or resume='never'."
     ),
     "schedule_refuses": (
@@ -778,19 +778,19 @@ SENTENCES: dict[str, str] = {
     ),
     "keep_built_whole": "keep_built({name!r}): a schedule is kept as a whole; write run.keep_built({owner!r}).",
     "keep_built_failed": (
-        "run.keep_built({name!r}): '{name}' as built now cannot stand where the saved one does: {detail}. Build it "
-        "for all the steps there are, or leave keep_built out."
+        "run.keep_built({name!r}): '{name}' as built now cannot be brought to where the saved one was: {detail}. Build "
+        "it for all the steps there are, or leave keep_built out."
     ),
     "keep_built_too_late": "keep_built({names}) came after the run had begun; call it before the loop over run.epochs.",
     "link_passed_over": (
-        "{path} is a link that cannot be used; it was left as it is, and the newest good state is gone on from. Why: "
+        "{path} is a link that cannot be used, and was left as it is; going on from the newest good state. Why: "
         "{reason}"
     ),
     "request_goes_on": (
-        "A resume from {path} was begun before and is not at its end: going on with what came of it, {newest}. To go "
-        "back once more, resume from a copy under another name: cp {path} {copy}"
+        "A resume from {path} was begun before and has not ended: going on from its newest state, {newest}. To go back "
+        "to {path} once more, resume from a copy under another name: cp {path} {copy}"
     ),
-    "request_gone": "{path} is no longer there; a resume from it was begun before: going on with what came of it.",
+    "request_gone": "{path} is no longer there; a resume from it was begun before: going on from its newest state.",
     "former_run_archived": (
         "The folder held a run at epoch {epoch} (+{batch:|batch|batches}); it was moved to {archive}. To go on with "
         "it, resume from the newest file there: --resume {newest}."
@@ -805,7 +805,7 @@ SENTENCES: dict[str, str] = {
     ),
     "data_change_allowed": "Going on with other data, as asked: {change}",
     "best_anew": (
-        "The best so far ({metric} {value}, epoch {epoch}) is of the former data; with these the best is judged "
+        "The best so far ({metric} {value}, epoch {epoch}) is from the former data; with these the best is judged "
         "anew, from the next epoch on."
     ),
     "config_changed": "Parameter {change}",
@@ -817,8 +817,8 @@ SENTENCES: dict[str, str] = {
     ),
     "replay_of_streams": (
         "Replayed {steps:|step|steps} after step {after}: as before the interruption in what was compared: {what}. "
-        "Nothing that was computed is among it: nothing tracked was seen to change. Track the model, if it is not, or "
-        "give run.average a number."
+        "None of that was computed by the training: nothing tracked was seen to change. Track the model, if it is not "
+        "tracked, or give run.average a number."
     ),
     "replay_what_order": "sample order",
     "replay_what_batch": "content of the batches",
@@ -843,14 +843,14 @@ SENTENCES: dict[str, str] = {
         "{changes}. This resume is not bit for bit the run that was interrupted."
     ),
     "next_batch_differs": (
-        "THE DATA DIFFER at step {step}: its batch has not the content that it had before the interruption, so this "
-        "resume is not exact. Something in the dataset or collate function keeps a state of its own: draw from "
+        "THE DATA DIFFER at step {step}: its batch does not have the content that it had before the interruption, so "
+        "this resume is not exact. Something in the dataset or collate function keeps a state of its own: draw from "
         "python, numpy or torch, or track the generator. To resume without it, go back to a checkpoint at the end of "
         "an epoch."
     ),
     "next_batch_changed": (
-        "The batch of step {step} has not the content that it had before the interruption. What changed since may "
-        "explain it: {changes}. This resume is not exact."
+        "The batch of step {step} does not have the content that it had before the interruption. What changed since "
+        "may explain it: {changes}. This resume is not exact."
     ),
     "counted_anew": (
         "{kind} over run.batches begins at 0 again, though {done:|batch was|batches were} done before (epoch "
@@ -909,7 +909,8 @@ SENTENCES: dict[str, str] = {
         "optimizer anew, and make a new Run."
     ),
     "stopped_saved_resume": (
-        "Stopped on {cause}; the state is safe in {latest}. Resume from it to go on: this command as it is starts over."
+        "Stopped on {cause}; the state is safe in {latest}. Resume from it to go on: this command, run again "
+        "unchanged, starts over."
     ),
     "stopped_saved": (
         "Stopped on {cause}; the state is safe in {latest}. Run the same command again (or resume) to go on."
@@ -922,8 +923,7 @@ SENTENCES: dict[str, str] = {
     ),
     "ended_on_purpose": (
         "Ended on purpose after epoch {epoch}, step {step} ({reason}): complete, nothing is left to train. To go on "
-        "all the same: "
-        "unbroken.Run(..., resume='{latest}')."
+        "all the same: unbroken.Run(..., resume='{latest}')."
     ),
     "place_epoch": "epoch {epoch}",
     "place_step": "step {step}",
@@ -932,16 +932,16 @@ SENTENCES: dict[str, str] = {
         "on from there. To end a run on purpose, call run.stop(reason)."
     ),
     "left_by_error": (
-        "{error} in {place}: the run is interrupted; {latest} has the last saved state. Once the cause is "
-        "mended (as it is, it may come again), the same command goes on from there."
+        "{error} in {place}: the run is interrupted; {latest} has the last saved state. Once the cause is fixed (until "
+        "then it may happen again), the same command goes on from there."
     ),
     "left_early_resume": (
-        "The loop was left in {place} before its end; {latest} has the last saved state. Resume from it to go "
-        "on: this command as it is starts over. To end a run on purpose, call run.stop(reason)."
+        "The loop was left in {place} before its end; {latest} has the last saved state. Resume from it to go on: this "
+        "command, run again unchanged, starts over. To end a run on purpose, call run.stop(reason)."
     ),
     "left_by_error_resume": (
-        "{error} in {place}: the run is interrupted; {latest} has the last saved state. Once the cause is "
-        "mended, resume from it to go on: this command as it is starts over."
+        "{error} in {place}: the run is interrupted; {latest} has the last saved state. Once the cause is fixed, "
+        "resume from it to go on: this command, run again unchanged, starts over."
     ),
     "signals_unavailable": (
         "Not in the main thread: stop signals cannot be caught, so a SIGTERM ends this process without a last save."
@@ -963,7 +963,7 @@ SENTENCES: dict[str, str] = {
         "loop."
     ),
     "local_of_a_function": (
-        "'{name}' is a variable of the function {function}, which globals() does not have, and would not come back; "
+        "'{name}' is a variable of the function {function}, which globals() does not have, so it would not come back; "
         "keep it as an attribute, local = run.local({name}=...) and local.{name} in the loop, or make it global there."
     ),
     "local_not_deleted": "local.{name} cannot be deleted, or a resume would have it again; set it to None.",
@@ -1035,7 +1035,7 @@ SENTENCES: dict[str, str] = {
     ),
     "batches_in_a_thread": (
         "run.batches is iterated in another thread than the loop around it: what it gives would count as trained "
-        "before it is, and a save or a stop would fall into the midst of a step. Iterate it in the thread that trains; "
+        "before it is, and a save or a stop would fall in the middle of a step. Iterate it in the thread that trains; "
         "the DataLoader loads ahead by num_workers= and prefetch_factor=."
     ),
     "batches_outside_epochs": (
@@ -1044,8 +1044,8 @@ SENTENCES: dict[str, str] = {
     ),
     # Saving
     "drift": (
-        "FROM THIS SAVE ON A RESTART CANNOT TAKE THE STATE: what is tracked is no longer what was built before the "
-        "loop: {differences}. Make that change before the loop over run.epochs, in every start, and it can."
+        "FROM THIS SAVE ON A RESTART CANNOT LOAD THE STATE: what is tracked is no longer what was built before the "
+        "loop: {differences}. To make it possible, make that change before the loop over run.epochs, in every start."
     ),
     "last_state_unsafe": (
         "THE LAST STATE IS NOT SAFE in {latest}: {error} It is tried again while the script goes on, and a last time "
@@ -1060,7 +1060,7 @@ SENTENCES: dict[str, str] = {
     "save_incomplete": "The state is safe in {names}, but what belongs to the save was not all done: {error}",
     "forecast_enough": "A checkpoint takes about {size}; {free} are free: room for all that this run keeps.",
     "forecast_later": (
-        "A checkpoint takes about {size}; {free} are free: enough to the planned end (epoch {planned})."
+        "A checkpoint takes about {size}; {free} are free: enough until the planned end (epoch {planned})."
     ),
     "forecast_far": "A checkpoint takes about {size}; {free} are free: enough for more than {epochs:|epoch|epochs}.",
     "forecast_full": (
@@ -1115,7 +1115,7 @@ SENTENCES: dict[str, str] = {
     ),
     "audit_final_missing": "A whole run of the script left no {path}: name a file that it ends with.",
     "audit_final_unreadable": "{path} cannot be opened safely ({reason}), so it was compared as a whole.",
-    "audit_no_kill": "The script was over before any kill came, so nothing is proven: let it train longer.",
+    "audit_no_kill": "The script ended before any kill, so nothing is proven: let it train longer.",
     "audit_no_resume": (
         "No kill came when there was a checkpoint (of torch, pickle, safetensors, npz or HDF5) and something left to "
         "train, so no resume was seen and nothing is proven: let it save earlier or train longer, name its folder "
@@ -1133,7 +1133,7 @@ SENTENCES: dict[str, str] = {
     "audit_kill_before_first_save": "killed before the first save",
     "audit_kill_after_save": "killed right after a save",
     "audit_kill_in_save": "killed in a save",
-    "audit_kill_epoch_end": "killed behind an epoch's last batch, in its validation",
+    "audit_kill_epoch_end": "killed after an epoch's last batch, in its validation",
     # Audit: table
     "audit_column_run": "run",
     "audit_column_at": "at",
@@ -1159,7 +1159,7 @@ SENTENCES: dict[str, str] = {
         "it is without a kill. (What happened on the way was not compared: the script does not use unbroken.Run.)"
     ),
     "audit_verdict_differs": (
-        "RESUMES, BUT DIFFERS. After a resume the script trains on as another run than the one that was killed."
+        "RESUMES, BUT DIFFERS. After a resume, training is no longer that of the run that was killed."
     ),
     "audit_verdict_not_deterministic": (
         "NOT DETERMINISTIC BY ITSELF. Two whole runs of the script, never killed, are not the same; no resume can "
@@ -1285,7 +1285,7 @@ SENTENCES: dict[str, str] = {
     ),
     "audit_remedy_compiled": (
         "Compile for one shape (drop_last=True) or for each of its own: torch.compile(model, dynamic=False). To be "
-        "sure that it is this, audit once with TORCHDYNAMO_DISABLE=1 set: exact then, the compiler it was."
+        "sure, audit once with TORCHDYNAMO_DISABLE=1 set: if it is exact then, the compiler is the cause."
     ),
     "audit_cause_average": "The same data, and another loss: something that is not saved enters its computation.",
     "audit_remedy_average": "Track every object whose state the loss depends on; keep numbers in run.state.",
@@ -1346,11 +1346,11 @@ SENTENCES: dict[str, str] = {
     # Audit: what is behind a difference between two whole runs
     "audit_cause_hash": (
         "With the same PYTHONHASHSEED two runs are the same: something depends on the order of a set (or of a dict "
-        "made from one), which is another in every process."
+        "made from one), which differs in every process."
     ),
     "audit_cause_hash_held": (
-        "With the same PYTHONHASHSEED two runs are the same: something depends on the order of a set, which is "
-        "another in every process. What is in another order, or holds other things: {names}."
+        "With the same PYTHONHASHSEED two runs are the same: something depends on the order of a set, which differs in "
+        "every process. What is in another order, or holds other things: {names}."
     ),
     "audit_remedy_hash": "Sort it: sorted(the_set). (PYTHONHASHSEED=0 in the environment hides it.)",
     "audit_cause_optimizer_set": (
@@ -1360,16 +1360,16 @@ SENTENCES: dict[str, str] = {
         "Give the optimizer a list in the model's order: [p for p in model.parameters() if …]."
     ),
     "audit_cause_seed": (
-        "Torch's random stream is another one from the start: seeded from the clock, the process number or the system."
+        "Torch's random stream differs from the very start: seeded from the clock, the process number or the system."
     ),
     "audit_remedy_seed": "Seed it with a fixed number: torch.manual_seed(0).",
     "audit_cause_unseeded": (
-        "Random streams that are another from the start, or from here on: {streams}. They are not seeded, or seeded "
+        "Random streams that differ from the very start, or from here on: {streams}. They are not seeded, or seeded "
         "from the clock or the system. (If the script draws from none of them: the clock itself, os.urandom, "
         "os.listdir, threads, or kernels that are not deterministic.)"
     ),
     "audit_remedy_unseeded": "Seed them with a fixed number: random.seed(0); np.random.seed(0); torch.manual_seed(0).",
-    "audit_cause_generator": "A random generator is another one from the start, or from here on: {names}.",
+    "audit_cause_generator": "Random generators that differ from the very start, or from here on: {names}.",
     "audit_remedy_generator": "Give it a fixed seed: np.random.default_rng(0), torch.Generator().manual_seed(0).",
     "audit_cause_kernels": (
         "Neither the hash seed nor a random stream explains it: the clock, os.urandom, the order of os.listdir, "
@@ -1386,7 +1386,7 @@ SENTENCES: dict[str, str] = {
     ),
     "audit_note_left_over": (
         "At the end of a resumed run the code holds something else, though nothing that was compared depends on it: "
-        "{variables}. If code behind the loop uses it, keep it in run.state."
+        "{variables}. If code after the loop uses it, keep it in run.state."
     ),
     "audit_note_time": "{count:|kill was|kills were} left out for lack of time; --time gives more.",
     "audit_note_late": "{count:|kill|kills} would have come after the script's end; a longer run is killed more often.",
@@ -1396,8 +1396,9 @@ SENTENCES: dict[str, str] = {
         "outside. Start the audit in a folder that holds both, or give the script the absolute path."
     ),
     "audit_note_unseen": (
-        "Whether a checkpoint was read after a restart could not be seen (no Python that heeds PYTHONPATH, and a "
-        "file system that keeps no times of access): that less was trained again is all that tells a resume."
+        "Whether a checkpoint was read after a restart could not be seen (the command is no Python that heeds "
+        "PYTHONPATH, and the file system records no access times): only less training after a restart shows that it "
+        "resumed."
     ),
     # Audit: parts of sentences
     "audit_part_optimizer": "state of an optimizer",
@@ -1413,7 +1414,7 @@ SENTENCES: dict[str, str] = {
     "cli_description": "Look at, check, compare, thin out and back up the checkpoints of a training run.",
     "cli_help_help": "show this help and exit",
     "cli_help_version": "show the version and exit",
-    "cli_help_lang": "language of what is said (default: as the system's)",
+    "cli_help_lang": "language of the output (default: the system's)",
     "cli_help_json": "one JSON document instead of text",
     "cli_help_list": "list every checkpoint in a folder, the newest first",
     "cli_help_show": "show all that one checkpoint says of itself",
@@ -1436,10 +1437,10 @@ SENTENCES: dict[str, str] = {
     "cli_help_folder_or_file": "a checkpoint folder, or one file (default: checkpoints)",
     "cli_help_file": "a checkpoint file",
     "cli_help_destination": "where the copies go; made if missing",
-    "cli_help_newest": "how many of the newest numbered checkpoints to keep",
-    "cli_help_keep_best": "keep those of the so many best epochs, by the metric of the run",
-    "cli_help_keep_every": "keep one of every so many epochs",
-    "cli_help_keep_every_steps": "keep one of every so many steps",
+    "cli_help_newest": "keep the newest N numbered checkpoints",
+    "cli_help_keep_best": "keep those of the N best epochs, by the run's metric",
+    "cli_help_keep_every": "keep one of every N epochs",
+    "cli_help_keep_every_steps": "keep one of every N steps",
     "cli_help_keep_space": (
         "delete the oldest numbered ones as long as the run's checkpoints take more than this, such as 20GB"
     ),
@@ -1467,13 +1468,13 @@ SENTENCES: dict[str, str] = {
         'print a script for your shell, which then completes the words of this command: eval "$(unbroken completion '
         'bash)"'
     ),
-    "cli_help_shell": "bash, zsh or tcsh",
+    "cli_help_shell": "bash, zsh, fish or tcsh",
     "cli_help_export": "write the weights of a checkpoint to a safetensors file",
     "cli_help_output": "the file to write; one that exists is not overwritten",
     "cli_help_state": "which tracked state to export (default: model)",
     "cli_help_subset": (
-        "read only files of so much of all bytes, such as 10%: those never verified or verified longest ago, so that "
-        "the same command, again and again, gets round"
+        "read only files that make up this share of all bytes, such as 10%: those never verified or verified longest "
+        "ago, so that the same command, repeated, reads them all in turn"
     ),
     "cli_help_deep": (
         "also compare every tensor with what was in memory when it was saved, and try out what this mount promises"
@@ -1512,9 +1513,9 @@ SENTENCES: dict[str, str] = {
     "cli_saved_on": "why saved",
     "cli_saved_start": "start of the run",
     "cli_saved_epoch": "end of an epoch",
-    "cli_saved_steps": "every so many steps",
+    "cli_saved_steps": "after so many steps",
     "cli_saved_asked": "asked for by the script",
-    "cli_saved_time": "every so much time",
+    "cli_saved_time": "after so much time",
     "cli_saved_signal": "stopped by a signal",
     "cli_saved_branch": "went on from an older state",
     "cli_saved_loader_error": "loading data failed",
@@ -1532,7 +1533,7 @@ SENTENCES: dict[str, str] = {
     "cli_environment": "Environment",
     "cli_data": "Data",
     "cli_state": "State beside tensors and metrics",
-    "cli_packages": "  and {count} package versions (--json shows them)",
+    "cli_packages": "  and {count:|package version|package versions} (--json shows them)",
     "cli_more": "  and {count} more (--json shows all)",
     # Commands: list, verify
     "cli_state_note": (
@@ -1544,7 +1545,8 @@ SENTENCES: dict[str, str] = {
     "cli_verified": "good: {good}, damaged: {damaged}",
     "cli_verified_bad": "{path} was found damaged when it was read on {on}; to read it again: unbroken verify.",
     "cli_subset_never": (
-        "{count} of {total:|file|files} read; {never} have never been verified. The same command goes on with these."
+        "{count} of {total:|file|files} read; {never:|has|have} never been verified. The same command goes on with "
+        "these."
     ),
     "cli_subset_since": "{count} of {total:|file|files} read; every one of them was verified on {since} or later.",
     "cli_no_record": "{count} (no record)",
@@ -1559,17 +1561,15 @@ SENTENCES: dict[str, str] = {
     "cli_promise_clones": "copies that share blocks (reflink)",
     "cli_promise_locks": "locks",
     "cli_yes": "yes",
-    "cli_without_folder_sync": "no: after a power cut a name may have its file of before",
+    "cli_without_folder_sync": "no: after a power cut a name may refer to the former file",
     "cli_without_replaces": "no: a kill during a save may leave a name without its file",
     "cli_without_links": "no: during a save latest is absent for a moment; previous has its state",
     "cli_without_clones": "no: every copy is written out",
     "cli_without_locks": "no: make sure yourself that only one training uses this folder",
     "cli_not_tried": "Nothing can be written here, so nothing was tried out.",
-    "cli_mount_memory": (
-        "This folder lies in memory ({kind}): all of it is gone with the power. Keep checkpoints on a disk."
-    ),
+    "cli_mount_memory": "This folder lies in memory ({kind}): a power cut loses all of it. Keep checkpoints on a disk.",
     "cli_mount_network": (
-        "This may be a network file system ({kind}): its locks and syncs can mean less than they say, and other "
+        "This may be a network file system ({kind}): its locks and syncs may guarantee less than they claim, and other "
         "machines see changes late."
     ),
     # Commands: nothing found
@@ -1580,7 +1580,7 @@ SENTENCES: dict[str, str] = {
     "cli_found_unreadable": "that folder cannot be read ({reason})",
     "cli_cache_there": "The preprocessed data are there: {path} ({size})",
     "cli_cache_missing": "There are no preprocessed data either ({path})",
-    "cli_next_elsewhere": "Checkpoints lie elsewhere ({count:|folder|folders}); run: {command}",
+    "cli_next_elsewhere": "There are checkpoints elsewhere ({count:|folder|folders}); run: {command}",
     "cli_next_training": "To start training, run: {command}",
     "cli_next_script": "Start your training script, or name another folder: unbroken list FOLDER",
     "cli_no_file_alone": "There is no {path}: {found}. {next}",
@@ -1613,12 +1613,13 @@ SENTENCES: dict[str, str] = {
     "cli_why_foreign": "not a checkpoint",
     # Commands: prune
     "cli_prune_how": (
-        "Say what to keep: --keep N (the newest so many), --keep-best N, --keep-every N (epochs), --keep-every-steps "
-        "N, --keep-space SIZE (such as 20GB); several together keep what one of them keeps, within the space."
+        "Say what to keep: --keep N (the newest N), --keep-best N (the N best epochs), --keep-every N (one of every N "
+        "epochs), --keep-every-steps N (one of every N steps), --keep-space SIZE (such as 20GB); several together keep "
+        "what one of them keeps, within the space."
     ),
     "cli_no_best": (
-        "{path} names no metric by which epochs are good (best= of Run), so there are no best ones to keep; say "
-        "otherwise what to keep, such as --keep N."
+        "{path} names no metric that tells which epochs are best (best= of Run), so there are no best ones to keep; "
+        "say in another way what to keep, such as --keep N."
     ),
     "cli_needs_yes": (
         "{count:|file|files} would be deleted and nobody can be asked here: add --yes to delete them, or --dry-run to "
@@ -1649,7 +1650,7 @@ SENTENCES: dict[str, str] = {
     "cli_export_left_out": "Left out, as they are no tensors: {names}",
     "cli_export_exists": "{path} is there already, and nothing is overwritten; choose another name.",
     "cli_export_no_folder": "There is no folder {folder} to write {path} to; make it first.",
-    "cli_export_needs": "Writing safetensors files takes the safetensors library: pip install 'unbroken[safetensors]'",
+    "cli_export_needs": "Writing safetensors files needs the safetensors library: pip install 'unbroken[safetensors]'",
     "cli_export_nothing": "{path} has no tensors tracked as {name}; choose another with --state. Tracked: {names}",
     # Commands: backup
     "cli_backup_inside": (
@@ -1702,11 +1703,11 @@ SENTENCES: dict[str, str] = {
         "proofs below."
     ),
     "report_restarts_earlier": (
-        "Earlier starts are not among these: they were not recorded by the version of then, or are too long ago."
+        "Earlier starts are not among these: the version of that time did not record them, or they are too long ago."
     ),
     "report_restarts_saved_only": (
-        "Lost: steps trained behind the last save, as far as the journal shows; they are trained again. A proof "
-        "shows up with the first save behind it."
+        "Lost: steps trained after the last save, as far as the journal shows; they are trained again. A proof shows "
+        "up with the first save after it."
     ),
     "report_left": "(on a branch left behind)",
     "report_column_number": "no.",
@@ -1721,7 +1722,7 @@ SENTENCES: dict[str, str] = {
     "report_ended_went_back": "an older state was asked for: a new branch",
     "report_ended_complete": "it was complete",
     "report_ended_broken_off": "killed, or ended by an error",
-    "report_change_data": "other data, as was allowed",
+    "report_change_data": "other data, as allowed",
     "report_change_config": "parameter",
     "report_change_setting": "setting put in force",
     "report_change_environment": "environment",
@@ -1747,7 +1748,7 @@ SENTENCES: dict[str, str] = {
         "hollow ones are damaged."
     ),
     "report_lineage_title": "{branches:|branch|branches} with {count:|checkpoint|checkpoints}",
-    "report_lineage_left_out": "Checkpoints not drawn, for want of room:",
+    "report_lineage_left_out": "Checkpoints not drawn, for lack of room:",
     "report_branch": "branch {branch}",
     "report_mark": "{name}: epoch {epoch}, step {step}",
     "report_rows_more": "Further files not in this table:",
@@ -1772,8 +1773,8 @@ SENTENCES: dict[str, str] = {
     "report_disk_free": "Free",
     "report_disk_forecast": "Forecast",
     "report_forecast_enough": "room for all that this run keeps",
-    "report_forecast_steps": "not told for checkpoints numbered by steps",
-    "report_forecast_planned": "enough to the planned end (epoch {planned})",
+    "report_forecast_steps": "no forecast for checkpoints numbered by steps",
+    "report_forecast_planned": "enough until the planned end (epoch {planned})",
     "report_forecast_far": "enough for more than {epochs:|epoch|epochs}",
     "report_forecast_full": "FULL after epoch {epoch}",
     "report_audit": "Audit",

@@ -3,6 +3,7 @@
 SENTENCES: dict[str, str] = {
     # Parts of any sentence
     "comma": "、",
+    "semicolon": "；",
     # Disk and cache
     "disk_full": "磁盘已满，无法写入 {path}（所在磁盘剩余 {free}）。原有文件完好无损；请清理出空间后重试。",
     "disk_write_failed": "无法写入 {path}：{reason}。原有文件完好无损；请检查该文件夹及其磁盘后重试。",
@@ -27,7 +28,8 @@ SENTENCES: dict[str, str] = {
     "disk_lock_failed": "无法打开锁文件 {path}：{reason}。请检查该文件夹是否可写。",
     "disk_lock_unsupported": "{path} 所在的文件系统不支持文件锁：请自行确保同一时间只有一个训练使用该文件夹。",
     "folder_locked": (
-        "{path} 正被另一个训练占用（主机 {host}，进程 {pid}，开始于 {started}）；请等它结束或将其停止，或换一个文件夹。"
+        "{path} 正被另一个训练占用（主机 {host}，进程号 {pid}，开始于 {started}）；请等它结束或将其停止，或换一个文件"
+        "夹。"
     ),
     "folder_locked_here": "{path} 已被本进程中的另一个训练占用；请先结束它，或换一个文件夹。",
     "cache_reused": "已复用预处理缓存 {path}（{count} 个数组，{size}）。",
@@ -40,14 +42,18 @@ SENTENCES: dict[str, str] = {
     "cache_foreign": "{path} 没有记录由哪些数据生成，不予使用；将保留为 {aside}，不再需要时可自行删除。",
     "cache_not_written": "预处理结果未能写入缓存，将直接使用内存中的数据继续训练：{reason}",
     "cache_reason_content": "内容与记录的校验值不符",
-    "cache_reason_expands": "其内容清单声称有 {claimed}，而文件只有 {size}，或者被压缩过，而本程序从不压缩它",
+    "cache_reason_expands": (
+        "其 zip 目录声称数据有 {claimed}，而文件只有 {size}；或者数据经过压缩，而本库写出的缓存从不压缩"
+    ),
     "cache_reason_structure": "不是完整的 npz 文件：{detail}",
-    "cache_key_unusable": "缓存 {path} 的 key 只能由文本、数字、列表和映射组成：{detail}。",
+    "cache_key_unusable": "缓存 {path} 的键（key=）只能由文本、数字、列表和字典组成：{detail}。",
     "cache_array_unusable": "{name} 无法写入缓存 {path}：{detail}。请返回由数字、文本或日期构成的命名数组。",
     "cache_not_a_file": "缓存路径 {path} 是文件夹或设备；请给出文件名。",
     # Store
     "store_empty": "未加载 {path}：文件是空的（0 字节）。可用 unbroken list 查看其他检查点。",
-    "store_zeros": "未加载 {path}：文件内容全是零，常见于断电或磁盘故障之后。可用 unbroken list 查看其他检查点。",
+    "store_zeros": (
+        "未加载 {path}：文件中本应有数据的地方全是零，常见于断电或磁盘故障之后。可用 unbroken list 查看其他检查点。"
+    ),
     "store_truncated": (
         "未加载 {path}：文件末尾缺失或被改写（现有 {size} 字节），常见于复制中断或磁盘写满。可用 unbroken list 查看其"
         "他检查点。"
@@ -71,7 +77,8 @@ SENTENCES: dict[str, str] = {
         "未加载 {path}：它是 torch 1.6 之前的旧格式。若来源可信，请用 torch.load 打开后再用 torch.save 重新保存。"
     ),
     "store_global": (
-        "未加载 {path}：它要求调用 {detail}，检查点不需要它，且它可能执行任意代码。没有执行任何代码；请勿信任该文件。"
+        "未加载 {path}：它要求调用 {detail}，而检查点不需要这样的调用，它可能执行任意代码。没有执行其中任何代码；请勿信"
+        "任该文件。"
     ),
     "store_numpy": (
         "未加载 {path}：其中含有 NumPy 对象（{detail}），torch.load(weights_only=True) 同样无法打开。请在保存它的程序"
@@ -133,7 +140,7 @@ SENTENCES: dict[str, str] = {
     "store_folder_link": "{path} 是指向 {target} 的链接，而后者不存在：其磁盘是否已挂载？请挂载它，或删除该链接。",
     "store_not_a_folder": "{path} 是文件，不是检查点文件夹。请给出文件夹；要查看单个检查点：unbroken show FILE",
     "store_refused": (
-        "未加载 {path}：系统不再给本进程更多内存或打开文件数（{reason}）。文件本身没有问题；请放宽限制（ulimit -v、"
+        "未加载 {path}：系统无法再为本进程分配内存或打开文件（{reason}）。文件本身没有问题；请放宽限制（ulimit -v、"
         "ulimit -n、作业内存）后重新运行同一命令。"
     ),
     "store_all_damaged": (
@@ -141,16 +148,17 @@ SENTENCES: dict[str, str] = {
         "个：{first}"
     ),
     "store_several_runs": (
-        "{folder} 中有多个训练的检查点，无法确定您要继续哪一个：{runs}。请用 --resume 路径 指定，或移走其他文件。"
+        "{folder} 中有多个训练的检查点，无法确定您要继续哪一个：{runs}。请用 --resume PATH 指定，或移走其他训练的检查"
+        "点。"
     ),
     "store_save_failed": "状态未能保存到 {path}：{reason}。此前保存的检查点完好无损。",
     "cli_not_exportable": "{name}（{kind}）无法写入 safetensors 文件：该格式不支持这种张量。",
     "store_unsavable": "{name} 的类型是 {kind}，安全的检查点无法保存；请转换为张量、数字、文本、列表或字典。",
     "store_not_resumable": (
-        "这里要保存的状态将无法恢复：{keys}。为免训练白费，现在停止；请报告此问题，并附上已安装的软件包。"
+        "这里要保存的状态将无法用于恢复：{keys}。为避免训练白费，现在停止；请报告此问题，并附上已安装软件包的版本。"
     ),
     "store_two_dtypes": (
-        "同一块内存被两个张量分别当作 {old} 和 {new}：torch 文件存不下。请保存其中一个的副本：tensor.clone()"
+        "两个张量分别以 {old} 和 {new} 类型共用同一块内存：torch 文件无法这样保存。请保存其中一个的副本：tensor.clone()"
     ),
     "store_tangled": "状态无法保存：其中的容器嵌套过深、互相包含或重复引用过多（{detail}）。请简化其结构。",
     # State: what cannot be saved
@@ -158,7 +166,7 @@ SENTENCES: dict[str, str] = {
         "{path} 的类型是 {type}，无法安全地存入检查点；请改用张量、数组、数字、文本，或由它们组成的列表和字典。"
     ),
     "state_object_array": "{path} 是存放 Python 对象的 numpy 数组，无法安全地存入检查点；请改用数值类型。",
-    "state_too_deep": "{path} 的嵌套超过 {depth} 层，或者包含了它自身；请保存更扁平的结构。",
+    "state_too_deep": "{path} 的嵌套超过 {depth} 层，或者包含了它自身；请保存层次更浅的结构。",
     "state_lazy_parameter": "{path} 的形状尚未确定；请先让模型前向计算一个批次，再调用 track。",
     "state_tensor_subclass": "{path} 是自定义的张量类 {type}，无法安全地存入检查点；请改用普通的 torch.Tensor。",
     "state_tensor_kind": "{path} 是 {type} 类型的张量，它的值无法保存；请先把它变成普通张量。",
@@ -171,8 +179,8 @@ SENTENCES: dict[str, str] = {
     "state_name_taken": "“{name}”已经在跟踪中；请给第二个对象另取名字。",
     "state_tracked_twice": "“{name}”与已跟踪的“{other}”是同一个对象；只需跟踪一次。",
     "state_not_trackable": (
-        "“{name}”的类型是 {type}，没有 state_dict() 和 load_state_dict()，也无法原地填充；请为它实现这两个方法，或把"
-        "数值放进 run.local({name}=...)。"
+        "“{name}”的类型是 {type}，没有 state_dict() 和 load_state_dict()，也无法原地填充；请为它实现这两个方法，或把值"
+        "放进 run.local({name}=...)。"
     ),
     "state_attributes_trackable": (
         "“{name}”的类型是 {type}，没有 state_dict() 和 load_state_dict()；请为它实现这两个方法，或跟踪它的属性（会原"
@@ -183,16 +191,16 @@ SENTENCES: dict[str, str] = {
         "进 run.local({name}=...)。"
     ),
     "state_not_taken_back": (
-        "“{name}”不接受它自己给出的状态：{detail}。这样恢复时会失败：请修正它的 state_dict() 和 load_state_dict()，或"
-        "把数值放进 run.state。"
+        "“{name}”不接受它自己给出的状态：{detail}。这样恢复时会失败：请修正它的 state_dict() 和 load_state_dict()，或把"
+        "值放进 run.state。"
     ),
     "state_other_than_given": (
-        "把“{name}”自己的状态交还给它之后，状态发生了变化：{path} 不同。这样恢复不会精确：请修正它的 state_dict() 和 "
-        "load_state_dict()，或把数值放进 run.state。"
+        "把“{name}”自己的状态重新载入它之后，状态发生了变化：{path} 不同。这样无法精确恢复：请修正它的 state_dict() 和 "
+        "load_state_dict()，或把值放进 run.state。"
     ),
     "state_says_nothing": (
-        "“{name}”（{type}）的 state_dict() 是空的：检查点里不会有它的任何内容。请让 state_dict() 返回它的数值，或把数"
-        "值放进 run.state。"
+        "“{name}”（{type}）的 state_dict() 是空的：检查点里不会有它的任何内容。请让 state_dict() 返回它的值，或把值放进"
+        " run.state。"
     ),
     # State: what does not fit
     "state_architecture": '模型与保存时不同：{differences}。请重新构建相同的模型，或用 resume="never" 开始新的训练。',
@@ -207,7 +215,7 @@ SENTENCES: dict[str, str] = {
     "state_tensor_changed": '{path} 与保存时不同：{old} → {new}。请按原样重新构建，或用 resume="never" 开始新的训练。',
     "state_names_changed": (
         "跟踪的对象与保存时不同：检查点中没有：{absent}；只在检查点中：{dropped}。请以相同的名字跟踪相同的对象，或用 "
-        'resume="never" 开始新的训练。'
+        'resume="never" 开始新的训练（若要沿用此检查点的权重：run.start_from(path, strict=False)）。'
     ),
     "state_kind_changed": "以“{name}”保存的并不是 {new} 的状态；请以该名字跟踪与当时相同的对象。",
     "state_optimizer_parameters": (
@@ -223,7 +231,7 @@ SENTENCES: dict[str, str] = {
         "{path} 的形状是 {old}，而对应参数是 {new}：优化器的参数顺序与保存时不同，且该文件没有记录名字；请按当时的顺"
         "序构建优化器。"
     ),
-    "state_optimizer_broken": "检查点中优化器“{name}”的状态不完整；请从其他检查点恢复。",
+    "state_optimizer_broken": "检查点中优化器“{name}”的内容不是有效的优化器状态；请从其他检查点恢复。",
     "state_load_failed": (
         '“{name}”拒绝了为它保存的状态：{detail}。请按当时的方式构建它，或用 resume="never" 开始新的训练。'
     ),
@@ -244,12 +252,11 @@ SENTENCES: dict[str, str] = {
         "们组成的列表和字典；也可以用单独的名字 track 该对象。"
     ),
     "state_attributes_trained": (
-        "以下属性已不是程序构建时的样子，检查点中也没有：{paths}。它们在保存之后被本进程的训练改变；"
-        "请重新构建这些对象，以便"
-        "精确继续。"
+        "以下属性的值已与程序构建时不同，检查点中也没有：{paths}。它们在保存之后被本进程中的训练改变；请重新构建这些对"
+        "象，才能精确继续。"
     ),
     "state_attributes_homeless": (
-        "检查点中有这些属性，但现在没有对象可以接收：{paths}。它们保持刚构建时的样子；请按保存时的方式构建这些对象。"
+        "检查点中有这些属性，但现在没有对象可以接收：{paths}。它们仍是构建时的值；请按保存时的方式构建这些对象。"
     ),
     "state_optimizer_asleep": (
         "优化器“{name}”（{kind}）已不再更新，但它的参数仍在变化：真正训练它们的优化器没有被跟踪，恢复时将缺少它的状"
@@ -258,10 +265,11 @@ SENTENCES: dict[str, str] = {
     "state_attribute_overruled": (
         "{path}：构建时为 {built}，将按检查点以 {saved} 继续。若要从此使用其他值，请在循环内设置。"
     ),
-    "state_left_as_built": "检查点中没有 {names} 的状态：它将以刚构建的样子开始。",
-    "state_not_taken": "检查点中还有 {names} 的状态，但没有跟踪它：不会使用。",
+    "state_left_as_built": "检查点中没有 {names} 的状态：将从构建时的状态开始。",
+    "state_not_taken": "检查点中还有 {names} 的状态，但程序没有跟踪它：不会使用。",
     "state_functions_changed": (
-        "这些函数，或它们持有、引用的值，与保存时不同；训练按新的继续：{paths}。训练中会改变的值请放进 run.local。"
+        "这些函数，或它们持有、引用的值，与保存时不同；将按新的内容继续训练：{paths}。训练中会改变的值请放进 "
+        "run.local。"
     ),
     "state_groups_added": "优化器“{name}”在训练途中加入过参数，现已重新加入：{names}",
     "state_frozen_restored": "已按保存时的设置恢复 {count} 个参数的 requires_grad：{names}",
@@ -281,6 +289,8 @@ SENTENCES: dict[str, str] = {
         "数据与训练时不同：原来有 {old} 个文件，现在有 {new} 个；第一个仅一方有的文件是 {extra}。请使用相同的数据，或"
         "用 allow_changed_data=True（--allow-changed-data）以新数据继续。"
     ),
+    "state_data_other": "{old} → {new}（{count} 个文件不同）",
+    "state_data_other_count": "{old} 个文件 → {new} 个；第一个仅一方有的文件是 {extra}",
     "state_data_unreadable": "无法读取数据文件 {path}：{detail}。请检查 data= 给出的路径。",
     "state_change": "{setting}：{old} → {new}",
     "state_absent": "（无）",
@@ -295,52 +305,52 @@ SENTENCES: dict[str, str] = {
     ),
     "bad_start": "start={value} 既不是 0 也不是 1：轮次只能从二者之一开始计数。",
     "other_kind_of_loop": (
-        "中断之前这里是另一种循环：那时用 run.steps 而现在用 run.batches，或者相反。请用原来的循环继续，"
-        "或换一个文件夹开始新的运行。"
+        "中断之前这里是另一种循环：那时用 run.steps 而现在用 run.batches，或者相反。请用原来的循环继续，或换一个文件夹"
+        "开始新的训练。"
     ),
-    "bad_duration": "{option}={value!r} 不是大于零的时长；请写成例如 '90s'、'10min' 或 '1.5h'。",
+    "bad_duration": "{option}={value!r} 不是大于零的时长；请按 '90s'、'10min' 或 '1.5h' 的形式书写。",
     "bad_count": "{option}={value!r} 应为不小于 1 的整数。",
     "keep_best_of_what": "keep_best= 需要同时给出 best=，即用来评定各轮好坏的已记录指标。",
     "bad_seed": "seed={value} 不是 -2**63 到 2**64 - 1 之间的整数。",
     "not_a_loader": (
-        "run.batches 需要 torch.utils.data.DataLoader，而不是 {loader}。若自己取批次或不用批次：请改用 "
-        "for step in run.steps(n)，在循环内取数据；否则请用 DataLoader 包装数据集。"
+        "run.batches 接受 torch.utils.data.DataLoader，而不是 {loader}。若自行取批次或不用批次，请改用 for step in "
+        "run.steps(n)，在循环内取数据；否则请用 DataLoader 包装数据集。"
     ),
     "fabric_loader": (
-        "run.batches 接受 torch.utils.data.DataLoader，而不是 fabric.setup_dataloaders 返回的对象（{loader}）。"
-        "请把原来的 loader 交给 run.batches，并在循环中自行移动每一批：batch = fabric.to_device(batch)。"
+        "run.batches 接受 torch.utils.data.DataLoader，而不是 fabric.setup_dataloaders 返回的对象（{loader}）。请把原来"
+        "的加载器交给 run.batches，并在循环中自行移动每一批：batch = fabric.to_device(batch)。"
     ),
     "web_loader": (
         "run.batches 接受 torch.utils.data.DataLoader，而不是包在它外面的 {loader}。请用同一个数据集"
         "（其中用 .batched(n) 组批）构建：torch.utils.data.DataLoader(dataset, batch_size=None, num_workers=...)。"
     ),
     "accelerate_accumulates": (
-        "Accelerate 每 {steps} 批累积一次梯度，并在程序里自行计数，因此在这些批次之间恢复不会精确。"
-        "请按组取批次：run.batches(loader, group={steps})，loader 应由 accelerator.prepare 返回。"
+        "Accelerate 每 {steps} 批累积一次梯度，并在程序里自行计数，因此在这些批次之间恢复不会精确。请按组取批次："
+        "run.batches(loader, group={steps})，其中的 loader 应为 accelerator.prepare 返回的对象。"
     ),
     "loader_exact": (
         "可在任意批次精确恢复，且无需重新加载；第一批加载了两次，结果相同（每轮 {batches} 批，{workers} 个 worker）。"
     ),
     "loader_not_repeatable": (
-        "在一轮之内无法精确恢复：第一批加载了两次，结果不同。{dataset} 或 collate 函数保有 Unbroken 不了解的状态。请"
-        "使用 python、numpy、torch 的随机数，把生成器放在属性里，或只从某一轮结束时的检查点恢复（且该状态须与开始时相"
-        "同）。"
+        "在一轮之内无法精确恢复：第一批加载了两次，结果不同。{dataset} 或 collate 函数带有 Unbroken 不知道的内部状态。"
+        "请使用 python、numpy、torch 的随机数，把生成器放在属性里，或只从某一轮结束时的检查点恢复（此时该状态须与训练开"
+        "始时相同）。"
     ),
     "ahead_does_not_fit": (
         "检查点中保存了之后 {kept} 个样本的顺序，与含 {samples} 个样本的数据集不符；请使用原来的数据，或改从某一轮结"
         "束时的检查点恢复。"
     ),
     "loader_changed": (
-        "loader 与此前不同：{fact} {old} → {new}（length：每轮批数；samples：数据集样本数；sampler：决定顺序的采样"
-        "器）。将以新的 loader 继续：若不是循环本身每轮更换 loader，训练走向随之不同。"
+        "加载器与此前不同：{fact} {old} → {new}（length：每轮批数；samples：数据集样本数；sampler：决定顺序的采样器）。"
+        "将以新的加载器继续：除非循环本来就每轮更换加载器，否则训练过程会与原来不同。"
     ),
     "samples_changed": (
         "检查点位于一轮之内（该轮有 {old} 个样本），而现在的数据集有 {new} 个；请使用原来的数据，或改从某一轮结束时的"
         "检查点恢复。"
     ),
     "compiled_for_two_shapes": (
-        "模型已编译，而每轮最后一批较小：恢复后的进程可能以另一顺序遇到这两种形状，生成不同的计算图，结果在末位上可能"
-        "不同。使用 drop_last=True 或 torch.compile(model, dynamic=False) 则精确。"
+        "模型已编译，而每轮最后一批较小：恢复后的进程可能以另一顺序遇到这两种形状，生成不同的计算图，结果在末位上可能不"
+        "同。使用 drop_last=True 或 torch.compile(model, dynamic=False) 即可精确恢复。"
     ),
     "loader_replayed_iterable": (
         "IterableDataset 没有下标：可在任意批次精确恢复，但需重新加载该轮之前的数据，且每次遍历都须从头开始、只依赖 "
@@ -348,13 +358,13 @@ SENTENCES: dict[str, str] = {
         "变）。"
     ),
     "dataset_keeps_draws": (
-        "{dataset} 在第一次加载样本时取随机数，再次加载时不再取：它保留了所取的值。重新启动后会另取一批，因此"
-        "恢复在之后的轮次中并不精确。请每次重新取随机数，或在运行开始之前全部取好（把数据集遍历一遍）。"
+        "{dataset} 在第一次加载样本时取随机数，再次加载时不再取：它保留了所取的值。重新启动后会另取一批，因此从之后的轮"
+        "次恢复无法做到精确。请每次重新取随机数，或在训练开始之前全部取好（把数据集遍历一遍）。"
     ),
     "dataset_counts": (
-        "{dataset} 在遍历一轮之后与之前不同（{changed}），而重启时它从刚创建的样子开始。如果样本或其顺序取决于此，"
-        "从后面的轮次恢复就不精确：应让它们取决于由循环告知的轮次（例如数据集自己的 set_epoch），"
-        "或只取决于 python、numpy 和 torch 的随机数。"
+        "{dataset} 在遍历一轮之后与之前不同（{changed}），而重启后它又从创建时的状态开始。如果样本或其顺序取决于此，从"
+        "后面的轮次恢复就无法做到精确：应让它们取决于由循环告知的轮次（例如数据集自己的 set_epoch），或只取决于 "
+        "python、numpy 和 torch 的随机数。"
     ),
     "loader_replayed_subclass": (
         "该 DataLoader 自定义了遍历方式：恢复时从该轮开头重新遍历；只要其顺序来自 python、numpy 或 torch 的随机数即为"
@@ -368,19 +378,18 @@ SENTENCES: dict[str, str] = {
         "numpy 或 torch 的全局随机数，或把生成器放在它自己的属性里。"
     ),
     "workers_changed": (
-        "该 loader 此前使用 {old} 个 worker，现在为 {new} 个，而其顺序取决于此；请把 num_workers 改回 {old}。"
+        "该加载器此前使用 {old} 个 worker，现在为 {new} 个，而其顺序取决于此；请把 num_workers 改回 {old}。"
     ),
     "order_changed": (
         "采样器 {sampler} 给出的顺序与中断前不同（第 {epoch} 轮前 {batch} 批），它依赖于未保存的状态；请改从某一轮结"
         "束时的检查点恢复。"
     ),
     "next_order_changed": (
-        "采样器为第 {epoch} 轮第 {batch} 批给出的样本与中断前不同；数据集、采样器或抽取顺序的库已改变。请恢复原状，或"
-        "改从某一轮结束时的检查点恢复。"
+        "采样器为第 {epoch} 轮第 {batch} 批给出的样本与中断前不同；数据集、采样器或生成顺序的库已改变。请恢复原状，或改"
+        "从某一轮结束时的检查点恢复。"
     ),
     "counting_sampler_twice": (
-        "该 loader 的采样器会统计被遍历的次数，而第 {epoch} 轮在另一循环之外又遍历了它；请只在每轮的第一个循环中使用"
-        "它。"
+        "该加载器的采样器会统计被遍历的次数，而第 {epoch} 轮中另一个循环也遍历了它；请只在每轮的第一个循环中使用它。"
     ),
     "other_loop_leads": (
         "该检查点保存于本轮的第 {old} 个数据循环中，而现在由第 {new} 个循环先取数据；请改从某一轮结束时的检查点恢复，"
@@ -398,34 +407,34 @@ SENTENCES: dict[str, str] = {
         "torch.utils.data 自带的采样器。"
     ),
     "epoch_length_changed": (
-        "检查点位于一轮之内（该轮共 {old} 批），而现在的 loader 有 {new} 批；请恢复原来的 batch size 与数据，或改从某"
-        "一轮结束时的检查点恢复。"
+        "检查点位于一轮之内（该轮共 {old} 批），而现在的加载器有 {new} 批；请恢复原来的批大小与数据，或改从某一轮结束时"
+        "的检查点恢复。"
     ),
     # Loop: variables
     "variables_lost": (
-        "循环中的这些变量与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的内容在本次恢复中并不精确；"
-        "若循环在读取之前会重新填满它们，则没有影响。请把它们交给 run，例如在循环前写 local = run.local({first}=...)，"
-        "循环中用 local.{first}：此后保存的状态恢复时就会有它们。"
+        "循环中的这些变量与保存时不同：{names}（{where}）。它们在程序启动时被重新初始化，因此依赖它们的内容在本次恢复中"
+        "不精确；若循环在读取之前会重新赋值，则没有影响。请把它们交给 run，例如在循环前写 local = run.local({first}"
+        "=...)，循环中用 local.{first}：此后保存的状态就会包含它们。"
     ),
     "globals_lost": (
-        "循环中的这些变量与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的内容在本次恢复中并不精确；"
-        "若循环在读取之前会重新填满它们，则没有影响。请把它们交给 run，例如在循环前写 run.local(globals(), "
-        "{first}={first})：此后保存的状态恢复时就会有它们。"
+        "循环中的这些变量与保存时不同：{names}（{where}）。它们在程序启动时被重新初始化，因此依赖它们的内容在本次恢复中"
+        "不精确；若循环在读取之前会重新赋值，则没有影响。请把它们交给 run，例如在循环前写 run.local(globals(), {first}="
+        "{first})：此后保存的状态就会包含它们。"
     ),
     "objects_lost": (
-        "循环中的这些对象带有状态、没有被跟踪，且与保存时不同：{names}（{where}）。它们随程序重新开始，因此依赖它们的"
-        "内容在本次恢复中并不精确；循环在使用之前会重新设定的除外。请跟踪它们，例如 run.track({first}={path})："
-        "此后保存的状态恢复时就会有它们。"
+        "循环中的这些对象带有状态、没有被跟踪，且与保存时不同：{names}（{where}）。它们在程序启动时被重新创建，因此依赖"
+        "它们的内容在本次恢复中不精确；循环在使用之前会重新设定的除外。请跟踪它们，例如 run.track({first}={path})：此后"
+        "保存的状态就会包含它们。"
     ),
     "generators_lost": (
-        "循环中的函数所持有的这些随机数生成器没有被跟踪，且不在保存时的位置：{names}（{where}）。它们随程序重新开始，"
-        "因此依赖它们的内容在本次恢复中并不精确；取数之前会重新设定种子的除外。请把每个生成器放进脚本的变量并跟踪它，"
-        "例如 run.track({first}={first})：此后保存的状态恢复时就会有它们。"
+        "循环中的函数所持有的这些随机数生成器没有被跟踪，且不在保存时的位置：{names}（{where}）。它们在程序启动时被重新"
+        "创建，因此依赖它们的内容在本次恢复中不精确；取数之前会重新设定种子的除外。请把每个生成器放进脚本的变量并跟踪"
+        "它，例如 run.track({first}={first})：此后保存的状态就会包含它们。"
     ),
     "iterators_lost": (
-        "循环中的这些迭代器不在保存时的位置：{names}（{where}）。它们随程序重新开始，因此从中取出的内容在本次恢复中并不"
-        "精确。加载器的批请用 run.batches 取得，几个加载器也可以一起（zip）；列表中的值请按 run.step 选取；生成器函数所"
-        "计的数请保存在 run.local 中。"
+        "循环中的这些迭代器不在保存时的位置：{names}（{where}）。它们在程序启动时被重新创建，因此从中取出的内容在本次恢"
+        "复中不精确。加载器的批次请用 run.batches 取得，几个加载器也可以一起（zip）；列表中的值请按 run.step 选取；生成"
+        "器函数所计的数请保存在 run.local 中。"
     ),
     # Run
     "not_restorable": "未加载 {path}，其内容无法恢复：{reason}可用 unbroken list 查看其他检查点。",
@@ -433,16 +442,16 @@ SENTENCES: dict[str, str] = {
     "resumed_at_step": "已从 {path} 恢复（保存于 {timestamp}）：从第 {step} 步之后继续。",
     "resumed": "已从 {path} 恢复（保存于 {timestamp}）：继续第 {epoch} 轮，该轮已完成 {batch} 批。",
     "resumed_between": "已从 {path} 恢复（保存于 {timestamp}）：从第 {done} 轮、第 {step} 步之后继续。",
-    "complete": "训练已完成，没有剩余的内容：此前已完成 {done}/{count} 轮，见 {latest}。",
-    "complete_steps": "训练已完成，没有剩余的内容：此前已完成 {done}/{goal} 步，见 {latest}。",
+    "complete": "训练已完成，无需再训练：此前已完成 {done}/{count} 轮，状态见 {latest}。",
+    "complete_steps": "训练已完成，无需再训练：此前已完成 {done}/{goal} 步，状态见 {latest}。",
     "missing_behind_loop": (
-        "循环体不再运行，因此循环之后的代码要读取的这些名称并不存在：{names}（{where}）。"
-        "最后一轮之后仍要用到的内容，请放进 run.local。"
+        "循环体已无需再运行，因此循环之后的代码要读取的这些名称并不存在：{names}（{where}）。最后一轮之后仍要用到的内"
+        "容，请放进 run.local。"
     ),
     "fell_back": "{path} 已损坏，已移至 {aside}；将从最新的完好检查点继续。原因：{reason}",
     "store_superseded": (
-        "未写入 {path}：此后已有另一个训练进程在该文件夹中开始（由 {record} 计数），本进程不再拥有它。"
-        "请结束本进程，由另一个继续。"
+        "未写入 {path}：此后已有另一个训练进程在该文件夹中开始（次数记录在 {record} 中），训练已由它接管。请结束本进"
+        "程。"
     ),
     "stateful_hook": (
         "{module}：其 DistributedDataParallel 使用了带有自身状态的通信钩子（{kind}"
@@ -451,25 +460,25 @@ SENTENCES: dict[str, str] = {
     "uneven_batches": (
         "在 join() 中各 rank 的批次数可能不同，没有所有 rank 共同的步。请去掉 join()：run.batches 会均匀划分批次。"
     ),
-    "replayed_by_all": ("全部 {size} 个进程都已重新训练最近一次保存之后的步（至少 {steps} 步），每个进程均逐位一致。"),
+    "replayed_by_all": "全部 {size} 个进程都已重新训练最近一次保存之后的步（至少 {steps} 步），每个进程均逐位一致。",
     "ranks_apart": (
         "rank {rank} 位于{here}，而 rank 0 位于{first}，双方会互相等待。所有 rank "
         "必须以相同方式调用 run 并离开循环：不要只在一个 rank 上使用 run.batches 或 break。"
         "只由一个 rank 做的事（验证、绘图）请用普通的 DataLoader。"
     ),
-    "ranks_at_begin": "运行的开始",
-    "ranks_at_loader": "加载器的第一个批次",
+    "ranks_at_begin": "训练的开始",
+    "ranks_at_loader": "加载器的第一批",
     "ranks_at_boundary": "两步之间",
     "ranks_at_epoch": "一轮的开始或结束",
     "ranks_at_save": "一次保存",
     "ranks_at_stop": "停止处",
-    "ranks_at_end": "运行的结束",
+    "ranks_at_end": "训练的结束",
     "ranks_steps": (
         "各 rank 完成的步数不同（{least} 到 {most}），保存的将是不同时刻的状态。请让每个 rank 取同样多的批次。"
     ),
     "wrapped_twice": (
-        "有两个 DistributedDataParallel 含有相同的参数（{name}），重启之后无法区分它们。"
-        "请只包装一次模型，并在运行开始之前包装。"
+        "有两个 DistributedDataParallel 含有相同的参数（{name}），重启之后无法区分它们。请只包装一次模型，并在训练开始"
+        "之前包装。"
     ),
     "group_destroyed": (
         "进程组在 run 关闭之前已被销毁，最后的状态没有保存。请在 destroy_process_group() 之"
@@ -479,28 +488,26 @@ SENTENCES: dict[str, str] = {
         "无法让 DistributedDataParallel 重现保存此状态时的最初几次反向传播，接下来的步将不再逐位一致：{reason}"
     ),
     "no_process_group": (
-        "本进程是 {count} 个进程之一（WORLD_SIZE），但尚未建立进程组。请在运行开始之前调用 torch.dis"
-        'tributed.init_process_group("gloo") 或 ("nccl")，或取消 WORLD_SIZ'
-        "E。"
+        "本进程是 {count} 个进程之一（WORLD_SIZE），但尚未建立进程组。请在训练开始之前调用 "
+        'torch.distributed.init_process_group("gloo") 或 ("nccl")，或取消 WORLD_SIZE。'
     ),
     "rank_lost": (
-        "本次运行的另一个进程已经消失，或没有按时到达；最近保存的状态是完整的。再次运行同一命令即可从那里继续。"
-        "torch 的说明：{reason}"
+        "本次训练的另一个进程已退出，或未及时响应；最近保存的状态是完整的。再次运行同一命令即可从那里继续。torch 的说"
+        "明：{reason}"
     ),
     "on_rank": "rank {rank}：{error}",
     "ranks_diverged": (
-        "rank {rank} 的 {tensor} 与 rank 0 的比特不一致：各 rank 已经分叉，此状态不予保存。请检查是否只有某个 "
-        "rank 做了某事（跳过一步、未经 DistributedDataParallel 修改权重），或机器有故障；同一命令将"
-        "从最近保存的状态继续。"
+        "rank {rank} 的 {tensor} 与 rank 0 的不是逐位一致：各 rank 已经不同步，此状态不予保存。请检查是否有只在某个 "
+        "rank 上执行的操作（跳过一步、未经 DistributedDataParallel 修改权重），或机器有故障；同一命令将从最近保存的状态"
+        "继续。"
     ),
     "resized": (
-        "由 {saved_by} 个进程保存，现由 {size} 个进程继续：全局批次及其顺序相同，每个样本逐位一致；跨 ran"
-        "k 的求和以及 dropout 等随机层不再逐位一致。"
-        "新增进程的 run.state 和 run.local 从 rank 0 的值开始；不再存在的进程的值会丢失。"
+        "由 {saved_by} 个进程保存，现由 {size} 个进程继续：全局批次及其顺序相同，每个样本逐位一致；跨 rank 的求和以及 "
+        "dropout 等随机层不再逐位一致。新增进程的 run.state 和 run.local 从 rank 0 的值开始；不再存在的进程的值会丢失。"
     ),
     "resized_in_accumulation": (
-        "此状态由 {saved_by} 个进程在梯度累积中途保存，各自持有自己的梯度，{size} 个进程无法接续。请仍用 {s"
-        "aved_by} 个进程启动；使用 group= 时只在两次累积之间保存。"
+        "此状态由 {saved_by} 个进程在梯度累积中途保存，各自持有自己的梯度，{size} 个进程无法接续。请仍用 {saved_by} 个"
+        "进程启动；使用 group= 时只在两次累积之间保存。"
     ),
     "arrivals_do_not_fit": (
         "{module}：其 DistributedDataParallel 当时的参数现在不存在：{names}。请按原样构建"
@@ -511,69 +518,68 @@ SENTENCES: dict[str, str] = {
         "first}。请用相同的脚本和参数启动所有进程。"
     ),
     "ranks_built_unlike": (
-        "{tensor} 在 rank {rank} 上的值与 rank 0 不同。请在运行开始之前用 DistributedD"
-        "ataParallel 包装模型，或在构建模型之前在所有 rank 上用同一数字调用 torch.manual_seed"
-        "。"
+        "{tensor} 在 rank {rank} 上的值与 rank 0 不同。请在训练开始之前用 DistributedDataParallel 包装模型，或在构建模"
+        "型之前在所有 rank 上用同一个数调用 torch.manual_seed。"
     ),
     "sharded": (
-        "{name} 含有各 rank 独有的部分（{kind}），目前只能保存和恢复在所有 rank 上相同的副本。请使用 D"
-        "istributedDataParallel 和普通优化器。"
+        "{name} 含有各 rank 独有的部分（{kind}），目前只能保存和恢复在所有 rank 上相同的副本。请使用 "
+        "DistributedDataParallel 和普通优化器。"
     ),
     "ranks_other_samples": (
-        "到第 {step} 步为止，rank {rank} 得到的样本与 rank 0 不同，两者将训练出不同的东西。请让所有 "
-        "rank 以相同方式产生顺序：同一个种子、同样的调用。"
+        "到第 {step} 步为止，rank {rank} 得到的样本与 rank 0 不同，两者将训练出不同的模型。请让所有 rank 以相同方式产生"
+        "顺序：同一个种子、同样的调用。"
     ),
     "wrapped_late": (
-        "模型在运行开始之后才被包装为 DistributedDataParallel，已来不及做到逐位恢复。请在 run.beg"
-        "in()、循环以及 `with run:` 之前包装。"
+        "模型在训练开始之后才被包装为 DistributedDataParallel，已来不及做到逐位恢复。请在 run.begin()、循环以及 `with "
+        "run:` 之前包装。"
     ),
     "recorded_unlike": (
-        "其他 rank 为 {names} 向 run.record 提供了不同的值；以 rank 0 的为准。若要所有 ran"
-        "k 的平均值，请使用 run.average。"
+        "其他 rank 为 {names} 向 run.record 提供了不同的值；以 rank 0 的为准。若要所有 rank 的平均值，请使用 "
+        "run.average。"
     ),
     "batch_too_small": (
-        "第 {batch} 个批次只有 {count} 个样本，不够 {size} 个进程分配。请为 DataLoader 设置"
-        " drop_last=True，或选择余数足够的 batch_size。"
+        "第 {batch} 批只有 {count} 个样本，不够 {size} 个进程分配。请为 DataLoader 设置 drop_last=True，或选择使最后一"
+        "批样本足够的 batch_size。"
     ),
     "other_replicas": (
-        "DistributedSampler 是为 {replicas} 个副本中的 rank {rank} 创建的；本进程是 "
-        "{size} 个中的 rank {this}。请在 init_process_group 之后创建它，且不要指定 num"
-        "_replicas 和 rank。"
+        "DistributedSampler 是为 {replicas} 个副本中的 rank {rank} 创建的；本进程是 {size} 个中的 rank {this}。请在 "
+        "init_process_group 之后创建它，且不要指定 num_replicas 和 rank。"
     ),
     "batch_not_divided": (
         "batch_size=None 的加载器给出的批次无法由 {size} 个进程分配。请设置 batch_size，或使用 DistributedSampler。"
     ),
-    "batch_not_divisible": ("{count} 个样本的全局批次无法由 {size} 个进程均分。可以均分的进程数：{fitting}。"),
+    "batch_not_divisible": "{count} 个样本的全局批次无法由 {size} 个进程均分。可以均分的进程数：{fitting}。",
     "not_divisible": (
-        "{kind} 逐个给出样本，{size} 个进程无法分配它们并精确恢复。请使用 map 风格的数据集，或用单个进程训练。"
+        "{kind} 逐个给出样本，{size} 个进程无法分配它们并精确恢复。请使用支持下标访问（map 风格）的数据集，或用单个进程"
+        "训练。"
     ),
     "uneven_rest": (
         "每轮最后一个批次有 {count} 个样本，{size} 个进程无法均分：此处梯度按进程而非按样本加权。"
         "使用 drop_last=True 可略去该批次。"
     ),
     "samples_unlike": (
-        "同一个样本在 rank {rank} 上与 rank 0 上不同：各 rank 拿到的是各自的数据，其中大部分将永远不会被训练。"
-        "请把完整的数据集交给每个 rank：由本库或 DistributedSampler 来划分。"
+        "同一个下标在 rank {rank} 上取到的样本与 rank 0 不同：各 rank 拿到的是各自的数据，其中大部分将永远不会用于训"
+        "练。请把完整的数据集交给每个 rank：由本库或 DistributedSampler 来划分。"
     ),
     "batch_divided": "每步 {whole} 个样本，{size} 个进程各 {each} 个",
     "loader_unlike": (
-        "各 rank 的加载器不一致：{fact} 在 rank {rank} 上是 {here}，在 rank 0 上是 {f"
-        "irst}。请把完整的数据集交给所有 rank：由本库或 DistributedSampler 来划分。"
+        "各 rank 的加载器不一致：{fact} 在 rank {rank} 上是 {here}，在 rank 0 上是 {first}。请把完整的数据集交给所有 "
+        "rank：由本库或 DistributedSampler 来划分。"
     ),
     "processes_changed": (
         "此加载器的采样器为每个进程给出各自的样本，而状态由 {old} 个进程保存，现在是 {new} 个。请启动同样数量的进程"
         "（None 表示当时批次是被划分的），或使用 DistributedSampler。"
     ),
     "setting_overruled": (
-        "{setting}：现在构建为 {new}，将按保存的 {in_force} 继续。若要从此使用新值，请在循环之前调用 "
-        "run.keep_built({name})。"
+        "{setting}：现在构建为 {new}，仍按保存的 {in_force} 继续。若要从此使用新值，请在循环之前调用 run.keep_built("
+        "{name})。"
     ),
     "setting_changed": (
-        "{setting}：{old} → {new}，已按 run.keep_built 的要求采用代码中现在的值；将以 {in_force} 继续。这是有意的更"
-        "改：从此处起训练走向不同。"
+        "{setting}：{old} → {new}，已按 run.keep_built 的要求采用代码中现在的值；将以 {in_force} 继续。这是有意的更改："
+        "从此处起训练过程会与原来不同。"
     ),
     "seed_overruled": (
-        "seed：给出 {new}，将以 {old} 继续：一次训练始终使用最初的种子。若要换种子，请另开训练：换一个文件夹，或 "
+        "seed：本次给出 {new}，仍以 {old} 继续：一次训练始终使用最初的种子。若要换种子，请另开训练：换一个文件夹，或 "
         "resume='never'。"
     ),
     "schedule_refuses": (
@@ -597,8 +603,8 @@ SENTENCES: dict[str, str] = {
     ),
     "keep_built_whole": "keep_built({name!r})：调度器只能整体采用；请写 run.keep_built({owner!r})。",
     "keep_built_failed": (
-        "run.keep_built({name!r})：“{name}”按现在的构建无法处于保存时的位置：{detail}。请按全部步数构建它，或去掉 "
-        "keep_built。"
+        "run.keep_built({name!r})：“{name}”按现在的构建方式无法推进到保存时的位置：{detail}。请按全部步数构建它，或去掉"
+        " keep_built。"
     ),
     "keep_built_too_late": "keep_built({names}) 调用过晚：训练已经开始；请在遍历 run.epochs 之前调用。",
     "link_passed_over": "{path} 是无法使用的链接，未作改动；将从最新的完好检查点继续。原因：{reason}",
@@ -621,16 +627,17 @@ SENTENCES: dict[str, str] = {
     ),
     "data_change_allowed": "按要求使用不同的数据继续：{change}",
     "best_anew": (
-        "此前的最佳（{metric} {value}，第 {epoch} 轮）属于原来的数据；换用这份数据后，最佳值从下一轮起重新评定。"
+        "此前的最佳值（{metric} {value}，第 {epoch} 轮）是在原来的数据上得到的；换用这份数据后，最佳值从下一轮起重新评"
+        "定。"
     ),
     "config_changed": "参数 {change}",
     "environment_changed": "环境：{changes}（仅在相同环境下保证逐位一致）",
     "deleted_by_policy": "已按保留策略删除：{name}",
     "ended_steps": "训练完成：{done}/{goal} 步。",
-    "replay_exact": "自第 {after} 步起重放了 {steps} 步，与中断前逐位一致。比较了：{what}。",
+    "replay_exact": "第 {after} 步之后重放了 {steps} 步，与中断前逐位一致。比较了：{what}。",
     "replay_of_streams": (
-        "自第 {after} 步起重放了 {steps} 步：所比较的内容与中断前一致：{what}。其中没有计算结果：所跟踪的内容"
-        "未见变化。如尚未跟踪模型，请跟踪它，或向 run.average 提供数值。"
+        "第 {after} 步之后重放了 {steps} 步：所比较的内容与中断前一致：{what}。其中没有计算结果：所跟踪的内容未见变化。"
+        "如尚未跟踪模型，请跟踪它，或向 run.average 传入一个数值。"
     ),
     "replay_what_order": "样本顺序",
     "replay_what_batch": "批次内容",
@@ -645,27 +652,29 @@ SENTENCES: dict[str, str] = {
         "本次恢复没有可比较的内容：第 {after} 步之后各步的日志由旧版本写入；下次恢复时将有本版本的日志。"
     ),
     "replay_differs_changed": (
-        "重放的步从第 {step} 步起与中断前不同（{streams}）。其间的变化可以解释：{changes}。本次恢复与被中断的训练并非"
-        "逐位一致。"
+        "重放的步从第 {step} 步起与中断前不同（{streams}）。其间的以下变化可以解释这一差异：{changes}。本次恢复与被中断"
+        "的训练并非逐位一致。"
     ),
     "next_batch_differs": (
-        "第 {step} 步的数据不同：该批次的内容与中断前不一致，本次恢复并不精确。数据集或 collate 函数保有自己的状态："
-        "请使用 python、numpy、torch 的随机数，或跟踪该生成器。若不想受其影响，请改从某一轮结束时的检查点恢复。"
+        "第 {step} 步的数据不同：该批次的内容与中断前不一致，本次恢复并不精确。数据集或 collate 函数带有自己的内部状"
+        "态：请使用 python、numpy、torch 的随机数，或跟踪该生成器。若不想受其影响，请改从某一轮结束时的检查点恢复。"
     ),
-    "next_batch_changed": "第 {step} 步的批次内容与中断前不一致。其间的变化可能是原因：{changes}。本次恢复并不精确。",
+    "next_batch_changed": (
+        "第 {step} 步的批次内容与中断前不一致。其间的以下变化可能是原因：{changes}。本次恢复并不精确。"
+    ),
     "counted_anew": (
         "对 run.batches 使用的 {kind} 又从 0 开始，而此前已完成 {done} 批（第 {epoch} 轮）：它的计数或结束位置与中断"
         "前不同。请用 run.batch（本轮内）或 run.step 计数，或从当前位置开始：enumerate(run.batches(loader), "
         "run.batch)。"
     ),
     "epoch_ends_as_before": (
-        "第 {epoch} 轮与之前各轮一样在 {batches} 批后结束，尽管其 loader 有 {length} 批：它是在轮内恢复的，自行计数的"
-        "循环（islice、zip、enumerate）会重新开始计数。如需在别处结束，请使用 run.batch。"
+        "第 {epoch} 轮与之前各轮一样在 {batches} 批后结束，尽管其加载器有 {length} 批：它是在轮内恢复的，自行计数的循环"
+        "（islice、zip、enumerate）会重新开始计数。如需在别处结束，请使用 run.batch。"
     ),
     "epoch_of_other_length": (
         "在轮内恢复的第 {resumed} 轮用了 {batches} 批，而第 {other} 轮用了 {others} 批：它的循环是否又从 0 计数"
-        "（islice、与普通 loader 一起 zip、自行计数）？若是，则与未中断的训练不同；请用 run.batch 计数，或直接在 "
-        "loader 上限定长度。"
+        "（islice、与普通加载器一起 zip、自行计数）？若是，则与未中断的训练不同；请用 run.batch 计数，或直接在加载器上"
+        "限定长度。"
     ),
     "csv_step": "run.log_csv 会自行写入 step 列；请为该值另取名称。",
     "csv_not_ours": "{path} 不是 run.log_csv 的 CSV（首列不是 step），保持原样；请换一个文件名。",
@@ -683,15 +692,15 @@ SENTENCES: dict[str, str] = {
     ),
     "no_journal": "无法建立用于重放验证的日志（{error}）；训练照常进行。",
     "steps_inside_epochs": "run.batches(loader, steps=...) 用于没有 run.epochs 循环的情况；在其中请去掉 steps。",
-    "loader_gives_nothing": "该 loader 没有给出任何批次，无法达到目标步数；请检查其数据集与采样器。",
+    "loader_gives_nothing": "该加载器没有给出任何批次，无法达到目标步数；请检查其数据集与采样器。",
     "saved": "已保存 {names}（{size}，{seconds} 秒）",
     "save_failed": "保存失败：{names}：{error} 训练继续，下次保存时会重试。",
     "state_no_room": (
-        "未恢复所保存的状态：系统不再给本进程更多内存（{reason}）。文件没有问题，也未被改动；请放宽限制（ulimit -v、"
+        "未恢复所保存的状态：系统无法再为本进程分配内存（{reason}）。文件没有问题，也未被改动；请放宽限制（ulimit -v、"
         "作业内存）后重新运行同一命令。"
     ),
     "state_not_copied": "无法复制训练状态：{reason}",
-    "interrupted_saved": "已中断；状态已安全保存在 {latest}。再次运行该单元即可继续。",
+    "interrupted_saved": "已中断；状态已安全保存在 {latest}。再次运行该单元格即可继续。",
     "left_run_gone": "{folder} 中已没有该训练的状态，而内存中只是半轮的状态：请重新构建模型与优化器，并新建 Run。",
     "stopped_saved_resume": (
         "因 {cause} 停止；状态已安全保存在 {latest}。请从它恢复以继续训练：原样再次运行本命令会从头开始。"
@@ -700,11 +709,11 @@ SENTENCES: dict[str, str] = {
     "stopped_unsaved": "因 {cause} 停止，且最后的状态未能保存：{error}",
     "ended": "训练完成：{done}/{count} 轮。",
     "ended_steps_on_purpose": (
-        "已在第 {step} 步之后主动结束（{reason}）：训练已完成，没有剩余的内容。如仍要继续："
-        "unbroken.Run(..., resume='{latest}')。"
+        "已在第 {step} 步之后主动结束（{reason}）：训练已完成，无需再训练。如仍要继续：unbroken.Run(..., resume='"
+        "{latest}')。"
     ),
     "ended_on_purpose": (
-        "已在第 {epoch} 轮、第 {step} 步之后主动结束（{reason}）：训练已完成，没有剩余的内容。如仍要继续："
+        "已在第 {epoch} 轮、第 {step} 步之后主动结束（{reason}）：训练已完成，无需再训练。如仍要继续："
         "unbroken.Run(..., resume='{latest}')。"
     ),
     "place_epoch": "第 {epoch} 轮",
@@ -735,8 +744,8 @@ SENTENCES: dict[str, str] = {
         "函数内的变量请作为属性保存：local = run.local(NAME=...)，循环中用 local.NAME。"
     ),
     "local_of_a_function": (
-        "“{name}”是函数 {function} 的变量，不在 globals() 中，恢复时不会还原；"
-        "请作为属性保存：local = run.local({name}=...)，循环中用 local.{name}；或在该函数中声明 global。"
+        "“{name}”是函数 {function} 的变量，不在 globals() 中，恢复时不会还原；请作为属性保存：local = run.local({name}"
+        "=...)，循环中用 local.{name}；或在该函数中声明 global。"
     ),
     "local_not_deleted": "local.{name} 不能删除，否则恢复后它又会出现；请设为 None。",
     "local_is_for_track": (
@@ -765,15 +774,15 @@ SENTENCES: dict[str, str] = {
         "run.start_from({path!r}) 调用过晚：训练已经开始；请在 run.track 之后、遍历 run.epochs 之前调用。"
     ),
     "start_untracked": (
-        "run.start_from 指名了没有跟踪的对象：{names}；目前跟踪的有：{tracked}。请先调用 run.track，并写成"
-        "“跟踪名='文件中的名称'”。"
+        "run.start_from 指定了没有跟踪的对象：{names}；目前跟踪的有：{tracked}。请先调用 run.track，并写成“跟踪名='文件"
+        "中的名称'”。"
     ),
-    "start_twice": "之前已对相同的对象（{names}）调用过 run.start_from；多次调用时，每次须指名不同的对象。",
-    "start_not_in_file": "{path} 中没有 {names}；其中有：{there}。请给出其中的名称。",
-    "start_nothing_there": "{path} 中没有可供训练开始的 state_dict。",
+    "start_twice": "之前已对相同的对象（{names}）调用过 run.start_from；多次调用时，每次须指定不同的对象。",
+    "start_not_in_file": "{path} 中没有 {names}；其中有：{there}。请从中选择。",
+    "start_nothing_there": "{path} 中没有可用作训练起点的 state_dict。",
     "start_refused": (
         "{path} 与所跟踪的内容不符，未采用任何内容。仅在文件中：{left}。已跟踪但文件中没有或形状不同：{missing}。若要采"
-        "用能匹配的部分，请给出 strict=False；若只要其中一些对象，请指名，例如 run.start_from(path, "
+        "用能匹配的部分，请给出 strict=False；若只要其中一些对象，请逐个指定，例如 run.start_from(path, "
         "model='model')。"
     ),
     "start_passed_over": "本次训练从它自己的状态继续，因此没有从 {path} 采用任何内容。",
@@ -806,8 +815,8 @@ SENTENCES: dict[str, str] = {
     ),
     # Saving
     "drift": (
-        "从本次保存起，重新启动将无法载入状态：所跟踪的对象已与循环开始前构建的不同：{differences}。请在每次启动时于"
-        "遍历 run.epochs 之前就作此改动，即可恢复。"
+        "从本次保存起，重新启动将无法载入状态：所跟踪的对象已与循环开始前构建的不同：{differences}。若要能够恢复，请在"
+        "每次启动时都在遍历 run.epochs 之前作此改动。"
     ),
     "last_state_unsafe": (
         "最后的状态未能安全保存到 {latest}：{error} 脚本继续运行期间会不断重试，结束时再试最后一次；请在此期间腾出空"
@@ -843,7 +852,7 @@ SENTENCES: dict[str, str] = {
     ),
     "audit_copy_failed": "无法为审计复制 {path}：{reason}",
     "audit_shared_changed": (
-        "脚本改动了 {path}，这是各次运行共用的大文件，因此无法比较（你的原文件没有变化）：请让脚本写入其他文件。"
+        "脚本改动了 {path}，这是各次运行共用的大文件，因此无法比较（您的原文件没有变化）：请让脚本写入其他文件。"
     ),
     "audit_script_fails": "该命令未被终止就以退出码 {code} 结束，还无法审计。它的输出：{said}",
     "audit_fails_in_a_copy": (
@@ -855,8 +864,8 @@ SENTENCES: dict[str, str] = {
         "完整运行一次需要 {seconds} 秒，审计约需五次：请用 --time {minutes}min，或让脚本训练更少的轮数。"
     ),
     "audit_nothing_to_compare": (
-        "脚本没有使用 unbroken.Run，没有可以比较的内容：请给出它结束时写出的文件和检查点文件夹：--final 文件 "
-        "--checkpoints 文件夹"
+        "脚本没有使用 unbroken.Run，没有可以比较的内容：请给出它结束时写出的文件和检查点文件夹：--final FILE "
+        "--checkpoints FOLDER"
     ),
     "audit_final_missing": "脚本完整运行后没有留下 {path}：请给出它结束时写出的文件。",
     "audit_final_unreadable": "无法安全地打开 {path}（{reason}），因此只作整体比较。",
@@ -901,8 +910,10 @@ SENTENCES: dict[str, str] = {
         "精确恢复。在 {runs} 次运行中被终止 {kills} 次，最终文件每次都与未被终止时逐位相同。（脚本没有使用 "
         "unbroken.Run，因此没有比较中间过程。）"
     ),
-    "audit_verdict_differs": "能恢复，但结果不同。恢复之后，脚本的训练与被终止的那次不再是同一次训练。",
-    "audit_verdict_not_deterministic": "脚本自身不确定。两次从未被终止的完整运行已不相同；任何恢复都无法使其相同。",
+    "audit_verdict_differs": "能恢复，但结果不同。恢复之后的训练不再与被终止的那次训练一致。",
+    "audit_verdict_not_deterministic": (
+        "脚本自身的结果不确定。两次从未被终止的完整运行就已不同；任何恢复都无法使其相同。"
+    ),
     "audit_verdict_does_not_resume": "无法恢复。{why}",
     "audit_verdict_not_resumed": "没有恢复。{why}",
     "audit_never_opened": (
@@ -963,8 +974,8 @@ SENTENCES: dict[str, str] = {
     "audit_cause_untracked": "{where} 中的 {name}（{kind}）没有被跟踪，因此每次恢复都会从头开始。",
     "audit_remedy_track": "请跟踪它：run.track({key}={name})",
     "audit_cause_not_restored": (
-        "{name} 没有恢复成保存时的样子：它的 state_dict() 与 load_state_dict() 没有涵盖全部状态，或在创建之后、第一轮"
-        "之前被改动。"
+        "{name} 恢复后与保存时不同：它的 state_dict() 与 load_state_dict() 没有涵盖全部状态，或它在创建之后、第一轮之前"
+        "被改动。"
     ),
     "audit_remedy_not_restored": (
         "请修正它的 state_dict() 与 load_state_dict()，并且不要在 run.track 与 run.epochs 之间改动被跟踪的对象。"
@@ -1075,8 +1086,8 @@ SENTENCES: dict[str, str] = {
         "审计，或给脚本绝对路径。"
     ),
     "audit_note_unseen": (
-        "无法看到重启后是否读取了检查点（运行的不是遵循 PYTHONPATH 的 Python，且文件系统不记录访问时间）：只能根据再"
-        "次训练的内容更少来判断发生了恢复。"
+        "无法看到重启后是否读取了检查点（所运行的命令不是遵循 PYTHONPATH 的 Python，且文件系统不记录访问时间）：只能根"
+        "据重启后重新训练的部分变少来判断确实恢复了。"
     ),
     # Audit: parts of sentences
     "audit_part_optimizer": "优化器状态",
@@ -1101,7 +1112,7 @@ SENTENCES: dict[str, str] = {
     "cli_help_resume_point": "说明下次恢复会使用哪个文件，以及为什么不用其他文件",
     "cli_help_prune": "删除旧的编号检查点，删除前先列出",
     "cli_help_backup": "把检查点文件夹备份到别处，逐个校验副本；已有且相同的会跳过",
-    "cli_help_audit": "证明你的脚本能否精确恢复：完整运行、反复强制终止，并逐步比较",
+    "cli_help_audit": "证明您的脚本能否精确恢复：完整运行、反复强制终止，并逐步比较",
     "cli_help_audit_command": "写在 -- 之后：启动脚本的命令，与平时输入的一样",
     "cli_help_kills": "强制终止的次数（默认：7）",
     "cli_help_time": "审计最多用时，如 90s、10min、2h（默认：10min）",
@@ -1113,10 +1124,10 @@ SENTENCES: dict[str, str] = {
     "cli_help_folder_or_file": "检查点文件夹或单个文件（默认：checkpoints）",
     "cli_help_file": "检查点文件",
     "cli_help_destination": "备份目标文件夹；不存在时自动创建",
-    "cli_help_newest": "保留最新的多少个编号检查点",
-    "cli_help_keep_best": "保留最好的多少轮的编号检查点（按该训练的指标）",
-    "cli_help_keep_every": "每隔多少轮保留一个",
-    "cli_help_keep_every_steps": "每隔多少步保留一个",
+    "cli_help_newest": "保留最新的 N 个编号检查点",
+    "cli_help_keep_best": "保留最好的 N 轮的编号检查点（按该训练的指标）",
+    "cli_help_keep_every": "每 N 轮保留一个",
+    "cli_help_keep_every_steps": "每 N 步保留一个",
     "cli_help_keep_space": "只要本次训练的检查点总大小超过此值（如 20GB），就从最旧的编号检查点开始删除",
     "cli_help_dry_run": "只显示将要删除的文件，不实际删除",
     "cli_help_yes": "不询问，直接删除",
@@ -1137,12 +1148,12 @@ SENTENCES: dict[str, str] = {
     "cli_help_backup_folder": "备份（它本身也是检查点文件夹）",
     "cli_help_restored_to": "要恢复到的检查点文件夹；不存在时自动创建",
     "cli_help_completion": '为您的 shell 输出补全脚本：eval "$(unbroken completion bash)"',
-    "cli_help_shell": "bash、zsh 或 tcsh",
+    "cli_help_shell": "bash、zsh、fish 或 tcsh",
     "cli_help_export": "把检查点中的权重写成 safetensors 文件",
     "cli_help_output": "要写的文件；已存在的文件不会被覆盖",
     "cli_help_state": "要导出的被跟踪状态（默认：model）",
     "cli_help_subset": (
-        "只读取占总字节数这么多的文件，例如 10%：优先从未校验或最久没有校验的，反复运行同一命令即可轮遍全部"
+        "只读取占总字节数这一比例的文件，例如 10%：优先从未校验或最久没有校验的，反复运行同一命令即可轮流校验全部文件"
     ),
     "cli_help_deep": "另外将每个张量与保存时内存中的内容比较，并实际测试所在文件系统的可靠性",
     "cli_help_undo": "取消标记",
@@ -1191,7 +1202,7 @@ SENTENCES: dict[str, str] = {
     "cli_parent": "起点",
     "cli_parent_value": "训练 {run_id} 分支 {branch} 的第 {epoch} 轮、第 {batch} 批（第 {step} 步）",
     "cli_replays": "中断后的重放",
-    "cli_replay_after": "自第 {after} 步起",
+    "cli_replay_after": "第 {after} 步之后",
     "cli_replay_exact": "{steps} 步，与中断前逐位一致",
     "cli_replay_differs": "从第 {step} 步起出现差异（{streams}）；共比较 {steps} 步",
     "cli_plain_file": "无（普通文件）",
@@ -1214,8 +1225,8 @@ SENTENCES: dict[str, str] = {
     "cli_subset_since": "已读取 {total} 个文件中的 {count} 个；每一个都在 {since} 或之后校验过。",
     "cli_no_record": "{count}（无记录）",
     "cli_tensors_differ": (
-        "{path}：有 {count} 个张量与保存时内存中的内容不同（{names}），而文件本身完整：内存故障，或封存记录被改动。请"
-        "从其他检查点恢复（unbroken list）。"
+        "{path}：有 {count} 个张量与保存时内存中的内容不同（{names}），而文件本身完整：内存故障，或清单（manifest）被改"
+        "动。请从其他检查点恢复（unbroken list）。"
     ),
     "cli_mount": "文件系统：{kind}，挂载于 {point}",
     "cli_promise_folder_sync": "文件名可以落盘",
@@ -1224,8 +1235,8 @@ SENTENCES: dict[str, str] = {
     "cli_promise_clones": "共享数据块的副本（reflink）",
     "cli_promise_locks": "文件锁",
     "cli_yes": "支持",
-    "cli_without_folder_sync": "不支持：断电后文件名可能指向之前的文件",
-    "cli_without_replaces": "不支持：保存时被终止可能导致文件名缺失",
+    "cli_without_folder_sync": "不支持：断电后文件名可能仍指向之前的文件",
+    "cli_without_replaces": "不支持：保存时被终止可能导致该文件缺失",
     "cli_without_links": "不支持：保存时 latest 会短暂缺失，其状态在 previous 中",
     "cli_without_clones": "不支持：每个副本都要完整写出",
     "cli_without_locks": "不支持：请自行确保只有一个训练使用该文件夹",
@@ -1242,7 +1253,7 @@ SENTENCES: dict[str, str] = {
     "cli_cache_missing": "也没有预处理缓存（{path}）",
     "cli_next_elsewhere": "别处有检查点（{count} 个文件夹）；请运行：{command}",
     "cli_next_training": "要开始训练，请运行：{command}",
-    "cli_next_script": "请启动训练脚本，或指定其他文件夹：unbroken list 文件夹",
+    "cli_next_script": "请启动训练脚本，或指定其他文件夹：unbroken list FOLDER",
     "cli_no_file_alone": "{path} 不存在：{found}。{next}",
     "cli_not_a_file": "{path} 是文件夹；请指定其中的一个检查点。要查看有哪些，请运行：{next}",
     "cli_no_file": "{path} 不存在。所在文件夹中有：{found}。要查看它们，请运行：{next}",
@@ -1263,7 +1274,7 @@ SENTENCES: dict[str, str] = {
         "下次恢复将使用 {path}，继续第 {next} 轮，该轮已完成 {batch} 批（已完成 {step} 步，保存于 {timestamp}）。"
     ),
     "cli_resume_at_step": "下次恢复将使用 {path}，从第 {step} 步之后继续（保存于 {timestamp}）。",
-    "cli_resume_finished": "该训练已主动结束（{reason}）：恢复后没有剩余的训练内容。",
+    "cli_resume_finished": "该训练已主动结束（{reason}）：恢复后无需再训练。",
     "cli_why_same": "与 {name} 是同一状态",
     "cli_why_older": "较旧",
     "cli_why_left_behind": "已被放弃：训练从更早的状态重新继续（分支 {branch}）",
@@ -1271,9 +1282,9 @@ SENTENCES: dict[str, str] = {
     "cli_why_foreign": "不是检查点",
     # Commands: prune
     "cli_prune_how": (
-        "请说明要保留什么：--keep N（最新的多少个）、--keep-best N（最好的多少轮）、--keep-every N（每多少轮一个）、"
-        "--keep-every-steps N（每多少步一个）、--keep-space 大小（如 20GB）；同时使用时，任一规则要保留的都保留，"
-        "但不超过该大小。"
+        "请说明要保留什么：--keep N（最新的 N 个）、--keep-best N（最好的 N 轮）、--keep-every N（每 N 轮一个）、"
+        "--keep-every-steps N（每 N 步一个）、--keep-space SIZE（如 20GB）；同时使用时，任一规则要保留的都保留，但不超"
+        "过该大小。"
     ),
     "cli_no_best": (
         "{path} 没有评定各轮好坏的指标（Run 的 best=），无法按最好的轮次保留；请用别的方式说明，例如 --keep N。"
@@ -1335,17 +1346,16 @@ SENTENCES: dict[str, str] = {
     "report_curves_none": "没有记录任何指标。",
     "report_curves_left_out": "数量过多，未画出：",
     "report_marks_told": (
-        "虚线是一次重启，编号见下表：红色表示此前被杀掉或出错，绿色表示此前已保存状态后停止，或是有意为之的启动。"
+        "虚线是一次重启，编号见下表：红色表示此前被强制终止或出错，绿色表示此前已保存状态后停止，或是主动重新启动。"
     ),
     "report_figures_behind": "数据表",
-    "report_thinned": "已抽稀：显示 {epochs} 轮中的 {shown} 轮；每一段都保留最低值和最高值。",
-    "report_gaps": "有 {count} 个值是无穷大或 NaN：曲线在此中断，表中照写。",
+    "report_thinned": "已降采样：显示 {epochs} 轮中的 {shown} 轮；每一段都保留最低值和最高值。",
+    "report_gaps": "有 {count} 个值是无穷大或 NaN：曲线在此中断，表中照实列出。",
     "report_restarts_title": "中断与重启",
-    "report_restarts_unknown": "写下这次训练的版本没有记录，或这只是单独一个文件：所知仅限于下面的重放检验。",
-    "report_restarts_earlier": "更早的启动不在其中：当时的版本没有记录，或年代太久。",
+    "report_restarts_unknown": "写下这次训练的版本没有记录，或这只是单独一个文件：已知的只有下面的重放验证。",
+    "report_restarts_earlier": "更早的启动不在其中：当时的版本没有记录，或时间太久。",
     "report_restarts_saved_only": (
-        "损失：上次保存之后训练过的步数，以重放日志所见为准；这些步会重新训练。"
-        "重放检验的结果在其后的第一次保存之后出现。"
+        "损失：上次保存之后训练过的步数，以重放日志所见为准；这些步会重新训练。重放验证的结果在其后第一次保存时出现。"
     ),
     "report_left": "（位于被放弃的分支）",
     "report_column_number": "编号",
@@ -1353,13 +1363,13 @@ SENTENCES: dict[str, str] = {
     "report_column_from": "从何处继续",
     "report_column_ended": "此前如何结束",
     "report_column_lost": "损失的步数",
-    "report_column_proof": "重放检验",
+    "report_column_proof": "重放验证",
     "report_column_changes": "变化",
     "report_column_where": "运行环境",
     "report_ended_begun": "从头开始",
     "report_ended_went_back": "指定了更早的状态：新的分支",
     "report_ended_complete": "已经完成",
-    "report_ended_broken_off": "被杀掉，或因错误结束",
+    "report_ended_broken_off": "被强制终止，或因错误结束",
     "report_change_data": "换了数据（经允许）",
     "report_change_config": "参数",
     "report_change_setting": "启用的设置",
@@ -1372,7 +1382,7 @@ SENTENCES: dict[str, str] = {
     "report_place_batch": "已完成 {epoch} 轮又 {batch} 批，第 {step} 步",
     "report_processes": "{count} 个进程",
     "report_proof_none": "没有可比较的步（或尚未出现）",
-    "report_proofs": "各次重启的重放检验",
+    "report_proofs": "各次重启的重放验证",
     "report_proofs_none": "尚无",
     "report_proofs_exact": "{count} 次全部逐位一致，共重新训练 {steps} 步",
     "report_proofs_differ": "{of} 次中有 {count} 次不一致",
@@ -1393,15 +1403,15 @@ SENTENCES: dict[str, str] = {
     "report_saves_unknown": "此处没有记录：由旧版本写下，或这是单独一个文件，或副本中没有。",
     "report_saves_count": "保存次数",
     "report_saves_failed": "失败",
-    "report_saves_stalled": "训练为保存而停顿",
-    "report_saves_seconds": "到安全落盘",
+    "report_saves_stalled": "保存造成的训练停顿",
+    "report_saves_seconds": "落盘用时",
     "report_median": "中位数 {span}",
     "report_longest": "最长 {span}",
     "report_column_steps": "步",
     "report_column_saves": "保存次数",
     "report_column_failed": "失败",
     "report_column_stalled": "停顿（秒）",
-    "report_column_seconds": "到落盘（秒）",
+    "report_column_seconds": "落盘用时（秒）",
     "report_column_megabytes": "大小（MB）",
     "report_disk": "磁盘",
     "report_disk_numbered": "编号检查点",
@@ -1411,18 +1421,18 @@ SENTENCES: dict[str, str] = {
     "report_disk_forecast": "预测",
     "report_forecast_enough": "足够保存这次训练要保留的一切",
     "report_forecast_steps": "按步编号的检查点不作预测",
-    "report_forecast_planned": "足够到计划的结尾（第 {planned} 轮）",
-    "report_forecast_far": "足够超过 {epochs} 轮",
+    "report_forecast_planned": "足够用到计划结束（第 {planned} 轮）",
+    "report_forecast_far": "足够 {epochs} 轮以上",
     "report_forecast_full": "第 {epoch} 轮之后磁盘将满",
     "report_audit": "审计",
-    "report_audit_told": "照录交给本报告的审计结果；没有任何东西把它与这次训练绑定。",
+    "report_audit_told": "按提供给本报告的审计结果原样显示；无法确认它属于这次训练。",
     "report_packages": "软件包版本",
     "report_no_script": "曲线由脚本绘制，而此浏览器不运行脚本；数据见各表。",
     "report_reading": "方向键逐点读数，拖动放大，Esc 或双击恢复全貌。",
     "report_made_by": "由 unbroken 生成，版本",
     "report_licences": "图表库的许可证",
     "report_nothing": "无。",
-    "report_ago": "{span}前",
+    "report_ago": "{span} 前",
     "watch_step": "步（当前）",
     "watch_speed": "每秒 {speed} 步",
     "watch_leave": "按 Ctrl-C 退出；训练照常进行。",

@@ -50,4 +50,4 @@ def compare_architectures(saved: Architecture, current: Architecture) -> None:
         key = "state_tensor_missing" if new is None else "state_tensor_new" if old is None else "state_tensor_differs"
         differences.append(messages.text(key, path=path, old=old, new=new))
     if differences:
-        raise ArchitectureChangedError("state_architecture", differences="; ".join(differences))
+        raise ArchitectureChangedError("state_architecture", differences=messages.clauses(differences))

@@ -19,6 +19,8 @@ from unbroken.disk.digest import file_digest
 from unbroken.errors import DataChangedError, UsageError
 from unbroken.state.snapshot import equal_bits
 
+_DATA_CHANGE = {"state_data_changed": "state_data_other", "state_data_count": "state_data_other_count"}
+
 _END_OF_HEADERS = "\n\n"
 _HEADERS = [re.compile(rf"\n{name}:([^\n]+)\n", re.IGNORECASE) for name in ("Name", "Version")]
 
@@ -50,6 +52,11 @@ def compare_data(saved: Mapping[str, Any] | None, current: Mapping[str, Any] | N
         raise DataChangedError("state_data_changed", old=_data(pairs[0][0]), new=_data(pairs[0][1]), count=len(pairs))
     extra = (old if len(old) > len(new) else new)[min(len(old), len(new))]
     raise DataChangedError("state_data_count", old=len(old), new=len(new), extra=_data(extra))
+
+
+def data_change(found: DataChangedError) -> str:
+    """What ``compare_data`` has found, without what to do about it."""
+    return messages.text(_DATA_CHANGE[found.key], **found.values)
 
 
 def environment() -> dict[str, str]:

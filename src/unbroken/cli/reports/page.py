@@ -20,7 +20,7 @@ from unbroken.cli.reports.picture import lineage
 from unbroken.cli.reports.story import Story
 from unbroken.cli.reports.tables import Pairs
 from unbroken.cli.reports.words import CHARTS, words
-from unbroken.messages import language, printable, text
+from unbroken.messages import language, listed, printable, text
 from unbroken.version import __version__
 
 MARK = b'<meta name="generator" content="unbroken report">'
@@ -93,6 +93,7 @@ def _context(story: Story, audit: Pairs | None) -> dict[str, Any]:
         "saves": None if figures is None else tables.save_pairs(figures),
         "save_rows": [] if figures is None else tables.save_rows(figures),
         "saves_chart": len(drawn),
+        "saves_title": listed([text("report_column_stalled"), text("report_column_seconds")]),
         "disk": tables.disk_pairs(story),
         "config": tables.mapping_pairs(told_by.config),
         "environment": surroundings,
@@ -113,7 +114,7 @@ def _svg(svg: str) -> object:
 def _curve(at: int, curves: Curves) -> dict[str, Any]:
     return {
         "at": at,
-        "title": ", ".join(curves.names),
+        "title": listed(curves.names),
         "names": curves.names,
         "rows": tables.curve_rows(curves),
         "thinned": text("report_thinned", shown=len(curves.at), epochs=curves.epochs) if curves.thinned else "",

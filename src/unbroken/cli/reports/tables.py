@@ -107,7 +107,7 @@ def restart_rows(story: Story) -> Iterator[dict[str, object]]:
             "proof": "-" if fresh else proof_text(restart.proof),
             "differs": restart.proof is not None and restart.proof.step is not None,
             "changes": [change_text(change) for change in start.changes],
-            "where": f"{start.host}, {text('report_processes', count=start.processes)}, unbroken {start.version}",
+            "where": listed([start.host, text("report_processes", count=start.processes), f"unbroken {start.version}"]),
             "left": restart.left,
         }
 
@@ -122,7 +122,8 @@ def change_text(change: Change) -> str:
     if change.kind == "data":
         return kind
     absent = text("report_absent")
-    return f"{kind}: {change.name}: {change.old or absent} → {change.new or absent}"
+    told = text("state_change", setting=change.name, old=change.old or absent, new=change.new or absent)
+    return text("audit_names", group=kind, names=told)
 
 
 def marks(story: Story) -> list[dict[str, object]]:
