@@ -62,7 +62,7 @@ def test_the_loop_before_the_change_is_a_plain_one_that_runs(nursery: Nursery, t
 
 def shorter(loop: str) -> str:
     """The same loop with fewer epochs or steps."""
-    short = re.sub(r"run\.epochs\(\d+", "run.epochs(10", re.sub(r"run\.steps\(\d+", "run.steps(600", loop))
+    short = re.sub(r"run\.epochs\(\d+", "run.epochs(40", re.sub(r"run\.steps\(\d+", "run.steps(2500", loop))
     assert short != loop
     return short
 
@@ -76,8 +76,8 @@ def test_a_loop_of_the_page_survives_kills(nursery: Nursery, tmp_path: Path, nam
 
     kills = [
         Interruption(Moment("at its start", "launched", delay=0.05)),
-        Interruption(Moment("behind a save", SAVED, nth=2, delay=0.004)),
         Interruption(Moment("in a save", r"create checkpoints/\.checkpoint_latest\.pth\.", nth=1), target="main"),
+        Interruption(Moment("behind a save", SAVED, nth=2, delay=0.004)),
     ]
     outcome = run_to_its_end(nursery, Program(script), tmp_path / "killed", kills)
     assert outcome.problems == []
