@@ -471,6 +471,20 @@ def test_a_tensor_with_a_graph_comes_back_and_that_is_said(log: Lines) -> None:
     assert "local.hidden" in log.text and "graph" in log.text
 
 
+def test_a_tensor_with_a_graph_is_the_same_to_whoever_compares(log: Lines) -> None:
+    hidden = torch.ones(2, requires_grad=True) * 2
+    owner, other = fresh(hidden=hidden), fresh(hidden=None)
+    other.restore(through_a_file(owner))
+    assert other.looks() == owner.looks()
+
+    saved, kept = {"hidden": hidden}, {"hidden": None}
+    owner_of, other_of = Tracked(), Tracked()
+    owner_of.add("kept", saved)
+    other_of.add("kept", kept)
+    other_of.restore(owner_of.state())
+    assert torch.equal(kept["hidden"], hidden)
+
+
 def test_a_program_without_locals_writes_the_bytes_it_wrote_before(tmp_path: Path) -> None:
     with unbroken.Run(tmp_path / "run") as run:
         run.track(model=nn.Linear(1, 1))

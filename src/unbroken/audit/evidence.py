@@ -104,7 +104,8 @@ def of_traced(attempts: Sequence[Traced]) -> tuple[Restarts, Sentence | None]:
 
 
 def _has_resumed(line: Line) -> bool:
-    return line.resumed and bool(line.moment.step)
+    """Whether it is the beginning of a run that went on; a loop without batches has epochs only."""
+    return line.resumed and bool(line.moment.step or line.moment.epoch)
 
 
 def lacking(processes: Sequence[Process]) -> tuple[str, list[str]] | None:

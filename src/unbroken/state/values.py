@@ -203,10 +203,10 @@ def held_by(value: Any) -> dict[str, Any]:
 
 
 def without_places(tree: Any) -> Any:
-    """A tree without the words on which object it is: equal for equal values."""
+    """A tree without the words on which object it is, and of the graph that no state holds: equal for equal values."""
     if isinstance(tree, dict):
         if "value" in tree:
-            return {key: child for key, child in tree.items() if key != "built"}
+            return {key: child for key, child in tree.items() if key not in ("built", "graph")}
         return {key: without_places(child) for key, child in tree.items() if key != "built" or "kind" not in tree}
     return [without_places(child) for child in tree] if isinstance(tree, list) else tree
 
