@@ -36,12 +36,15 @@ class Outcome(StrEnum):
 
 @dataclass
 class Done:
-    """One run as it is reported. ``kills`` are those whose moment came, with the last thing told before each."""
+    """One run as it is reported. ``kills`` are those whose moment came, with the last thing told before each.
+
+    ``last`` is the last thing that it told.
+    """
 
     hash_seeds: tuple[str, ...]
     seconds: float
     starts: int
-    steps: int | None
+    last: Moment | None
     outcome: Outcome
     kills: tuple[tuple[Interruption, Moment | None], ...] = ()
 

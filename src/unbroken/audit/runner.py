@@ -271,8 +271,7 @@ class _Audit:
     def _add(self, trial: Trial, outcome: Outcome) -> None:
         last = trial.attempts[-1].last
         kills = tuple((interruption, attempt.last) for interruption, attempt in trial.delivered)
-        steps = None if last is None else last.step
-        done = Done(tuple(trial.hash_seeds), trial.seconds, len(trial.attempts), steps, outcome, kills)
+        done = Done(tuple(trial.hash_seeds), trial.seconds, len(trial.attempts), last, outcome, kills)
         self.report.runs.append(done)
 
     def _discard(self, trial: Trial) -> None:

@@ -171,7 +171,7 @@ def _print(report: Report) -> None:
 
 def _rows(run: Done) -> list[Row]:
     took, result = f"{run.seconds:.1f} s", text(_OUTCOMES[run.outcome])
-    at = "-" if run.steps is None else text("audit_row_step", step=run.steps)
+    at = _at(run.last)
     style = _STYLES.get(run.outcome, "")
     if not run.kills:
         return [Row([text("audit_row_whole", seed=run.hash_seeds[0]), at, took, result], style)]
@@ -182,6 +182,8 @@ def _rows(run: Done) -> list[Row]:
 def _at(moment: Moment | None) -> str:
     if moment is None:
         return "-"
+    if not moment.step and moment.epoch:  # a loop without batches
+        return text("audit_row_epoch", epoch=moment.epoch)
     return text("audit_row_step", step=moment.step) if moment.step else text("audit_row_begin")
 
 
@@ -266,7 +268,7 @@ def _run_as_json(run: Done) -> dict[str, object]:
         "hash_seeds": list(run.hash_seeds),
         "seconds": round(run.seconds, 1),
         "starts": run.starts,
-        "steps": run.steps,
+        "steps": None if run.last is None else run.last.step,
         "kills": [
             {"kind": kill.kill.value, "step": None if moment is None else moment.step} for kill, moment in run.kills
         ],

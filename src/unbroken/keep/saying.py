@@ -32,7 +32,9 @@ def where(parts: Parts, path: Path, timestamp: str, planned: int | None, *, ends
     if cursor.batch == 0 and (ends or (planned is not None and cursor.epoch >= planned)):
         return  # the loop over the epochs says that it is complete
     saved = {"path": path, "timestamp": timestamp}
-    if cursor.batch == 0 and planned is None:
+    if cursor.epoch == cursor.step == 0 and planned is None:
+        _log.info(messages.text("resumed_at_start", **saved))
+    elif cursor.batch == 0 and planned is None:
         _log.info(messages.text("resumed_between", **saved, done=cursor.epoch, step=cursor.step))
     elif keys.counts_steps_alone(cursor.epoch, cursor.batch, cursor.batches, cursor.step):
         _log.info(messages.text("resumed_at_step", **saved, step=cursor.step))

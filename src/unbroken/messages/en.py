@@ -465,8 +465,8 @@ SENTENCES: dict[str, str] = {
         "with a loader that accelerator.prepare has returned."
     ),
     "loader_exact": (
-        "Exact at any batch, and nothing is loaded again; the first batch, loaded twice, was the same "
-        "({batches:|batch|batches} per epoch, {workers:|worker|workers})."
+        "Exact at any batch: a resume loads nothing again that was trained. Checked: the first batch, loaded twice, "
+        "was the same ({batches:|batch|batches} per epoch, {workers:|worker|workers})."
     ),
     "loader_not_repeatable": (
         "NOT EXACT inside an epoch: the first batch, loaded twice, was not the same. {dataset}, or the collate "
@@ -597,6 +597,7 @@ SENTENCES: dict[str, str] = {
     "started": "Training from the start; the state is kept in {folder}.",
     "resumed_at_step": "Resumed from {path} (saved {timestamp}): goes on after step {step}.",
     "resumed": "Resumed from {path} (saved {timestamp}): goes on in epoch {epoch}, {batch} of its batches done.",
+    "resumed_at_start": "Resumed from {path} (saved {timestamp}): begins with epoch 1; nothing was trained by then.",
     "resumed_between": "Resumed from {path} (saved {timestamp}): goes on after epoch {done}, step {step}.",
     "complete": "Complete: nothing to train. {done} of {count:|epoch|epochs} were done before; {latest} has the state.",
     "complete_steps": (
@@ -1142,6 +1143,7 @@ SENTENCES: dict[str, str] = {
     "audit_row_whole": "whole, PYTHONHASHSEED={seed}",
     "audit_row_end": "run on to its end",
     "audit_row_step": "step {step}",
+    "audit_row_epoch": "epoch {epoch}",
     "audit_row_begin": "before any step",
     "audit_outcome_reference": "what the others are compared with",
     "audit_outcome_same": "the same, bit for bit",

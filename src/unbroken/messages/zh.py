@@ -329,7 +329,8 @@ SENTENCES: dict[str, str] = {
         "run.batches(loader, group={steps})，其中的 loader 应为 accelerator.prepare 返回的对象。"
     ),
     "loader_exact": (
-        "可在任意批次精确恢复，且无需重新加载；第一批加载了两次，结果相同（每轮 {batches} 批，{workers} 个 worker）。"
+        "可在任意批次精确恢复，训练过的不会重新加载。已检查：第一批加载了两次，结果相同（每轮 {batches} 批，"
+        "{workers} 个 worker）。"
     ),
     "loader_not_repeatable": (
         "在一轮之内无法精确恢复：第一批加载了两次，结果不同。{dataset} 或 collate 函数带有 Unbroken 不知道的内部状态。"
@@ -441,6 +442,7 @@ SENTENCES: dict[str, str] = {
     "started": "从头开始训练；状态保存在 {folder}。",
     "resumed_at_step": "已从 {path} 恢复（保存于 {timestamp}）：从第 {step} 步之后继续。",
     "resumed": "已从 {path} 恢复（保存于 {timestamp}）：继续第 {epoch} 轮，该轮已完成 {batch} 批。",
+    "resumed_at_start": "已从 {path} 恢复（保存于 {timestamp}）：从第 1 轮开始；保存时尚未开始训练。",
     "resumed_between": "已从 {path} 恢复（保存于 {timestamp}）：从第 {done} 轮、第 {step} 步之后继续。",
     "complete": "训练已完成，无需再训练：此前已完成 {done}/{count} 轮，状态见 {latest}。",
     "complete_steps": "训练已完成，无需再训练：此前已完成 {done}/{goal} 步，状态见 {latest}。",
@@ -895,6 +897,7 @@ SENTENCES: dict[str, str] = {
     "audit_row_whole": "完整运行，PYTHONHASHSEED={seed}",
     "audit_row_end": "继续运行至结束",
     "audit_row_step": "第 {step} 步",
+    "audit_row_epoch": "第 {epoch} 轮",
     "audit_row_begin": "第一步之前",
     "audit_outcome_reference": "其他运行与它比较",
     "audit_outcome_same": "逐位相同",
