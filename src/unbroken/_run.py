@@ -1,4 +1,4 @@
-"""Run: what a user holds. Its arguments, its small surface, and nothing that can live below."""
+"""Run: what a user holds. Its arguments, what may be tracked, and nothing that can live below."""
 
 import operator
 import os

@@ -1,4 +1,4 @@
-"""Every sentence of the training program, one module per language; chosen and filled in as the library's are."""
+"""Every sentence of the training program, one module per language; which there are, the library says."""
 
 from unbroken.messages import FALLBACK as FALLBACK
 from unbroken.messages import LANGUAGES as LANGUAGES

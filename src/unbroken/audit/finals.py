@@ -1,4 +1,4 @@
-"""Final files: what a script ends with, compared value by value, and how far its tensors are apart."""
+"""Final files: what a script ends with, compared value by value but for what is of one process; how far apart."""
 
 from collections.abc import Iterator, Mapping
 from collections.abc import Set as AbstractSet

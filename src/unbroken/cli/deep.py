@@ -1,4 +1,4 @@
-"""The deep part of ``unbroken verify``: every tensor against what was in memory when it was saved, and the mount."""
+"""The deep part of ``unbroken verify``: reads each good file once more, every tensor against its digest; the mount."""
 
 from collections.abc import Sequence
 from dataclasses import asdict, replace

@@ -1,4 +1,4 @@
-"""Asking: the one place that answers "stop? save?" at a boundary, and the one where several ranks agree on that."""
+"""Asking: answers "stop? save?" at a boundary, and where ranks agree on that; the first rank's clock counts."""
 
 import time
 from collections.abc import Sequence

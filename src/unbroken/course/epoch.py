@@ -1,4 +1,4 @@
-"""One epoch of a run, as calls for any kind of loop: does what asking answers, tells who listens.
+"""One epoch of a run, as calls for any kind of loop: does what asking answers, under which names; tells who listens.
 
 ``open_epoch``, for each batch ``before_batch``, ``hand_over`` and ``after_batch``, then ``close_epoch``.
 """

@@ -1,4 +1,4 @@
-"""When to save, and when under a name of its own: after so many epochs, steps, so much time; pure decisions."""
+"""When to save, and which saves are numbered: by epochs, steps, time, or because a keep rule wants one. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass

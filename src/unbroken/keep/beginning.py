@@ -1,4 +1,4 @@
-"""How a run begins: afresh or from the newest good state, behind the guards; notes surroundings, makes the keeper."""
+"""How a run begins: afresh or from the newest good state, after the guards; makes the keeper as the user said."""
 
 import logging
 import uuid

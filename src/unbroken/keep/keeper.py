@@ -1,4 +1,4 @@
-"""Keeper: the one object of a run that writes to its folder: snapshots, writer, lock; how safe the last state is."""
+"""Keeper: the one object of a run that writes to its folder: snapshots, figures of saves, writer, lock; is it safe?"""
 
 import logging
 import time

@@ -1,4 +1,4 @@
-"""Which kind of loader it is, what can be promised for that, and the sentence that says so."""
+"""Which kind of loader it is, how its batches are divided among ranks, what can be promised; says it."""
 
 import logging
 from collections import OrderedDict

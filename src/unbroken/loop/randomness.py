@@ -1,6 +1,6 @@
-"""The global random streams (python, numpy, torch, CUDA): set by position, put aside while loading, captured, restored.
+"""The global random streams (named in ``schema``, ``trial``, ``journal``, ``witness``, ``proof``, messages too).
 
-By name they stand in ``store.schema``, ``state.trial``, ``loop.journal`` and ``course.proof``, too."""
+Set by position, put aside while loading, captured, restored. The audit goes by ``GLOBAL_STREAMS`` alone."""
 
 import hashlib
 import logging

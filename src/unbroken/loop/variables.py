@@ -1,4 +1,4 @@
-"""Variables: what the user's own code holds beside what it tracks. For the trace: to name what was forgotten.
+"""Variables: what the user's code holds beside what it tracks, by kind of object. For the trace: what was forgotten.
 
 Looks into the frames of the user's functions that are running, and a little way into the objects found there.
 Nothing is called but ``state_dict`` of objects that also have ``load_state_dict``; no property is read.

@@ -1,4 +1,4 @@
-"""Adapters: how each kind of object is saved and restored that is neither a module nor an optimizer."""
+"""Adapters: which objects can be tracked beside modules, optimizers and containers; how each is saved, restored."""
 
 import random
 from collections.abc import Callable, Iterable, Iterator

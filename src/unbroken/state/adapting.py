@@ -1,4 +1,4 @@
-"""Adapting: the one place that chooses how the state of an object is captured and restored."""
+"""Adapting: module, optimizer, container or another; which others can be tracked, ``adapters`` decides."""
 
 from collections.abc import Callable, Mapping
 

@@ -1,4 +1,4 @@
-"""Trial: whether an object takes the state it gives, tried once; it and the global random streams are put back."""
+"""Trial: whether an object of a class not torch's takes the state it gives; it and the global streams are put back."""
 
 import collections
 import random

@@ -1,4 +1,4 @@
-"""Figures for people in a small file beside the checkpoints: how many saves, how large, how long; of bounded size.
+"""Figures for people in a small file of bounded size beside the checkpoints, never in them: what took how long.
 
 For people, and no more: one small file that is overwritten in place behind each save, not synced, and that may be
 torn or deleted. It begins with the CRC-32 of the rest of its line, and is followed by nothing that counts.

@@ -1,4 +1,4 @@
-"""Words: the sentences that the page has in its own places, by their keys without what they all begin with."""
+"""Words: the keys of every heading and sentence of ``assets/page.html``: what is not listed the page does not have."""
 
 from unbroken.messages import text
 
