@@ -1,4 +1,4 @@
-"""Output: lines, tables and questions for people, one JSON document for programs."""
+"""Output: lines, tables and questions for people (which answers are a yes), one JSON document for programs."""
 
 import contextlib
 import json
@@ -201,7 +201,7 @@ def fail(error: UnbrokenError, *, as_json: bool, document: Mapping[str, object] 
 def confirm(question: str) -> bool:
     """Whether the person at the terminal answers yes."""
     try:
-        return input(f"{printable(question)} ").strip().lower() in text("cli_ask_yes").split()
+        return input(f"{printable(question)} ").strip().lower() in ("y", "yes", "是")
     except EOFError:
         return False
 

@@ -1627,7 +1627,6 @@ SENTENCES: dict[str, str] = {
         "{count:|file|files} would be deleted and nobody can be asked here: add --yes to delete them, or --dry-run to "
         "see which."
     ),
-    "cli_ask_yes": "y yes 是",
     "cli_ask_delete": "Delete these {count:|file|files}, {size}? [y/N]",
     "cli_nothing_deleted": "Nothing was deleted.",
     "cli_space_not_reached": (

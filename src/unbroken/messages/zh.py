@@ -1293,7 +1293,6 @@ SENTENCES: dict[str, str] = {
         "{path} 没有评定各轮好坏的指标（Run 的 best=），无法按最好的轮次保留；请用别的方式说明，例如 --keep N。"
     ),
     "cli_needs_yes": "将删除 {count} 个文件，但此处无法询问：要删除请加 --yes，只想查看请加 --dry-run。",
-    "cli_ask_yes": "y yes 是",
     "cli_ask_delete": "删除这 {count} 个文件（{size}）？[y/N]",
     "cli_nothing_deleted": "没有删除任何文件。",
     "cli_space_not_reached": (
