@@ -103,7 +103,7 @@ def test_s12_the_newest_is_known_by_what_it_holds_and_not_by_its_time(resumed: T
         path = checkpoints / f"checkpoint_{name}.pth"
         os.utime(path, (1e9 + seconds, 1e9 + seconds))
     ended = run(folder, "resume_training.py")
-    assert ended.code == DONE and f"Done: {EPOCHS + 2} of {EPOCHS + 2}" in ended.out, ended.said
+    assert ended.code == DONE and f"{EPOCHS + 2} of {EPOCHS + 2} epochs were done before" in ended.out, ended.said
     assert '"lr": 0.002' in ended.out and "Parameter" not in ended.out.partition("恢复训练")[2]
 
 
@@ -268,6 +268,6 @@ def test_resuming_a_finished_run_trains_nothing_and_says_so(finished: Trained, c
     folder = copy(finished)
     ended: Ended = run(folder, "resume_training.py")
     assert ended.code == DONE, ended.said
-    assert f"Done: {EPOCHS} of {EPOCHS} epochs" in ended.out
+    assert f"{EPOCHS} of {EPOCHS} epochs were done before" in ended.out
     assert "train loss" not in ended.out
     assert results(folder) == results(finished.folder)
