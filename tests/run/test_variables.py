@@ -3,14 +3,17 @@
 import argparse
 import itertools
 import os
+import queue
 import random
 import re
 import sys
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from datetime import datetime
 from functools import partial
+from multiprocessing import Value
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -365,9 +368,83 @@ def module_of_its_own(session: Session) -> None:
             small.step(a, b)
 
 
+def names_that_stand_for_others(session: Session) -> None:
+    """Objects without a state, functions, and tracked objects: what such a name stood for is no value."""
+    small = Small(session)
+    other = nn.Linear(6, 1)
+    criterion, shape, first, second = nn.MSELoss(), torch.tanh, small.model, other
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            criterion(shape(first(a)), second(a))
+            small.step(a, b)
+            if small.run.step == 3:
+                criterion, shape = nn.L1Loss(), torch.sin  # type: ignore[assignment]
+                first, second = second, first
+
+
+def set_by_each_start(session: Session) -> None:
+    """What the code before the batches sets to what it was is no loss, also between two epochs."""
+    small, rate, criterion = Small(session), 0.1, nn.MSELoss()
+    for epoch in small.run.epochs(EPOCHS):
+        if epoch >= 1:
+            rate, criterion = 0.05, nn.L1Loss()  # type: ignore[assignment]
+            torch.set_default_dtype(torch.float64)
+        for a, b in small.run.batches(small.loader):
+            criterion(small.step(a, b), b * rate)
+
+
+def settings_of_the_process(session: Session) -> None:
+    small = Small(session)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step(a * float(os.environ.get("FACTOR", 1)), b)
+            if small.run.step == 3:
+                torch.set_default_dtype(torch.float64)
+                torch.set_flush_denormal(True)
+                os.environ["FACTOR"] = "0.5"
+
+
+class Table:
+    def __init__(self) -> None:
+        self.losses, self.scratch = np.zeros(4), torch.zeros(4)
+
+    def add(self, value: float) -> float:
+        self.losses[int(value * 1e6) % 4] = value
+        self.scratch = torch.full((4,), value)
+        return float(self.losses.sum() + self.scratch.sum())
+
+
+def held_by_other_objects(session: Session) -> None:
+    small, table = Small(session), Table()
+    shared, current, waiting = Value("d", 1.0), ContextVar("current", default=1.0), queue.Queue[float]()
+    children = np.random.SeedSequence(1)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            shared.value *= 0.9
+            current.set(current.get() * 0.9)
+            small.step(a * shared.value * current.get(), b)
+            waiting.put(table.add(np.random.default_rng(children.spawn(1)[0]).random()))
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each process of a script begins with the settings of a process; those of the tests' own are put back."""
+    monkeypatch.setenv("FACTOR", "1")
+    yield
+    as_a_process_begins()
+
+
+def as_a_process_begins() -> None:
+    torch.set_default_dtype(torch.float32)
+    torch.set_flush_denormal(False)
+    os.environ["FACTOR"] = "1"
+
+
 def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) -> set[str]:
+    as_a_process_begins()
     with pytest.raises(BrokenOffError):
         script(Session(folder, until=step))
+    as_a_process_begins()
     del log.lines[:]
     script(Session(folder, **facts))
     said = [found for line in log.lines for found in re.findall(r"at the save: (.*?) \((.*?):\d+\)", line)]
@@ -399,6 +476,16 @@ def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) 
         (values_held_by_functions, *[{"mean(so_far)", "small.model._forward_hooks[0](calls)"}] * 2),
         (module_of_its_own, *[{"rates.so_far", "rates.LOG"}] * 2),
         (objects_of_torch, *[{"mean", "sobol", "scaler"}] * 2),
+        (names_that_stand_for_others, *[{"criterion", "shape", "first", "second"}] * 2),
+        (set_by_each_start, set(), set()),
+        (
+            settings_of_the_process,
+            *[{"torch.get_default_dtype()", "torch.set_flush_denormal()", "os.environ['FACTOR']"}] * 2,
+        ),
+        (
+            held_by_other_objects,
+            *[{"table.losses", "shared.value", "current.get()", "waiting.queue", "children.n_children_spawned"}] * 2,
+        ),
     ],
 )
 def test_just_the_variables_that_are_lost_are_named(

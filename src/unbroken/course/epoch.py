@@ -69,7 +69,7 @@ class EpochCourse:
         self._unlike: set[str] = set()
         self._epoch_start: Mapping[str, Any] = {}
         self.taken_ahead = TakenAhead(parts.cursor, lambda: self.passes.lead)
-        self._variables = LocalVariables(lambda: parts.tracked.objects.values())
+        self._variables = LocalVariables(lambda: parts.tracked.objects)
 
     @property
     def kept_by(self) -> Keeper:

@@ -582,6 +582,17 @@ SENTENCES: dict[str, str] = {
         "resume; no loss are those that are seeded anew before they are drawn from. Make each a variable of the "
         "script, and track it, as run.track({first}={first}): resumes of what is saved then have them."
     ),
+    "bindings_lost": (
+        "These names of the loop do not stand for what they stood for at the save: {names} ({where}). Training has set "
+        "them to another function or object, and the program began with the first again, so this resume is not exact; "
+        "no loss are those that the loop sets before it uses them. Set each by run.epoch, run.step or a variable in "
+        "run.local where every resume passes, as if run.epoch >= 5: {first} = ..."
+    ),
+    "settings_lost": (
+        "These settings of the process are not what they were at the save: {names} ({where}). Training has changed "
+        "them, and they began anew with the program, so this resume is not exact. Set each by run.epoch, run.step or a "
+        "variable in run.local where every resume passes, as if run.epoch >= 5: ..."
+    ),
     "iterators_lost": (
         "These iterators of the loop do not stand where they did at the save: {names} ({where}). They began anew with "
         "the program, so what is drawn from them is not exact in this resume. Take the batches of a loader through "
