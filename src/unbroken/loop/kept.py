@@ -12,8 +12,9 @@ from unbroken.state.origins import is_users, is_users_file
 
 
 def has_methods(kind: type) -> bool:
+    """Whether its instances do something by themselves: those of a class without are filled from outside."""
     functions = [name for name, value in vars(kind).items() if isinstance(value, FunctionType)]
-    return not all(name.startswith("__") and name.endswith("__") for name in functions)
+    return not all(name.startswith("__") and name.endswith("__") and name != "__call__" for name in functions)
 
 
 def read_by_functions(space: Mapping[str, Any]) -> set[str]:

@@ -25,6 +25,7 @@ from unbroken.loop.iterators import ITERATOR, at_a_save, is_iterator
 from unbroken.loop.kept import has_methods, kept_attributes, read_by_functions
 from unbroken.loop.looks import CONTAINERS, GENERATOR, STATEFUL, is_plain, is_stateful, look
 from unbroken.loop.reachable import Reached, reachable
+from unbroken.loop.structure import FORMAT, HOOKS, Structure
 from unbroken.state.adapters import GENERATORS
 from unbroken.state.origins import is_users, is_users_file, users_frames
 from unbroken.state.plain import is_looked_into
@@ -48,6 +49,8 @@ class LocalVariables:
         self._saved_in_epoch = False
         self._lost: list[str] = []
         self._reached = Reached()
+        self._seen: set[int] = set()
+        self._structure = Structure()
         self.waiting = True
         """Whether ``at_batch`` has to be called at the next boundary."""
 
@@ -84,11 +87,14 @@ class LocalVariables:
         """``search`` looks for what is held elsewhere, too: which there is, is settled by the first step."""
         tracked = self._tracked()
         known = set(_ids(tracked.values()))
-        found = {**_look_all(known, {id(one): name for name, one in tracked.items()}, live=live), **process.settings()}
+        found = _look_all(known, {id(one): name for name, one in tracked.items()}, live=live)
+        found |= {**process.settings(), **self._structure.look(tracked, full=not live)}
         if search:
             spaces = _spaces()
             self._reached.add(reachable(spaces, {*known, *_seeded(spaces)}))
-        others = self._reached.look(known if live else set())
+            self._seen |= known
+        # What only a variable of the loop's body shows has none when the program begins anew.
+        others = self._reached.look(self._seen if live else set())
         return {**found, **{_REACHED + path: seen for path, seen in others.items()}}
 
     def _differing(self, names: Iterable[str]) -> list[str]:
@@ -109,6 +115,8 @@ class LocalVariables:
             "iterators_lost": [],
             "bindings_lost": [],
             "settings_lost": [],
+            "hooks_lost": [],
+            "formats_lost": [],
         }
         for name in bindings.without_others(lost):
             groups[_kind_of(name, self._saved[name])].append(name)
@@ -126,7 +134,11 @@ def _shown(name: str) -> str:
     """Without the function that it is a variable of."""
     for before in (_REACHED, bindings.STANDS_FOR, process.SET):
         name = name.removeprefix(before)
-    return name.rpartition(":")[2]
+    return name.rpartition(":")[2].removesuffix(_ending_of(name))
+
+
+def _ending_of(name: str) -> str:
+    return next((ending for ending in (HOOKS, FORMAT) if name.endswith(ending)), "")
 
 
 def _kind_of(name: str, seen: str) -> str:
@@ -134,7 +146,7 @@ def _kind_of(name: str, seen: str) -> str:
     if name.startswith(process.SET):
         return "settings_lost"
     if name.startswith(bindings.STANDS_FOR):
-        return "bindings_lost"
+        return {HOOKS: "hooks_lost", FORMAT: "formats_lost"}.get(_ending_of(name), "bindings_lost")
     if seen.startswith(ITERATOR):
         return "iterators_lost"
     if (

@@ -586,12 +586,23 @@ SENTENCES: dict[str, str] = {
         "These names of the loop do not stand for what they stood for at the save: {names} ({where}). Training has set "
         "them to another function or object, and the program began with the first again, so this resume is not exact; "
         "no loss are those that the loop sets before it uses them. Set each by run.epoch, run.step or a variable in "
-        "run.local where every resume passes, as if run.epoch >= 5: {first} = ..."
+        "run.local where every resume passes, as if run.epoch >= 5: {path} = ..."
     ),
     "settings_lost": (
         "These settings of the process are not what they were at the save: {names} ({where}). Training has changed "
         "them, and they began anew with the program, so this resume is not exact. Set each by run.epoch, run.step or a "
         "variable in run.local where every resume passes, as if run.epoch >= 5: ..."
+    ),
+    "hooks_lost": (
+        "These modules or parameters have not the hooks that they had at the save: {names} ({where}). Training has "
+        "registered or removed hooks, and they began anew with the program, so this resume is not exact. Do it by "
+        "run.epoch, run.step or a variable in run.local where every resume passes, as if run.epoch >= 5: ..."
+    ),
+    "formats_lost": (
+        "These parameters do not lie in memory as they did at the save: {names} ({where}). Training has given them "
+        "another memory format, and other kernels have other last bits, so this resume is not exact. Convert the model "
+        "before the loop, or by run.epoch where every resume passes, as "
+        "if run.epoch >= 5: model.to(memory_format=torch.channels_last)"
     ),
     "iterators_lost": (
         "These iterators of the loop do not stand where they did at the save: {names} ({where}). They began anew with "

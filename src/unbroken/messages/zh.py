@@ -425,11 +425,20 @@ SENTENCES: dict[str, str] = {
     "bindings_lost": (
         "循环中的这些名称所指的不再是保存时的对象：{names}（{where}）。训练把它们换成了另一个函数或对象，而程序又从最初的开始，"
         "因此本次恢复并不精确；循环在使用之前会重新设定的除外。请在每次恢复都会经过的地方，按 run.epoch、run.step 或 "
-        "run.local 中的变量来设定，例如 if run.epoch >= 5: {first} = ..."
+        "run.local 中的变量来设定，例如 if run.epoch >= 5: {path} = ..."
     ),
     "settings_lost": (
         "进程的这些设置与保存时不同：{names}（{where}）。训练改变了它们，而它们随程序重新开始，因此本次恢复并不精确。请在每次"
         "恢复都会经过的地方，按 run.epoch、run.step 或 run.local 中的变量来设定，例如 if run.epoch >= 5: ..."
+    ),
+    "hooks_lost": (
+        "这些模块或参数上的钩子与保存时不同：{names}（{where}）。训练注册或移除了钩子，而它们随程序重新开始，因此本次恢复并不精确。"
+        "请在每次恢复都会经过的地方，按 run.epoch、run.step 或 run.local 中的变量来处理，例如 if run.epoch >= 5: ..."
+    ),
+    "formats_lost": (
+        "这些参数在内存中的排列与保存时不同：{names}（{where}）。训练改变了它们的内存格式，而不同的算子会得到不同的末位，因此本次"
+        "恢复并不精确。请在循环前转换模型，或在每次恢复都会经过的地方按 run.epoch 转换，例如 if run.epoch >= 5: "
+        "model.to(memory_format=torch.channels_last)"
     ),
     "iterators_lost": (
         "循环中的这些迭代器不在保存时的位置：{names}（{where}）。它们随程序重新开始，因此从中取出的内容在本次恢复中并不"
