@@ -50,7 +50,7 @@ def _marks(module: nn.Module) -> Iterator[object]:
     yield type(module)
     held = vars(module)
     for key, value in held.items():
-        if value and key.endswith(_ENDING):
+        if key.endswith(_ENDING) and isinstance(value, dict):
             yield from value
     for parameter in held["_parameters"].values():
         for _, hooks in hooks_on(parameter):

@@ -837,6 +837,11 @@ SENTENCES: dict[str, str] = {
     "replay_exact": (
         "Replayed {steps:|step|steps} after step {after}, bit for bit as before the interruption. Compared: {what}."
     ),
+    "replay_of_other_tensors": (
+        "Replayed {steps:|step|steps} after step {after}: as before the interruption in what was compared: {what}. "
+        "What is tracked was not compared, since it has other tensors than then: another shape, name or dtype, one "
+        "that was not there, or a buffer that shared the memory of another. This resume may not be exact."
+    ),
     "replay_of_streams": (
         "Replayed {steps:|step|steps} after step {after}: as before the interruption in what was compared: {what}. "
         "Nothing that was computed is among it: nothing tracked was seen to change. Track the model, if it is not, or "

@@ -646,6 +646,10 @@ SENTENCES: dict[str, str] = {
     "deleted_by_policy": "已按保留策略删除：{name}",
     "ended_steps": "训练完成：{done}/{goal} 步。",
     "replay_exact": "自第 {after} 步起重放了 {steps} 步，与中断前逐位一致。比较了：{what}。",
+    "replay_of_other_tensors": (
+        "已重放第 {after} 步之后的 {steps} 步：所比较的内容与中断前一致：{what}。被跟踪的内容没有比较，因为其中的张量"
+        "已与当时不同：形状、名称或 dtype 改变，当时没有，或某个缓冲区当时与另一个共用内存。本次恢复可能并不精确。"
+    ),
     "replay_of_streams": (
         "自第 {after} 步起重放了 {steps} 步：所比较的内容与中断前一致：{what}。其中没有计算结果：所跟踪的内容"
         "未见变化。如尚未跟踪模型，请跟踪它，或向 run.average 提供数值。"

@@ -155,6 +155,13 @@ class ModuleState:
         """Full names of the buffers in its state: in training they may get other shapes, or come to life."""
         return [f"{self.name}.{path}" for path, _ in self._kept_buffers()]
 
+    def kept_buffers(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Every buffer in its state under each of its full names."""
+        state = self.state()
+        for path, form in self._kept_buffers():
+            if form is not None and isinstance(buffer := state.get(path), torch.Tensor):
+                yield f"{self.name}.{path}", buffer
+
     def functions(self) -> dict[str, str]:
         """Fingerprints of an ``AveragedModel``'s averaging functions, which its state_dict leaves out."""
         if not isinstance(self._module, AveragedModel):
