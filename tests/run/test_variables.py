@@ -22,6 +22,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from tests.run import rates
 from tests.run.beside import EPOCHS, Session
@@ -46,7 +47,7 @@ class Small:
         self.model = nn.Linear(6, 1)
         self.optimizer = torch.optim.SGD(self.model.parameters(), 0.05)
         session.track(model=self.model, optimizer=self.optimizer)
-        self.loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(session.x, session.y), 8, shuffle=True)
+        self.loader = DataLoader(TensorDataset(session.x, session.y), 8, shuffle=True)
 
     def step(self, a: Tensor, b: Tensor) -> Tensor:
         loss = nn.functional.mse_loss(self.model(a), b)
@@ -483,6 +484,60 @@ def hooks_of_each_epoch(session: Session) -> None:
         handle.remove()
 
 
+class Scaled(Dataset[tuple[Tensor, Tensor]]):
+    augment = False
+
+    def __init__(self, session: Session) -> None:
+        self.x, self.y = session.x, session.y
+        self.epoch, self.seen, self.last = 0, 0, -1
+        self.change: Callable[[Tensor], Tensor] = torch.abs
+        self.shared = Value("d", 1.0)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        self.count(index)
+        return self.change(self.x[index]) * (2 if self.augment else 1) * self.shared.value, self.y[index]
+
+    def count(self, index: int) -> None:
+        self.seen, self.last = self.seen + 1, index
+
+
+def dataset_set_by_the_loop(session: Session) -> None:
+    small, dataset = Small(session), Scaled(session)
+    loader = DataLoader(dataset, 8, shuffle=True)
+    for epoch in small.run.epochs(EPOCHS):
+        if epoch == 1:
+            dataset.augment, dataset.change = True, torch.neg
+            dataset.shared.value = 0.5
+        for a, b in small.run.batches(loader):
+            small.step(a, b)
+
+
+def dataset_set_by_each_start(session: Session) -> None:
+    """What the code before the batches sets is no loss, nor is what loading counts, nor what is set for validation."""
+    small, dataset = Small(session), Scaled(session)
+    loader = DataLoader(dataset, 8, shuffle=True)
+    for epoch in small.run.epochs(EPOCHS):
+        dataset.epoch, dataset.augment = epoch, True
+        loader = DataLoader(dataset, 8, shuffle=True)
+        for a, b in small.run.batches(loader):
+            small.step(a, b)
+        dataset.augment = False
+        print(dataset[0])
+
+
+def another_loader(session: Session) -> None:
+    small = Small(session)
+    loader = small.loader
+    for epoch in small.run.epochs(EPOCHS):
+        if epoch == 1:
+            loader = DataLoader(TensorDataset(session.x, session.y), 8, shuffle=True)
+        for a, b in small.run.batches(loader):
+            small.step(a, b)
+
+
 @pytest.fixture(autouse=True)
 def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Each process of a script begins with the settings of a process; those of the tests' own are put back."""
@@ -549,6 +604,12 @@ def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) 
         (hook_that_keeps_a_mean, *[{f"{HOOK}.mean", f"{HOOK}.calls"}] * 2),
         (deep_in_containers, *[{f"all_of_them['in']['the']['deep'][0].{name}" for name in ("mean", "calls")}] * 2),
         (hooks_of_each_epoch, set(), set()),
+        (
+            dataset_set_by_the_loop,
+            *[{"loader.dataset.augment", "loader.dataset.change", "loader.dataset.shared.value"}] * 2,
+        ),
+        (dataset_set_by_each_start, set(), set()),
+        (another_loader, *[{"loader"}] * 2),
     ],
 )
 def test_just_the_variables_that_are_lost_are_named(

@@ -20,6 +20,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 
 from unbroken import messages
 from unbroken.loop import bindings, liveness, process
+from unbroken.loop.feeding import FED, Feeding
 from unbroken.loop.holders import content
 from unbroken.loop.iterators import ITERATOR, at_a_save, is_iterator
 from unbroken.loop.kept import has_methods, kept_attributes, read_by_functions
@@ -51,6 +52,8 @@ class LocalVariables:
         self._reached = Reached()
         self._seen: set[int] = set()
         self._structure = Structure()
+        self._feeding = Feeding(lambda: reversed(_spaces()))
+        self._compared = False
         self.waiting = True
         """Whether ``at_batch`` has to be called at the next boundary."""
 
@@ -60,28 +63,40 @@ class LocalVariables:
 
     def at_epoch(self) -> None:
         """An epoch is about to be handed to the user."""
+        self.waiting = True
         if self._first is None:
             self._first = self._look()
+            self._feeding.look()
             if not self._saved_in_epoch:
                 self._lost = self._differing(self._saved)
         else:
             self._say_lost()
 
     def at_batch(self) -> None:
-        """The first batch of this process is about to be handed to the user."""
+        """The first batch of this process, or of an epoch, is about to be handed to the user."""
         self.waiting = False
+        self._feeding.look()
+        if self._compared:
+            return
+        self._compared = True
         self._first = {**self._look(), **(self._first or {})}
         # What the code before the batches has set to what it was again was not lost.
         self._lost = self._differing(self._saved if self._saved_in_epoch else self._lost)
+        fed = {name: seen for name, seen in self._saved.items() if name.startswith(FED)}
+        self._lost += self._feeding.lost(fed, in_pass=self._saved_in_epoch)
         self._say_lost()
 
-    def fingerprint(self) -> dict[str, str]:
-        """What variables hold now, as short texts, where training has changed it and somebody will read it."""
+    def fingerprint(self, *, in_pass: bool) -> dict[str, str]:
+        """What variables hold now, as short texts, where training has changed it and somebody will read it.
+
+        ``in_pass``: the save is between two batches of a loader.
+        """
         if self._first is None:
             return {}
         now = {name: at_a_save(seen) for name, seen in self._look(search=False).items()}
         first = self._first
-        return {name: seen for name, seen in now.items() if first.get(name) != seen or name in self._saved}
+        found = {name: seen for name, seen in now.items() if first.get(name) != seen or name in self._saved}
+        return {**found, **self._feeding.changed(in_pass=in_pass)}
 
     def _look(self, *, live: bool = True, search: bool = True) -> dict[str, str]:
         """``search`` looks for what is held elsewhere, too: which there is, is settled by the first step."""
@@ -117,6 +132,7 @@ class LocalVariables:
             "settings_lost": [],
             "hooks_lost": [],
             "formats_lost": [],
+            "feeding_lost": [],
         }
         for name in bindings.without_others(lost):
             groups[_kind_of(name, self._saved[name])].append(name)
@@ -132,7 +148,7 @@ class LocalVariables:
 
 def _shown(name: str) -> str:
     """Without the function that it is a variable of."""
-    for before in (_REACHED, bindings.STANDS_FOR, process.SET):
+    for before in (_REACHED, bindings.STANDS_FOR, process.SET, FED):
         name = name.removeprefix(before)
     return name.rpartition(":")[2].removesuffix(_ending_of(name))
 
@@ -143,8 +159,8 @@ def _ending_of(name: str) -> str:
 
 def _kind_of(name: str, seen: str) -> str:
     """The sentence that is for it."""
-    if name.startswith(process.SET):
-        return "settings_lost"
+    if name.startswith((process.SET, FED)):
+        return "settings_lost" if name.startswith(process.SET) else "feeding_lost"
     if name.startswith(bindings.STANDS_FOR):
         return {HOOKS: "hooks_lost", FORMAT: "formats_lost"}.get(_ending_of(name), "bindings_lost")
     if seen.startswith(ITERATOR):

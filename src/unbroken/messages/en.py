@@ -604,6 +604,11 @@ SENTENCES: dict[str, str] = {
         "before the loop, or by run.epoch where every resume passes, as "
         "if run.epoch >= 5: model.to(memory_format=torch.channels_last)"
     ),
+    "feeding_lost": (
+        "These attributes of what the batches are loaded with are not what they were at the save: {names} ({where}). "
+        "Training has set them, and they began anew with the program, so this resume is not exact. Set each by "
+        "run.epoch, run.step or a variable in run.local where every resume passes, as if run.epoch >= 5: {path} = ..."
+    ),
     "iterators_lost": (
         "These iterators of the loop do not stand where they did at the save: {names} ({where}). They began anew with "
         "the program, so what is drawn from them is not exact in this resume. Take the batches of a loader through "

@@ -440,6 +440,11 @@ SENTENCES: dict[str, str] = {
         "恢复并不精确。请在循环前转换模型，或在每次恢复都会经过的地方按 run.epoch 转换，例如 if run.epoch >= 5: "
         "model.to(memory_format=torch.channels_last)"
     ),
+    "feeding_lost": (
+        "加载批次所用对象的这些属性与保存时不同：{names}（{where}）。训练设定了它们，而它们随程序重新开始，因此本次恢复并不精确。"
+        "请在每次恢复都会经过的地方，按 run.epoch、run.step 或 run.local 中的变量来设定，例如 "
+        "if run.epoch >= 5: {path} = ..."
+    ),
     "iterators_lost": (
         "循环中的这些迭代器不在保存时的位置：{names}（{where}）。它们随程序重新开始，因此从中取出的内容在本次恢复中并不"
         "精确。加载器的批请用 run.batches 取得，几个加载器也可以一起（zip）；列表中的值请按 run.step 选取；生成器函数所"

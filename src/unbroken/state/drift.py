@@ -65,7 +65,8 @@ def differences(built: Built, tracked: Tracked, states: Mapping[str, Any], late_
     buffers = {path for module in modules for path in module.buffers()}
     found = [*_reshaped(built, now, buffers), *_retied(built.ties, _ties(modules))]
     shared = _shared(modules)
-    found += _retied({**{path: path for path in shared}, **built.shared}, shared, buffers)  # a new one shared nothing
+    if buffers:  # one that is new shared nothing
+        found += _retied({**{path: path for path in shared}, **built.shared}, shared, buffers)
     for name, names in tracked.optimizer_parameters().items():
         found += _regrouped(built, name, names, late_groups.get(name, 0))
     return found if len(found) <= _NAMED else [*found[:_NAMED], "…"]
@@ -83,7 +84,7 @@ def _reshaped(built: Built, now: Architecture, buffers: Set[str]) -> Iterator[st
 
 
 def _retied(built: Mapping[str, str], now: Mapping[str, str], told: Set[str] | None = None) -> list[str]:
-    """Names that share one parameter, or the memory of one, with others than they were built to; only those ``told``."""
+    """Names that share one parameter, or memory, with others than they were built to; of ``told``, if it is given."""
     common = built.keys() & now.keys()
     then_shared, now_shared = _sharers(built, common), _sharers(now, common)
     changed = sorted(
