@@ -21,6 +21,7 @@ from unbroken.loop.generators import state_of
 from unbroken.loop.iterators import is_iterator, standing
 from unbroken.state.adapters import GENERATORS, sobol_state
 from unbroken.state.plain import OF_MODULES
+from unbroken.state.spawning import spawned
 from unbroken.store.tensors import tensor_digest
 
 CONTAINERS = (list, tuple, set, frozenset, dict, collections.deque)
@@ -72,7 +73,8 @@ def look(value: Any, depth: int = 0) -> str:
         # A text may be a secret, and this stands in the checkpoint.
         return text if len(text) <= 40 and not isinstance(value, str | bytes) else _digest(text)
     if isinstance(value, GENERATORS):
-        return GENERATOR + f"{content_digest(state_of(value), WHOLE):016x}"
+        children = spawned(value)
+        return GENERATOR + f"{content_digest(state_of(value), WHOLE):016x}" + (f" {children}" if children else "")
     if is_iterator(value):
         return standing(value, look)
     if is_stateful(value):

@@ -22,7 +22,6 @@ from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from unbroken.loop import liveness
-from unbroken.loop.content import WHOLE, content_digest
 from unbroken.loop.generators import is_library, state_of
 from unbroken.loop.kept import has_methods, kept_attributes
 from unbroken.loop.looks import GENERATOR, is_plain, look
@@ -130,7 +129,7 @@ def _of_a_generator(generator: Any) -> str:
     state = state_of(generator)
     if isinstance(generator, random.Random):
         return f"{GENERATOR}{xxhash.xxh3_64_hexdigest(repr(state).encode())}"  # of 625 numbers, at every save
-    return f"{GENERATOR}{content_digest(state, WHOLE):016x}"
+    return look(generator)
 
 
 def _places(value: Any, inside: set[int]) -> Iterator[tuple[str, Place]]:
