@@ -8,10 +8,13 @@ import random
 import re
 import sys
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextvars import ContextVar
 from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 from multiprocessing import Value
 from pathlib import Path
@@ -484,6 +487,15 @@ def hooks_of_each_epoch(session: Session) -> None:
         handle.remove()
 
 
+def numbers_of_other_kinds(session: Session) -> None:
+    small, rate, part, levels, dtype = Small(session), Decimal("0.1"), Fraction(1), array("d", [1.0]), torch.float32
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step((a * float(rate) * float(part) * levels[0]).to(dtype).float(), b)
+            rate, part, dtype = rate * 2, part / 2, torch.bfloat16
+            levels[0] *= 0.9
+
+
 class Scaled(Dataset[tuple[Tensor, Tensor]]):
     augment = False
 
@@ -609,6 +621,7 @@ def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) 
             *[{"loader.dataset.augment", "loader.dataset.change", "loader.dataset.shared.value"}] * 2,
         ),
         (dataset_set_by_each_start, set(), set()),
+        (numbers_of_other_kinds, *[{"rate", "part", "levels", "dtype"}] * 2),
         (another_loader, *[{"loader"}] * 2),
     ],
 )
