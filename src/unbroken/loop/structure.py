@@ -10,7 +10,7 @@ from typing import Any
 from torch import nn
 
 from unbroken.loop import bindings
-from unbroken.state.hooks import hooks_on
+from unbroken.state.hooks import has_hooks, hooks_on
 from unbroken.state.origins import is_users, is_users_file
 
 HOOKS = " (hooks)"
@@ -19,6 +19,7 @@ FORMAT = " (memory format)"
 
 _FUNCTIONS = (FunctionType, BuiltinFunctionType, MethodType)
 _ENDING = "_hooks"
+_HOOKS = tuple(key for key in vars(nn.Module()) if key.endswith(_ENDING))
 
 
 class Structure:
@@ -34,7 +35,7 @@ class Structure:
         if self._first is None:
             parts = (vars(module) for root in roots.values() for module in root.modules())
             self._functions = [(held, key) for held in parts for key, value in held.items() if _is_function(value)]
-        marks = [mark for root in roots.values() for module in root.modules() for mark in _marks(module)]
+        marks = [mark for root in roots.values() for mark in _marks(root)]
         marks += [id(held.get(key)) for held, key in self._functions]
         if self._first is None:
             self._first, full = marks, True
@@ -45,18 +46,22 @@ class Structure:
         return {bindings.STANDS_FOR + path: text for path, text in texts}
 
 
-def _marks(module: nn.Module) -> Iterator[object]:
-    """What is enough to see that something is another one in this process."""
-    yield type(module)
-    held = vars(module)
-    for key, value in held.items():
-        if key.endswith(_ENDING) and isinstance(value, dict):
-            yield from value
-    for parameter in held["_parameters"].values():
-        for _, hooks in hooks_on(parameter):
-            yield from hooks
-        if _is_strided_otherwise(parameter):
-            yield parameter.stride()
+def _marks(root: nn.Module) -> list[object]:
+    """What is enough to see that something is another one in this process; at each save, of thousands of modules."""
+    marks: list[object] = []
+    for module in root.modules():
+        held = vars(module)
+        marks.append(type(module))
+        for key in _HOOKS:
+            if hooks := held.get(key):
+                marks += hooks
+        for parameter in held["_parameters"].values():
+            if parameter is not None:
+                if parameter.requires_grad and has_hooks(parameter):
+                    marks += [key for _, hooks in hooks_on(parameter) for key in hooks]
+                if parameter.dim() > 3 and _is_strided_otherwise(parameter):
+                    marks.append(parameter.stride())
+    return marks
 
 
 def _is_strided_otherwise(parameter: nn.Parameter | None) -> bool:
