@@ -3,14 +3,20 @@
 import argparse
 import itertools
 import os
+import queue
 import random
 import re
 import sys
 import time
+from array import array
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
+from contextvars import ContextVar
 from datetime import datetime
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
+from multiprocessing import Value
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any, ClassVar
@@ -19,6 +25,7 @@ import numpy as np
 import pytest
 import torch
 from torch import Tensor, nn
+from torch.utils.data import DataLoader, Dataset, TensorDataset
 
 from tests.run import rates
 from tests.run.beside import EPOCHS, Session
@@ -28,6 +35,7 @@ from unbroken.loop.looks import look
 
 Script = Callable[[Session], Any]
 
+HOOK = "small.model._forward_hooks[0]"
 BACKWARD = "small.model._parameters['bias']._backward_hooks[0](backward)"
 
 seen_in_all = 0
@@ -42,7 +50,7 @@ class Small:
         self.model = nn.Linear(6, 1)
         self.optimizer = torch.optim.SGD(self.model.parameters(), 0.05)
         session.track(model=self.model, optimizer=self.optimizer)
-        self.loader = torch.utils.data.DataLoader(torch.utils.data.TensorDataset(session.x, session.y), 8, shuffle=True)
+        self.loader = DataLoader(TensorDataset(session.x, session.y), 8, shuffle=True)
 
     def step(self, a: Tensor, b: Tensor) -> Tensor:
         loss = nn.functional.mse_loss(self.model(a), b)
@@ -365,15 +373,207 @@ def module_of_its_own(session: Session) -> None:
             small.step(a, b)
 
 
+def names_that_stand_for_others(session: Session) -> None:
+    """Objects without a state, functions, and tracked objects: what such a name stood for is no value."""
+    small = Small(session)
+    other = nn.Linear(6, 1)
+    criterion, shape, first, second = nn.MSELoss(), torch.tanh, small.model, other
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            criterion(shape(first(a)), second(a))
+            small.step(a, b)
+            if small.run.step == 3:
+                criterion, shape = nn.L1Loss(), torch.sin  # type: ignore[assignment]
+                first, second = second, first
+
+
+def set_by_each_start(session: Session) -> None:
+    """What the code before the batches sets to what it was is no loss, also between two epochs."""
+    small, rate, criterion = Small(session), 0.1, nn.MSELoss()
+    for epoch in small.run.epochs(EPOCHS):
+        if epoch >= 1:
+            rate, criterion = 0.05, nn.L1Loss()  # type: ignore[assignment]
+            torch.set_default_dtype(torch.float64)
+        for a, b in small.run.batches(small.loader):
+            criterion(small.step(a, b), b * rate)
+
+
+def settings_of_the_process(session: Session) -> None:
+    small = Small(session)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step(a * float(os.environ.get("FACTOR", 1)), b)
+            if small.run.step == 3:
+                torch.set_default_dtype(torch.float64)
+                torch.set_flush_denormal(True)
+                os.environ["FACTOR"] = "0.5"
+
+
+class Table:
+    def __init__(self) -> None:
+        self.losses, self.scratch = np.zeros(4), torch.zeros(4)
+
+    def add(self, value: float) -> float:
+        self.losses[int(value * 1e6) % 4] = value
+        self.scratch = torch.full((4,), value)
+        return float(self.losses.sum() + self.scratch.sum())
+
+
+def held_by_other_objects(session: Session) -> None:
+    small, table = Small(session), Table()
+    shared, current, waiting = Value("d", 1.0), ContextVar("current", default=1.0), queue.Queue[float]()
+    children = np.random.SeedSequence(1)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            shared.value *= 0.9
+            current.set(current.get() * 0.9)
+            small.step(a * shared.value * current.get(), b)
+            waiting.put(table.add(np.random.default_rng(children.spawn(1)[0]).random()))
+
+
+def module_made_otherwise(session: Session) -> None:
+    """Another module of another class, another function, hooks, a memory format: none of it is in a state_dict."""
+    torch.manual_seed(1)
+    small, images = Small(session), torch.randn(2, 3, 5, 5)
+    convolution = nn.Conv2d(3, 4, 3)
+    extra = nn.Sequential(convolution, nn.LeakyReLU(0.1))
+    extra.scale = torch.tanh  # type: ignore[assignment]
+    session.track(extra=extra)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            extra.scale(extra(images))  # type: ignore[operator]
+            small.step(a, b)
+            if small.run.step == 3:
+                extra[1], extra.scale = nn.GELU(), torch.sin  # type: ignore[assignment]
+                extra.to(memory_format=torch.channels_last)
+                small.model.register_forward_hook(lambda module, given, gives: gives * 2)
+                small.model.weight.register_hook(lambda gradient: gradient * 0.5)
+
+
+class Running:
+    def __init__(self) -> None:
+        self.mean, self.calls = torch.zeros(1), 0
+
+    def __call__(self, module: nn.Module, given: Any, gives: Tensor) -> Tensor:
+        self.mean = 0.9 * self.mean + 0.1 * gives.detach().mean(0)
+        self.calls += 1
+        return gives - self.mean
+
+
+def hook_that_keeps_a_mean(session: Session) -> None:
+    small = Small(session)
+    small.model.register_forward_hook(Running())
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step(a, b)
+
+
+def deep_in_containers(session: Session) -> None:
+    """Where it lies is seen from the start on; the name that the body gives it is not."""
+    small, all_of_them = Small(session), {"in": {"the": {"deep": [Running()]}}}
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            running = all_of_them["in"]["the"]["deep"][0]
+            small.step(running(small.model, None, a), b)
+
+
+def hooks_of_each_epoch(session: Session) -> None:
+    """Registered anew by the code before the batches, and removed."""
+    small = Small(session)
+    for _epoch in small.run.epochs(EPOCHS):
+        handle = small.model.register_forward_hook(lambda module, given, gives: gives * 2)
+        for a, b in small.run.batches(small.loader):
+            small.step(a, b)
+        handle.remove()
+
+
+def numbers_of_other_kinds(session: Session) -> None:
+    small, rate, part, levels, dtype = Small(session), Decimal("0.1"), Fraction(1), array("d", [1.0]), torch.float32
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step((a * float(rate) * float(part) * levels[0]).to(dtype).float(), b)
+            rate, part, dtype = rate * 2, part / 2, torch.bfloat16
+            levels[0] *= 0.9
+
+
+class Scaled(Dataset[tuple[Tensor, Tensor]]):
+    augment = False
+
+    def __init__(self, session: Session) -> None:
+        self.x, self.y = session.x, session.y
+        self.epoch, self.seen, self.last = 0, 0, -1
+        self.change: Callable[[Tensor], Tensor] = torch.abs
+        self.shared = Value("d", 1.0)
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        self.count(index)
+        return self.change(self.x[index]) * (2 if self.augment else 1) * self.shared.value, self.y[index]
+
+    def count(self, index: int) -> None:
+        self.seen, self.last = self.seen + 1, index
+
+
+def dataset_set_by_the_loop(session: Session) -> None:
+    small, dataset = Small(session), Scaled(session)
+    loader = DataLoader(dataset, 8, shuffle=True)
+    for epoch in small.run.epochs(EPOCHS):
+        if epoch == 1:
+            dataset.augment, dataset.change = True, torch.neg
+            dataset.shared.value = 0.5
+        for a, b in small.run.batches(loader):
+            small.step(a, b)
+
+
+def dataset_set_by_each_start(session: Session) -> None:
+    """What the code before the batches sets is no loss, nor is what loading counts, nor what is set for validation."""
+    small, dataset = Small(session), Scaled(session)
+    loader = DataLoader(dataset, 8, shuffle=True)
+    for epoch in small.run.epochs(EPOCHS):
+        dataset.epoch, dataset.augment = epoch, True
+        loader = DataLoader(dataset, 8, shuffle=True)
+        for a, b in small.run.batches(loader):
+            small.step(a, b)
+        dataset.augment = False
+        print(dataset[0])
+
+
+def another_loader(session: Session) -> None:
+    small = Small(session)
+    loader = small.loader
+    for epoch in small.run.epochs(EPOCHS):
+        if epoch == 1:
+            loader = DataLoader(TensorDataset(session.x, session.y), 8, shuffle=True)
+        for a, b in small.run.batches(loader):
+            small.step(a, b)
+
+
+@pytest.fixture(autouse=True)
+def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Each process of a script begins with the settings of a process; those of the tests' own are put back."""
+    monkeypatch.setenv("FACTOR", "1")
+    yield
+    as_a_process_begins()
+
+
+def as_a_process_begins() -> None:
+    torch.set_default_dtype(torch.float32)
+    torch.set_flush_denormal(False)
+    os.environ["FACTOR"] = "1"
+
+
 def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) -> set[str]:
+    as_a_process_begins()
     with pytest.raises(BrokenOffError):
         script(Session(folder, until=step))
+    as_a_process_begins()
     del log.lines[:]
     script(Session(folder, **facts))
     said = [found for line in log.lines for found in re.findall(r"at the save: (.*?) \((.*?):\d+\)", line)]
-    assert len(said) <= 1
     assert all(place == __file__ for _, place in said)
-    return set(said[0][0].split(", ")) if said else set()
+    return {name for names, _ in said for name in names.split(", ")}
 
 
 @pytest.mark.parametrize(
@@ -399,6 +599,30 @@ def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) 
         (values_held_by_functions, *[{"mean(so_far)", "small.model._forward_hooks[0](calls)"}] * 2),
         (module_of_its_own, *[{"rates.so_far", "rates.LOG"}] * 2),
         (objects_of_torch, *[{"mean", "sobol", "scaler"}] * 2),
+        (names_that_stand_for_others, *[{"criterion", "shape", "first", "second"}] * 2),
+        (set_by_each_start, set(), set()),
+        (
+            settings_of_the_process,
+            *[{"torch.get_default_dtype()", "torch.set_flush_denormal()", "os.environ['FACTOR']"}] * 2,
+        ),
+        (
+            held_by_other_objects,
+            *[{"table.losses", "shared.value", "current.get()", "waiting.queue", "children.n_children_spawned"}] * 2,
+        ),
+        (
+            module_made_otherwise,
+            *[{"extra.1", "extra.scale", "extra.0.weight", "model", "model.weight"}] * 2,
+        ),
+        (hook_that_keeps_a_mean, *[{f"{HOOK}.mean", f"{HOOK}.calls"}] * 2),
+        (deep_in_containers, *[{f"all_of_them['in']['the']['deep'][0].{name}" for name in ("mean", "calls")}] * 2),
+        (hooks_of_each_epoch, set(), set()),
+        (
+            dataset_set_by_the_loop,
+            *[{"loader.dataset.augment", "loader.dataset.change", "loader.dataset.shared.value"}] * 2,
+        ),
+        (dataset_set_by_each_start, set(), set()),
+        (numbers_of_other_kinds, *[{"rate", "part", "levels", "dtype"}] * 2),
+        (another_loader, *[{"loader"}] * 2),
     ],
 )
 def test_just_the_variables_that_are_lost_are_named(

@@ -20,6 +20,7 @@ Change = Callable[[nn.Sequential, torch.optim.Optimizer], object]
 def model_of(tied: bool) -> nn.Sequential:
     torch.manual_seed(1)
     model = nn.Sequential(nn.Linear(3, 3), nn.BatchNorm1d(3), nn.Linear(3, 3), nn.Linear(3, 1))
+    model[2].register_buffer("mask", torch.ones(3, 3))
     if tied:
         model[2].weight = model[0].weight
     return model
@@ -69,6 +70,14 @@ def tie(model: nn.Sequential, _: object) -> None:
     model[2].weight = model[0].weight
 
 
+def share_buffers(model: nn.Sequential, _: object) -> None:
+    model[1].running_var = model[1].running_mean
+
+
+def buffer_in_a_parameter(model: nn.Sequential, _: object) -> None:
+    model[1].running_mean = model[0].weight.detach()[0]
+
+
 def widen(model: nn.Sequential, _: object) -> None:
     model[3] = nn.Linear(3, 2)
 
@@ -95,6 +104,8 @@ CHANGES = {
     "untied": (untie, True, "model.0.weight, model.2.weight share"),
     "untied and trained": (untie_in_the_optimizer, True, "optimizer"),
     "tied": (tie, False, "model.0.weight, model.2.weight share"),
+    "buffers that share": (share_buffers, False, "model.1.running_mean, model.1.running_var share"),
+    "a buffer in a parameter": (buffer_in_a_parameter, False, "running_mean share"),
     "another head": (widen, False, "model.3.weight float32[1, 3] → float32[2, 3]"),
     "parametrized": (lambda model, _: parametrizations.weight_norm(model[0]), False, "parametrizations"),
     "a layer taken out": (lambda model, _: model.__delitem__(3), False, "model.3.weight float32[1, 3] is gone"),
@@ -102,6 +113,10 @@ CHANGES = {
     "a parameter made a buffer": (parameter_to_buffer, False, "model.0.bias float32[3] → float32[1, 3]"),
     "another parameter in a group": (replace_what_it_trains, False, "optimizer"),
 }
+
+
+# A restart takes these, and has each name's values as they were, each in memory of its own.
+SHARING = ("tied", "buffers that share", "a buffer in a parameter", "another parameter in a group")
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +131,7 @@ def test_a_change_that_a_restart_cannot_take_is_told_at_the_first_save_with_it(t
     assert named in said and "before the loop over run.epochs" in said
 
 
-@pytest.mark.parametrize("name", [name for name in CHANGES if name not in ("tied", "another parameter in a group")])
+@pytest.mark.parametrize("name", [name for name in CHANGES if name not in SHARING])
 def test_and_the_way_on_it_names_works(tmp_path: Path, name: str) -> None:
     change, tied, _ = CHANGES[name]
     train(tmp_path, change, tied=tied)
@@ -140,12 +155,31 @@ def register(model: nn.Sequential, _: object) -> None:
     model[0].register_buffer("mean", torch.zeros(2))
 
 
+def chunks(model: nn.Sequential, _: object) -> None:
+    """Two buffers side by side in one piece of memory share no values."""
+    model[1].running_mean, model[1].running_var = torch.ones(2, 3).unbind()
+
+
 def enlarge(model: nn.Sequential, _: object) -> None:
     model[1].num_batches_tracked = torch.ones(2, dtype=torch.int32)
 
 
+def thin_out(model: nn.Sequential, _: object) -> None:
+    model[2].mask = torch.eye(3).to_sparse()
+
+
 @pytest.mark.parametrize(
-    "change", [freeze, train_the_head_too, lambda model, _: model[1].eval(), register, enlarge, lambda *_: None]
+    "change",
+    [
+        freeze,
+        train_the_head_too,
+        lambda model, _: model[1].eval(),
+        register,
+        chunks,
+        enlarge,
+        thin_out,
+        lambda *_: None,
+    ],
 )
 @pytest.mark.parametrize("tied", [False, True])
 def test_what_a_restart_can_take_is_no_news(tmp_path: Path, change: Change, tied: bool) -> None:

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -10,6 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import Tensor, nn
 
+from tests.run.beside import Session
+from tests.run.loop import BrokenOffError
 from tests.state.programs import Program, read, supervised, written
 from unbroken.errors import ArchitectureChangedError, CheckpointDamagedError
 from unbroken.state.optimizers import match_groups
@@ -289,3 +292,45 @@ def test_lists_held_by_others_follow_the_order(monkeypatch: pytest.MonkeyPatch) 
     resumed = same_shapes(make, backwards)(1)
     resumed.restore(file)
     assert all(a is b for a, b in zip(held[1], resumed.objects["model"].parameters(), strict=True))
+
+
+class Around(torch.optim.Optimizer):
+    """Shares the containers of the optimizer inside, as many lookaheads do, and has a state of its own."""
+
+    def __init__(self, inner: torch.optim.Optimizer) -> None:
+        self.inner, self.defaults = inner, {}
+        self.param_groups, self.state = inner.param_groups, inner.state
+        self.slow = [p.detach().clone() for group in inner.param_groups for p in group["params"]]
+        self.steps = 0
+
+    def zero_grad(self, set_to_none: bool = True) -> None:
+        self.inner.zero_grad(set_to_none)
+
+    def step(self, closure: Any = None) -> Any:
+        self.inner.step()
+        self.steps += 1
+        for slow, p in zip(self.slow, (p for group in self.inner.param_groups for p in group["params"]), strict=True):
+            if self.steps % 3 == 0:
+                p.data.copy_(slow.lerp_(p.detach(), 0.5))
+
+    def state_dict(self) -> dict[str, Any]:
+        return self.inner.state_dict()
+
+    def load_state_dict(self, state_dict: Any) -> None:
+        self.inner.load_state_dict(state_dict)
+
+
+def around(session: Session) -> Any:
+    model = torch.nn.Linear(6, 1)
+    optimizer = Around(torch.optim.Adam(model.parameters(), 0.01))
+    session.track(model=model, optimizer=optimizer)
+    return session.fit(model, optimizer)
+
+
+@pytest.mark.parametrize("until", [2, 5, 7])
+def test_an_optimizer_that_shares_the_containers_of_another_goes_on_with_both(tmp_path: Path, until: int) -> None:
+    whole = around(Session(tmp_path / "whole"))
+    with pytest.raises(BrokenOffError):
+        around(Session(tmp_path / "run", until=until))
+    resumed = around(Session(tmp_path / "run"))
+    assert all(map(torch.equal, resumed[0], whole[0]))

@@ -181,6 +181,7 @@ class Course(EpochCourse):
         try:
             yield
         except UnbrokenError as error:
+            self.tell_lost_variables()
             refused = self.ranks.refused(error)
             if refused is error:
                 raise

@@ -69,7 +69,7 @@ class EpochCourse:
         self._unlike: set[str] = set()
         self._epoch_start: Mapping[str, Any] = {}
         self.taken_ahead = TakenAhead(parts.cursor, lambda: self.passes.lead)
-        self._variables = LocalVariables(lambda: parts.tracked.objects.values())
+        self._variables = LocalVariables(lambda: parts.tracked.objects)
 
     @property
     def kept_by(self) -> Keeper:
@@ -141,6 +141,11 @@ class EpochCourse:
             self.ranks.together(
                 At.LOADER, lambda: next_batch.compare(expected, batch, order, self.parts, self.kept_by, self._changed)
             )
+
+    def tell_lost_variables(self) -> None:
+        """A resume is about to be refused: what training had set in the program may be why."""
+        if self._variables.waiting:
+            self._variables.at_batch()
 
     def before_batch(self, batch: object, order: int, *, boundary: bool = True) -> None:
         """A batch is about to be handed to the user. At a boundary the state is saved if that is due, or the run stops.
@@ -289,7 +294,7 @@ class EpochCourse:
             stop_requested=self.asking.stop_reason,
             next_batch=None if order is None else next_batch.describe(batch, order),
             epoch_before=self.lengths.before,
-            variables=self._variables.fingerprint(),
+            variables=self._variables.fingerprint(in_pass=order is not None),
         )
         return self.kept_by.snapshot(moment, self.generators if order is not None else None)
 

@@ -180,7 +180,8 @@ class ReplayProof(Listener):
                 promised.say(contract.REPLAYED.format(steps=replay.steps))
                 _log.info(messages.text("replay_exact", **said))
             else:
-                _log.warning(messages.text("replay_of_streams", **said))
+                key = "replay_of_other_tensors" if replay.unlike else "replay_of_streams"
+                _log.warning(messages.text(key, **said))
         self._keep_in_lineage(_told(replay))
 
     def closed(self) -> None:

@@ -9,6 +9,7 @@ from unbroken.loop.randomness import check_generator, check_streams
 from unbroken.state.encoding import decode
 from unbroken.state.replicas import overlaid
 from unbroken.state.revalued import wrong_together
+from unbroken.state.spawning import without_children
 from unbroken.state.trees import wrong_attributes
 from unbroken.store import payload as keys
 from unbroken.store.runstate import ranks_of
@@ -71,6 +72,7 @@ def _check_generators(generators: Mapping[str, Any], payload: Mapping[str, Any],
         if isinstance(state, Mapping) and isinstance(later, Mapping):
             check_generator(later)
             check_generator(state)
+            state, later = without_children(state), without_children(later)  # one that has spawned none names none
         if not _same_make(state, later):
             raise CheckpointDamagedError("state_bad_encoding", path=f"streams.{path}.generators.{name}", detail=name)
 

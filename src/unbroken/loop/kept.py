@@ -4,13 +4,17 @@ from collections.abc import Iterator, Mapping
 from types import CodeType, FunctionType
 from typing import Any
 
+import numpy as np
+import torch
+
 from unbroken.loop import liveness
 from unbroken.state.origins import is_users, is_users_file
 
 
 def has_methods(kind: type) -> bool:
+    """Whether its instances do something by themselves: those of a class without are filled from outside."""
     functions = [name for name, value in vars(kind).items() if isinstance(value, FunctionType)]
-    return not all(name.startswith("__") and name.endswith("__") for name in functions)
+    return not all(name.startswith("__") and name.endswith("__") and name != "__call__" for name in functions)
 
 
 def read_by_functions(space: Mapping[str, Any]) -> set[str]:
@@ -23,14 +27,21 @@ def read_by_functions(space: Mapping[str, Any]) -> set[str]:
     return names
 
 
-def kept_attributes(kind: type) -> set[str]:
-    """The attributes that some method reads and then sets: not those that are only set anew, or only read."""
+def kept_attributes(kind: type, held: Mapping[str, Any]) -> set[str]:
+    """The attributes that some method reads and then sets: not those that are only set anew, or only read.
+
+    Of what an instance has in ``held``, a tensor or an array that no method sets anew is filled in place.
+    """
     names: set[str] = set()
+    anew: set[str] = set()
     for base in kind.__mro__:
         if is_users(base):
             for code in _codes(base):
                 names |= liveness.live_at_entry(code) & liveness.stored(code)
-    return {name[len(liveness.ATTRIBUTE) :] for name in names if name[0] == liveness.ATTRIBUTE[0]}
+                anew |= liveness.stored(code)
+    filled = {key for key, value in held.items() if isinstance(value, torch.Tensor | np.ndarray)}
+    filled -= {name.removeprefix(liveness.ATTRIBUTE) for name in anew}
+    return filled | {name[len(liveness.ATTRIBUTE) :] for name in names if name[0] == liveness.ATTRIBUTE[0]}
 
 
 def _codes(value: object) -> Iterator[CodeType]:

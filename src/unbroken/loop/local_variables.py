@@ -19,11 +19,14 @@ import torch
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from unbroken import messages
-from unbroken.loop import liveness
+from unbroken.loop import bindings, liveness, process
+from unbroken.loop.feeding import FED, Feeding
+from unbroken.loop.holders import content
 from unbroken.loop.iterators import ITERATOR, at_a_save, is_iterator
 from unbroken.loop.kept import has_methods, kept_attributes, read_by_functions
 from unbroken.loop.looks import CONTAINERS, GENERATOR, STATEFUL, is_plain, is_stateful, look
 from unbroken.loop.reachable import Reached, reachable
+from unbroken.loop.structure import FORMAT, HOOKS, Structure
 from unbroken.state.adapters import GENERATORS
 from unbroken.state.origins import is_users, is_users_file, users_frames
 from unbroken.state.plain import is_looked_into
@@ -40,12 +43,17 @@ _REACHED = "reached "  # how the names begin of generators that are no variables
 class LocalVariables:
     """The variables in the frames of the user's that run the loop. ``tracked`` gives the objects kept elsewhere."""
 
-    def __init__(self, tracked: Callable[[], Iterable[object]]) -> None:
+    def __init__(self, tracked: Callable[[], Mapping[str, object]]) -> None:
         self._tracked = tracked
         self._first: dict[str, str] | None = None
         self._saved: Mapping[str, str] = {}
         self._saved_in_epoch = False
+        self._lost: list[str] = []
         self._reached = Reached()
+        self._seen: set[int] = set()
+        self._structure = Structure()
+        self._feeding = Feeding(lambda: reversed(_spaces()))
+        self._compared = False
         self.waiting = True
         """Whether ``at_batch`` has to be called at the next boundary."""
 
@@ -55,39 +63,62 @@ class LocalVariables:
 
     def at_epoch(self) -> None:
         """An epoch is about to be handed to the user."""
+        self.waiting = True
         if self._first is None:
             self._first = self._look()
+            self._feeding.look()
             if not self._saved_in_epoch:
-                self._compare()
+                self._lost = self._differing(self._saved)
+        else:
+            self._say_lost()
 
     def at_batch(self) -> None:
-        """The first batch of this process is about to be handed to the user."""
+        """The first batch of this process, or of an epoch, is about to be handed to the user."""
         self.waiting = False
+        self._feeding.look()
+        if self._compared:
+            return
+        self._compared = True
         self._first = {**self._look(), **(self._first or {})}
-        if self._saved_in_epoch:
-            self._compare()
+        # What the code before the batches has set to what it was again was not lost.
+        self._lost = self._differing(self._saved if self._saved_in_epoch else self._lost)
+        fed = {name: seen for name, seen in self._saved.items() if name.startswith(FED)}
+        self._lost += self._feeding.lost(fed, in_pass=self._saved_in_epoch)
+        self._say_lost()
 
-    def fingerprint(self) -> dict[str, str]:
-        """What variables hold now, as short texts, where training has changed it and somebody will read it."""
+    def fingerprint(self, *, in_pass: bool) -> dict[str, str]:
+        """What variables hold now, as short texts, where training has changed it and somebody will read it.
+
+        ``in_pass``: the save is between two batches of a loader.
+        """
         if self._first is None:
             return {}
         now = {name: at_a_save(seen) for name, seen in self._look(search=False).items()}
         first = self._first
-        return {name: seen for name, seen in now.items() if first.get(name) != seen or name in self._saved}
+        found = {name: seen for name, seen in now.items() if first.get(name) != seen or name in self._saved}
+        return {**found, **self._feeding.changed(in_pass=in_pass)}
 
     def _look(self, *, live: bool = True, search: bool = True) -> dict[str, str]:
         """``search`` looks for what is held elsewhere, too: which there is, is settled by the first step."""
-        known = set(_ids(self._tracked()))
-        found = _look_all(known, live=live)
+        tracked = self._tracked()
+        known = set(_ids(tracked.values()))
+        found = _look_all(known, {id(one): name for name, one in tracked.items()}, live=live)
+        found |= {**process.settings(), **self._structure.look(tracked, full=not live)}
         if search:
             spaces = _spaces()
             self._reached.add(reachable(spaces, {*known, *_seeded(spaces)}))
-        others = self._reached.look(known if live else set())
+            self._seen |= known
+        # What only a variable of the loop's body shows has none when the program begins anew.
+        others = self._reached.look(self._seen if live else set())
         return {**found, **{_REACHED + path: seen for path, seen in others.items()}}
 
-    def _compare(self) -> None:
-        now = self._look(live=False) if self._saved else {}
-        lost = [name for name, seen in self._saved.items() if name in now and now[name] != seen]
+    def _differing(self, names: Iterable[str]) -> list[str]:
+        """Those of the names in the save that are not what they were, where something was saved at all."""
+        now = self._look(live=False) if names else {}
+        return [name for name in names if name in now and now[name] != self._saved[name]]
+
+    def _say_lost(self) -> None:
+        lost, self._lost = self._lost, []
         frame = next(users_frames(), None)
         if not lost or frame is None:
             return
@@ -97,8 +128,13 @@ class LocalVariables:
             "objects_lost": [],
             "generators_lost": [],
             "iterators_lost": [],
+            "bindings_lost": [],
+            "settings_lost": [],
+            "hooks_lost": [],
+            "formats_lost": [],
+            "feeding_lost": [],
         }
-        for name in lost:
+        for name in bindings.without_others(lost):
             groups[_kind_of(name, self._saved[name])].append(name)
         if all(name.isidentifier() for name in groups["variables_lost"]):
             groups["globals_lost"] = groups.pop("variables_lost")
@@ -112,11 +148,21 @@ class LocalVariables:
 
 def _shown(name: str) -> str:
     """Without the function that it is a variable of."""
-    return name.removeprefix(_REACHED).rpartition(":")[2]
+    for before in (_REACHED, bindings.STANDS_FOR, process.SET, FED):
+        name = name.removeprefix(before)
+    return name.rpartition(":")[2].removesuffix(_ending_of(name))
+
+
+def _ending_of(name: str) -> str:
+    return next((ending for ending in (HOOKS, FORMAT) if name.endswith(ending)), "")
 
 
 def _kind_of(name: str, seen: str) -> str:
     """The sentence that is for it."""
+    if name.startswith((process.SET, FED)):
+        return "settings_lost" if name.startswith(process.SET) else "feeding_lost"
+    if name.startswith(bindings.STANDS_FOR):
+        return {HOOKS: "hooks_lost", FORMAT: "formats_lost"}.get(_ending_of(name), "bindings_lost")
     if seen.startswith(ITERATOR):
         return "iterators_lost"
     if (
@@ -156,7 +202,7 @@ def _seeded(spaces: Iterable[tuple[str, dict[str, Any]]]) -> Iterator[int]:
     return (id(held[name]) for _, held in spaces for name in names & held.keys())
 
 
-def _look_all(known: set[int], *, live: bool) -> dict[str, str]:
+def _look_all(known: set[int], tracked: Mapping[int, str], *, live: bool) -> dict[str, str]:
     found: dict[str, str] = {}
     reads: set[str] = set()
     spaces: dict[int, dict[str, Any]] = {}
@@ -170,6 +216,7 @@ def _look_all(known: set[int], *, live: bool) -> dict[str, str]:
             scope = f"{code.co_qualname}:"
             for name, value in variables.items():
                 wanted = not live or liveness.LOCAL + name in names
+                _stand_for(found, scope + name, value, tracked, wanted=wanted)
                 _add(found, scope + name, value, known, wanted=wanted, live=live)
         else:
             reads |= {liveness.GLOBAL + name[len(liveness.LOCAL) :] for name in names if name[0] == liveness.LOCAL[0]}
@@ -179,8 +226,14 @@ def _look_all(known: set[int], *, live: bool) -> dict[str, str]:
         for name, value in list(space.items()):
             if not name.startswith("_"):
                 wanted = not live or liveness.GLOBAL + name in inside
+                _stand_for(found, name, value, tracked, wanted=wanted)
                 _add(found, name, value, known, wanted=wanted, live=live)
     return found
+
+
+def _stand_for(found: dict[str, str], name: str, value: object, tracked: Mapping[int, str], *, wanted: bool) -> None:
+    if wanted and (seen := bindings.look(value, tracked)):
+        found.setdefault(bindings.STANDS_FOR + name, seen)
 
 
 def _ids(tracked: Iterable[object]) -> Iterator[int]:
@@ -237,13 +290,15 @@ def _look_into(found: dict[str, str], name: str, value: object, known: set[int],
         known.add(id(value))  # it may have other names, in other frames
         held = {**_slots(value), **getattr(value, "__dict__", {})}
         # A class without methods of its own is filled from outside.
-        kept = kept_attributes(type(value)) if live and has_methods(type(value)) else None
+        kept = kept_attributes(type(value), held) if live and has_methods(type(value)) else None
     elif isinstance(value, DataLoader):
         known.add(id(value))
         sampler = getattr(value.batch_sampler, "sampler", value.batch_sampler) or value.sampler
         tensors = (torch.Tensor, np.ndarray)
         held = {key: child for key, child in getattr(sampler, "__dict__", {}).items() if isinstance(child, tensors)}
         kept, name = None, f"{name}.sampler"
+    elif (inside := content(value)) is not None:
+        held, kept = inside, None
     else:
         return
     for key, child in list(held.items()):

@@ -8,6 +8,9 @@ import enum
 import math
 import random
 import time
+from array import array
+from decimal import Decimal
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -21,6 +24,7 @@ from unbroken.loop.generators import state_of
 from unbroken.loop.iterators import is_iterator, standing
 from unbroken.state.adapters import GENERATORS, sobol_state
 from unbroken.state.plain import OF_MODULES
+from unbroken.state.spawning import spawned
 from unbroken.store.tensors import tensor_digest
 
 CONTAINERS = (list, tuple, set, frozenset, dict, collections.deque)
@@ -29,6 +33,7 @@ GENERATOR, STATEFUL = "generator ", "stateful "
 
 _STATEFUL = (torch.nn.Module, torch.optim.Optimizer, LRScheduler, ReduceLROnPlateau, torch.amp.GradScaler, SobolEngine)
 _SCALARS = (bool, int, float, complex, str, bytes, type(None))
+_WRITTEN_OUT = (Decimal, Fraction, bytearray, array, torch.dtype, torch.device)
 _MOST_BYTES = 64 << 10  # of a tensor or an array; of a larger one, pieces are looked at
 _FLAT = 1000  # items: of more, and of what is nested, only the first and the last are looked at
 _ENDS = 8
@@ -57,7 +62,7 @@ def is_plain(value: object) -> bool:
         return not isinstance(value, random.SystemRandom)
     if isinstance(value, tuple) and hasattr(value, "_fields"):
         return True
-    return type(value) in _SCALARS or isinstance(value, np.generic) or type(value) in _KINDS
+    return type(value) in _SCALARS or isinstance(value, (np.generic, *_WRITTEN_OUT)) or type(value) in _KINDS
 
 
 _KINDS = frozenset({*CONTAINERS, collections.OrderedDict, collections.defaultdict, collections.Counter})
@@ -72,11 +77,14 @@ def look(value: Any, depth: int = 0) -> str:
         # A text may be a secret, and this stands in the checkpoint.
         return text if len(text) <= 40 and not isinstance(value, str | bytes) else _digest(text)
     if isinstance(value, GENERATORS):
-        return GENERATOR + f"{content_digest(state_of(value), WHOLE):016x}"
+        children = spawned(value)
+        return GENERATOR + f"{content_digest(state_of(value), WHOLE):016x}" + (f" {children}" if children else "")
     if is_iterator(value):
         return standing(value, look)
     if is_stateful(value):
         return STATEFUL + f"{content_digest(_state_of(value), SAMPLED, seed=_beside(value)):016x}"
+    if isinstance(value, _WRITTEN_OUT):
+        return _digest(f"{type(value).__name__} {value!r}")
     if isinstance(value, enum.Enum):
         return f"{type(value).__name__} {value.name}"
     if isinstance(value, tuple) and hasattr(value, "_fields"):

@@ -19,6 +19,7 @@ from numpy.random.mtrand import get_bit_generator, set_bit_generator
 
 from unbroken import messages
 from unbroken.errors import CheckpointDamagedError, is_refusal, reason_of
+from unbroken.state.spawning import seeds_in, without_children
 
 _log = logging.getLogger("unbroken")
 
@@ -230,7 +231,8 @@ def check_generator(state: Mapping[str, Any]) -> None:
     with _damage_told():
         if state.get("bit_generator") in _BIT_GENERATORS:
             _check_places(state)
-            _bit_generator(state["bit_generator"]).state = dict(state)
+            _bit_generator(state["bit_generator"]).state = without_children(state)
+            seeds_in(state)
         elif state.get("device") == "cpu":
             torch.Generator().set_state(state["state"])
         elif isinstance(state.get("state"), tuple):

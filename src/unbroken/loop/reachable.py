@@ -18,15 +18,17 @@ from typing import Any, NamedTuple
 import numpy as np
 import torch
 import xxhash
+from torch.optim.lr_scheduler import LRScheduler, ReduceLROnPlateau
 from torch.utils.data import DataLoader, Dataset, Sampler
 
 from unbroken.loop import liveness
-from unbroken.loop.content import WHOLE, content_digest
 from unbroken.loop.generators import is_library, state_of
+from unbroken.loop.kept import has_methods, kept_attributes
 from unbroken.loop.looks import GENERATOR, is_plain, look
 from unbroken.state.adapters import GENERATORS
 from unbroken.state.hooks import hooks_on
 from unbroken.state.origins import is_users, is_users_file
+from unbroken.state.plain import is_looked_into
 
 _MOST_OBJECTS = 20_000
 _MOST_ITEMS = 64
@@ -42,7 +44,7 @@ _NOT_LOOKED_INTO = (DataLoader, Dataset, Sampler, logging.Logger, threading.Thre
 
 
 class Place(NamedTuple):
-    """Where a plain value is held: under a ``key``, or in a cell of the function of which ``owner`` is the id."""
+    """Where a plain value is held: under a ``key``, or in a cell; ``owner`` is the id of the function or the object."""
 
     holder: Any
     key: object = None
@@ -127,7 +129,7 @@ def _of_a_generator(generator: Any) -> str:
     state = state_of(generator)
     if isinstance(generator, random.Random):
         return f"{GENERATOR}{xxhash.xxh3_64_hexdigest(repr(state).encode())}"  # of 625 numbers, at every save
-    return f"{GENERATOR}{content_digest(state, WHOLE):016x}"
+    return look(generator)
 
 
 def _places(value: Any, inside: set[int]) -> Iterator[tuple[str, Place]]:
@@ -149,9 +151,18 @@ def _places(value: Any, inside: set[int]) -> Iterator[tuple[str, Place]]:
         if not issubclass(value, enum.Enum):
             for owner in filter(is_users, value.__mro__):
                 yield from ((f".{name}", Place(vars(owner), name)) for name in _plain_names(vars(owner)))
+    elif _counts(value):
+        held = vars(value)
+        yield from ((f".{name}", Place(held, name, id(value))) for name in kept_attributes(type(value), held))
     elif isinstance(value, ModuleType) and _is_of_the_user(value):
         inside.add(id(vars(value)))
         yield from ((f".{name}", Place(vars(value), name)) for name in _plain_names(vars(value)))
+
+
+def _counts(value: object) -> bool:
+    """Whether it is an instance of the user's that may keep something; what torch has is looked at elsewhere."""
+    elsewhere = isinstance(value, torch.nn.Module | torch.optim.Optimizer | LRScheduler | ReduceLROnPlateau)
+    return not elsewhere and is_looked_into(value) and has_methods(type(value))
 
 
 def _plain_names(held: Mapping[str, Any]) -> list[str]:

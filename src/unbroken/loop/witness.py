@@ -183,7 +183,9 @@ def _places(objects: Mapping[str, object]) -> Iterator[tuple[str, _Place]]:
             yield name, _Itself(tracked)
     for name, tracked in objects.items():
         for path, module in tracked.named_modules() if isinstance(tracked, nn.Module) else ():
-            for key, value in (*module.named_parameters(recurse=False), *module.named_buffers(recurse=False)):
+            # Also a second name of one tensor: in another process it may be another tensor.
+            parameters = module.named_parameters(recurse=False, remove_duplicate=False)
+            for key, value in (*parameters, *module.named_buffers(recurse=False, remove_duplicate=False)):
                 if id(value) not in trained:
                     yield f"{name}.{path}.{key}", _Attribute(module, key)
 

@@ -583,6 +583,33 @@ SENTENCES: dict[str, str] = {
         "resume; those that are seeded again before they are drawn from do no harm. Make each a variable of the "
         "script, and track it, as run.track({first}={first}): what is saved from then on includes them."
     ),
+    "bindings_lost": (
+        "These names of the loop do not stand for what they stood for at the save: {names} ({where}). Training has set "
+        "them to another function or object, and the program began with the first again, so this resume is not exact; "
+        "no loss are those that the loop sets before it uses them. Set each by run.epoch, run.step or a variable in "
+        "run.local where every resume passes, as if run.epoch >= 5: {path} = ..."
+    ),
+    "settings_lost": (
+        "These settings of the process are not what they were at the save: {names} ({where}). Training has changed "
+        "them, and they began anew with the program, so this resume is not exact. Set each by run.epoch, run.step or a "
+        "variable in run.local where every resume passes, as if run.epoch >= 5: ..."
+    ),
+    "hooks_lost": (
+        "These modules or parameters have not the hooks that they had at the save: {names} ({where}). Training has "
+        "registered or removed hooks, and they began anew with the program, so this resume is not exact. Do it by "
+        "run.epoch, run.step or a variable in run.local where every resume passes, as if run.epoch >= 5: ..."
+    ),
+    "formats_lost": (
+        "These parameters do not lie in memory as they did at the save: {names} ({where}). Training has given them "
+        "another memory format, and other kernels have other last bits, so this resume is not exact. Convert the model "
+        "before the loop, or by run.epoch where every resume passes, as "
+        "if run.epoch >= 5: model.to(memory_format=torch.channels_last)"
+    ),
+    "feeding_lost": (
+        "These attributes of what the batches are loaded with are not what they were at the save: {names} ({where}). "
+        "Training has set them, and they began anew with the program, so this resume is not exact. Set each by "
+        "run.epoch, run.step or a variable in run.local where every resume passes, as if run.epoch >= 5: {path} = ..."
+    ),
     "iterators_lost": (
         "These iterators of the loop are not where they were at the save: {names} ({where}). The program has created "
         "them again, so what is drawn from them is not exact in this resume. Take the batches of a loader through "
@@ -815,6 +842,11 @@ SENTENCES: dict[str, str] = {
     "ended_steps": "Done: {done} of {goal:|step|steps}.",
     "replay_exact": (
         "Replayed {steps:|step|steps} after step {after}, bit for bit as before the interruption. Compared: {what}."
+    ),
+    "replay_of_other_tensors": (
+        "Replayed {steps:|step|steps} after step {after}: as before the interruption in what was compared: {what}. "
+        "What is tracked was not compared, since it has other tensors than then: another shape, name or dtype, one "
+        "that was not there, or a buffer that shared the memory of another. This resume may not be exact."
     ),
     "replay_of_streams": (
         "Replayed {steps:|step|steps} after step {after}: as before the interruption in what was compared: {what}. "

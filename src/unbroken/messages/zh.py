@@ -432,6 +432,29 @@ SENTENCES: dict[str, str] = {
         "创建，因此依赖它们的内容在本次恢复中不精确；取数之前会重新设定种子的除外。请把每个生成器放进脚本的变量并跟踪"
         "它，例如 run.track({first}={first})：此后保存的状态就会包含它们。"
     ),
+    "bindings_lost": (
+        "循环中的这些名称所指的不再是保存时的对象：{names}（{where}）。训练把它们换成了另一个函数或对象，而程序启动时又是最初的那个，"
+        "因此本次恢复不精确；循环在使用之前会重新设定的除外。请在每次恢复都会经过的地方，按 run.epoch、run.step 或 "
+        "run.local 中的变量来设定，例如 if run.epoch >= 5: {path} = ..."
+    ),
+    "settings_lost": (
+        "进程的这些设置与保存时不同：{names}（{where}）。训练改变了它们，而程序启动时它们又是最初的样子，因此本次恢复不精确。请在每次"
+        "恢复都会经过的地方，按 run.epoch、run.step 或 run.local 中的变量来设定，例如 if run.epoch >= 5: ..."
+    ),
+    "hooks_lost": (
+        "这些模块或参数上的钩子与保存时不同：{names}（{where}）。训练注册或移除了钩子，而程序启动时又是最初的样子，因此本次恢复不精确。"
+        "请在每次恢复都会经过的地方，按 run.epoch、run.step 或 run.local 中的变量来处理，例如 if run.epoch >= 5: ..."
+    ),
+    "formats_lost": (
+        "这些参数在内存中的排列与保存时不同：{names}（{where}）。训练改变了它们的内存格式，而不同的算子会得到不同的末位，因此本次"
+        "恢复不精确。请在循环前转换模型，或在每次恢复都会经过的地方按 run.epoch 转换，例如 if run.epoch >= 5: "
+        "model.to(memory_format=torch.channels_last)"
+    ),
+    "feeding_lost": (
+        "加载批次所用对象的这些属性与保存时不同：{names}（{where}）。训练设定了它们，而程序启动时它们又是最初的样子，因此本次恢复不精确。"
+        "请在每次恢复都会经过的地方，按 run.epoch、run.step 或 run.local 中的变量来设定，例如 "
+        "if run.epoch >= 5: {path} = ..."
+    ),
     "iterators_lost": (
         "循环中的这些迭代器不在保存时的位置：{names}（{where}）。它们在程序启动时被重新创建，因此从中取出的内容在本次恢"
         "复中不精确。加载器的批次请用 run.batches 取得，几个加载器也可以一起（zip）；列表中的值请按 run.step 选取；生成"
@@ -637,6 +660,10 @@ SENTENCES: dict[str, str] = {
     "deleted_by_policy": "已按保留策略删除：{name}",
     "ended_steps": "训练完成：{done}/{goal} 步。",
     "replay_exact": "第 {after} 步之后重放了 {steps} 步，与中断前逐位一致。比较了：{what}。",
+    "replay_of_other_tensors": (
+        "已重放第 {after} 步之后的 {steps} 步：所比较的内容与中断前一致：{what}。被跟踪的内容没有比较，因为其中的张量"
+        "已与当时不同：形状、名称或 dtype 改变，当时没有，或某个缓冲区当时与另一个共用内存。本次恢复可能并不精确。"
+    ),
     "replay_of_streams": (
         "第 {after} 步之后重放了 {steps} 步：所比较的内容与中断前一致：{what}。其中没有计算结果：所跟踪的内容未见变化。"
         "如尚未跟踪模型，请跟踪它，或向 run.average 传入一个数值。"

@@ -14,6 +14,7 @@ from unbroken.state.encoding import encode
 from unbroken.state.expanded import spread
 from unbroken.state.functions import fingerprints
 from unbroken.state.snapshot import equal_bits, own_copy
+from unbroken.state.spawning import set_state, state_of
 
 GENERATORS = (torch.Generator, np.random.Generator, np.random.BitGenerator, np.random.RandomState, random.Random)
 
@@ -112,10 +113,7 @@ def one_line(error: Exception) -> str:
 
 
 def _bit_generator(name: str, generator: np.random.BitGenerator) -> ObjectState:
-    def put(saved: dict[str, Any]) -> None:
-        generator.state = saved  # numpy itself refuses the state of another kind
-
-    return ObjectState(name, generator, lambda: dict(generator.state), put)
+    return ObjectState(name, generator, lambda: state_of(generator), lambda saved: set_state(generator, saved))
 
 
 def sobol_state(engine: SobolEngine) -> dict[str, Any]:

@@ -55,6 +55,7 @@ class Attributes:
         self._always: set[_Place] = set()
         self._objects: dict[int, object] = {}
         self._tensors: dict[int, weakref.ref[torch.Tensor]] = {}
+        self._kinds: dict[str, type] = {}
         self._said: set[str] = set()
         self._before: dict[_Place, tuple[Any, Tree | None, str]] | None = None
         self._as_built: dict[_Place, Tree | None] = {}
@@ -68,6 +69,7 @@ class Attributes:
         describer = self._describer()
         for owner, key, value in self._walk():
             place = (owner.path, key)
+            self._kinds[owner.path] = owner.kind
             self._built[place] = value if not isinstance(value, torch.Tensor) else None
             if not is_fixed(value):
                 tree = describer.describe(value, child_path(*place))
@@ -98,9 +100,12 @@ class Attributes:
         lost: list[str] = []
         describer = self._describer()
         seen: set[_Place] = set()
+        alike: set[str] = set()  # a module of another class was put where one was built: what that had is not gone
         for owner, key, value in self._walk():
             place = (owner.path, key)
             seen.add(place)
+            if self._kinds.get(owner.path) is owner.kind:
+                alike.add(owner.path)
             there = self._built.get(place, _GONE)
             if there is value and place not in self._looks and place not in self._always:
                 continue
@@ -112,7 +117,7 @@ class Attributes:
                     lost += describer.lost[first:] + self._new_objects(tree, path, there)
                 values.setdefault(owner.path, {})[key] = tree
                 looks.setdefault(owner.path, {})[key] = self._look_as_built(place)
-        gone = [list(place) for place in self._built if place not in seen]
+        gone = [list(place) for place in self._built if place not in seen and place[0] in alike]
         self._say_lost(lost)
         return {"values": values, "built": looks, "gone": gone}
 

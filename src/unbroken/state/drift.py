@@ -26,13 +26,15 @@ class Built:
     """What a restart will build: shapes and dtypes, the buffers that may get others, who shares memory, groups.
 
     ``modules`` are the names of all modules, where a buffer may be registered late; ``ties`` has for every name of a
-    parameter the first of its names; ``tensors`` are those tracked by themselves.
+    parameter the first of its names, ``shared`` for every tensor the first name of those that begin where it does in
+    memory; ``tensors`` are those tracked by themselves.
     """
 
     architecture: Architecture
     buffers: frozenset[str]
     modules: frozenset[str]
     ties: Mapping[str, str]
+    shared: Mapping[str, str]
     groups: Mapping[str, Names]
     tensors: frozenset[str]
 
@@ -45,6 +47,7 @@ class Built:
             buffers=frozenset(path for module in modules for path in module.buffers()),
             modules=frozenset(path for module in modules for path in module.names()),
             ties=_ties(modules),
+            shared=_shared(modules),
             groups=tracked.optimizer_parameters(),
             tensors=frozenset(_tensors(tracked)),
         )
@@ -61,6 +64,9 @@ def differences(built: Built, tracked: Tracked, states: Mapping[str, Any], late_
         now.update(architecture_of(module.name, states[module.name]))
     buffers = {path for module in modules for path in module.buffers()}
     found = [*_reshaped(built, now, buffers), *_retied(built.ties, _ties(modules))]
+    shared = _shared(modules)
+    if buffers:  # one that is new shared nothing
+        found += _retied({**{path: path for path in shared}, **built.shared}, shared, buffers)
     for name, names in tracked.optimizer_parameters().items():
         found += _regrouped(built, name, names, late_groups.get(name, 0))
     return found if len(found) <= _NAMED else [*found[:_NAMED], "…"]
@@ -77,11 +83,13 @@ def _reshaped(built: Built, now: Architecture, buffers: Set[str]) -> Iterator[st
             yield messages.text("drift_new", path=path, new=new)
 
 
-def _retied(built: Mapping[str, str], now: Mapping[str, str]) -> list[str]:
-    """Names that share one parameter with others than they were built to."""
+def _retied(built: Mapping[str, str], now: Mapping[str, str], told: Set[str] | None = None) -> list[str]:
+    """Names that share one parameter, or memory, with others than they were built to; of ``told``, if it is given."""
     common = built.keys() & now.keys()
     then_shared, now_shared = _sharers(built, common), _sharers(now, common)
-    changed = sorted(name for name in common if then_shared[name] != now_shared[name])
+    changed = sorted(
+        name for name in common if then_shared[name] != now_shared[name] and (told is None or name in told)
+    )
     return [messages.text("drift_ties", paths=", ".join(changed[:_NAMED]))] if changed else []
 
 
@@ -124,3 +132,19 @@ def _ties(modules: list[ModuleState]) -> dict[str, str]:
         for path, parameter in module.parameters():
             names.setdefault(id(parameter), []).append(path)
     return {path: min(same) for same in names.values() for path in same}
+
+
+def _shared(modules: list[ModuleState]) -> dict[str, str]:
+    """Every name of every parameter and buffer, and the first in the alphabet of those that begin where it does."""
+    names: dict[object, list[str]] = {}
+    for module in modules:
+        for path, tensor in (*module.parameters(), *module.kept_buffers()):
+            names.setdefault(_memory_of(tensor) or path, []).append(path)
+    return {path: min(same) for same in names.values() for path in same}
+
+
+def _memory_of(tensor: torch.Tensor) -> int:
+    """Where it begins in memory; 0 where it has none."""
+    if tensor.layout != torch.strided or tensor.is_meta or not tensor.numel():
+        return 0
+    return tensor.data_ptr()

@@ -30,3 +30,8 @@ def hooks_on(tensor: torch.Tensor) -> Iterator[tuple[str, Any]]:
     """
     if isinstance(tensor, torch.nn.Parameter):
         yield from ((name, held) for name in _ON_TENSORS if (held := getattr(tensor, name, None)) is not None)
+
+
+def has_hooks(tensor: torch.Tensor) -> bool:
+    """Whether anything was registered on it, for a look at thousands."""
+    return any(getattr(tensor, name, None) for name in _ON_TENSORS)

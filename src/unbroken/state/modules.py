@@ -25,6 +25,9 @@ _log = logging.getLogger("unbroken")
 
 _MADE_FROM = ("_orig", "_g")
 
+Form = tuple[list[object], torch.layout]
+"""Shape and dtype, as ``architecture`` spells them, and how the elements lie."""
+
 
 class ModuleState:
     """The whole state of one module.
@@ -40,7 +43,7 @@ class ModuleState:
         while (child := wrapped_child(module)) is not None:
             module = getattr(module, child)
         self._module = module
-        self._built_buffers: dict[str, list[object] | None] | None = None
+        self._built_buffers: dict[str, Form | None] | None = None
         self._built_forms: list[object] = []
         self._left_out: frozenset[str] = frozenset()
 
@@ -60,14 +63,14 @@ class ModuleState:
         """What shape and dtype the buffers were built with that have got others in the course of training."""
         built = self._built()
         changed = [(name, built.get(name)) for name, form in self._changed_buffers() if form != built.get(name)]
-        return {name: form for name, form in changed if form is not None}
+        return {name: form[0] for name, form in changed if form is not None}
 
-    def _built(self) -> Mapping[str, list[object] | None]:
+    def _built(self) -> Mapping[str, Form | None]:
         self.remember()
         assert self._built_buffers is not None
         return self._built_buffers
 
-    def _changed_buffers(self) -> Iterator[tuple[str, list[object] | None]]:
+    def _changed_buffers(self) -> Iterator[tuple[str, Form | None]]:
         """The buffers in its state, if any is not of the shape it was built with, or was not there."""
         # To find their names takes as long as all else.
         return iter(()) if self._forms() == self._built_forms else self._kept_buffers()
@@ -80,7 +83,8 @@ class ModuleState:
         late = extras.get("late_buffers", {}).get(self.name, ())
         reshaped = extras.get("reshaped_buffers", {}).get(self.name)
         forms = dict(self._kept_buffers()) if reshaped else {}
-        as_built = [name for name, form in (reshaped or {}).items() if form == forms.get(name)]
+        there = {name: form[0] for name, form in forms.items() if form is not None}
+        as_built = [name for name, form in (reshaped or {}).items() if form == there.get(name)]
         return [*(name for name in late if self._home_of(name) is not None), *as_built]
 
     def grow(self, extras: Mapping[str, Any], values: Mapping[str, object]) -> None:
@@ -88,8 +92,10 @@ class ModuleState:
         for name in self.can_grow(extras):
             value, (module, key) = values.get(name), self._place(name)
             if isinstance(value, torch.Tensor) and module is not None:
-                device = getattr(getattr(module, key, None), "device", _device_of(self._module))
-                module.register_buffer(key, torch.empty_like(value, device=device))
+                live = getattr(module, key, None)
+                if live is None or _form(live) != _form(value):
+                    device = _device_of(self._module) if live is None else live.device
+                    module.register_buffer(key, torch.empty_like(value, device=device))
 
     def owners(self, also: Container[str] = ()) -> Iterator[Owner]:
         """The modules and parameters whose attributes are to be looked at, and the parameters in ``also``."""
@@ -154,6 +160,13 @@ class ModuleState:
     def buffers(self) -> list[str]:
         """Full names of the buffers in its state: in training they may get other shapes, or come to life."""
         return [f"{self.name}.{path}" for path, _ in self._kept_buffers()]
+
+    def kept_buffers(self) -> Iterator[tuple[str, torch.Tensor]]:
+        """Every buffer in its state under each of its full names."""
+        state = self.state()
+        for path, form in self._kept_buffers():
+            if form is not None and isinstance(buffer := state.get(path), torch.Tensor):
+                yield f"{self.name}.{path}", buffer
 
     def functions(self) -> dict[str, str]:
         """Fingerprints of an ``AveragedModel``'s averaging functions, which its state_dict leaves out."""
@@ -260,19 +273,19 @@ class ModuleState:
 
     def _forms(self) -> list[object]:
         return [
-            value if value is None else (value.shape, value.dtype)
+            None if value is None else (value.shape, value.dtype, value.layout)
             for module in self._module.modules()
             for key, value in module._buffers.items()
             if key not in module._non_persistent_buffers_set
         ]
 
-    def _kept_buffers(self) -> Iterator[tuple[str, list[object] | None]]:
-        """The name of every buffer in the state, with shape and dtype; None for one that is None."""
+    def _kept_buffers(self) -> Iterator[tuple[str, Form | None]]:
+        """The name of every buffer in the state, with its form; None for one that is None."""
         bare = self._bare_names()
         for path, module in self._module.named_modules():
             for key, value in module._buffers.items():
                 if key not in module._non_persistent_buffers_set:
-                    yield bare(f"{path}.{key}" if path else key), None if value is None else shape_of(value)
+                    yield bare(f"{path}.{key}" if path else key), None if value is None else _form(value)
 
     def _home_of(self, name: str) -> tuple[nn.Module, str] | None:
         """The module that may register a buffer of this bare name, and the name in it; None where it is taken."""
@@ -300,6 +313,10 @@ class ModuleState:
 
     def _bare_names(self) -> Callable[[str], str]:
         return bare_names(self._module)
+
+
+def _form(tensor: torch.Tensor) -> Form:
+    return shape_of(tensor), tensor.layout
 
 
 def _set_buffer(module: nn.Module, key: str, value: torch.Tensor, device: torch.device) -> None:

@@ -62,7 +62,7 @@ class OptimizerState:
 
     def take(self, state: dict[str, Any]) -> None:
         """Load a state as it is, without a look at names."""
-        self.optimizer.load_state_dict(state)
+        self._load(state)
 
     def names(self, known: Mapping[int, str]) -> Names:
         """The names of its parameters; ``known`` maps ``id(parameter)`` to the name it has in what is tracked.
@@ -126,8 +126,23 @@ class OptimizerState:
             names = [group for i, group in enumerate(names) if i not in plan.late]
         self._reorder(match_groups(self.name, names, live))
         with refusals_told(self.name):
-            self.optimizer.load_state_dict(_looked_up(own_copy(saved, self.name)))
+            self._load(_looked_up(own_copy(saved, self.name)))
         self._put_back(saved)
+
+    def _load(self, state: dict[str, Any]) -> None:
+        """Load it; an optimizer that shared the containers of one inside shares those that come in their place."""
+        outer = vars(self.optimizer)
+        inner = [vars(one) for one in outer.values() if isinstance(one, Optimizer) and one is not self.optimizer]
+        shared = [
+            (held, key, outer[key])
+            for held in inner
+            for key in ("state", "param_groups")
+            if key in held and held[key] is outer.get(key)
+        ]
+        self.optimizer.load_state_dict(state)
+        for held, key, before in shared:
+            changed = outer[key] if held[key] is before else held[key]
+            outer[key] = held[key] = changed
 
     def _add_late(self, saved: Mapping[str, Any], plan: Plan) -> None:
         for i, parameters in plan.late.items():
