@@ -147,6 +147,10 @@ class EpochCourse:
         if self._variables.waiting:
             self._variables.at_batch()
 
+    def say_what_code_behind_misses(self) -> None:
+        """Nothing is left to train: what the loop's body and former processes set is not as it was behind the loop."""
+        self._variables.nothing_left()
+
     def before_batch(self, batch: object, order: int, *, boundary: bool = True) -> None:
         """A batch is about to be handed to the user. At a boundary the state is saved if that is due, or the run stops.
 

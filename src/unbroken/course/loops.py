@@ -10,7 +10,6 @@ from unbroken.course.course import Course
 from unbroken.course.stopping import STEP
 from unbroken.errors import UsageError
 from unbroken.loop.loaders import ResumableLoader
-from unbroken.loop.local_variables import say_what_is_missing
 from unbroken.loop.numbers import StepNumbers
 
 
@@ -39,7 +38,7 @@ def epochs(course: Course, batches: BatchLoops, count: int, start: int) -> Itera
         said = {"done": cursor.epoch, "count": count, "latest": course.kept_by.latest}
         course.end(messages.text("complete" if done_before else "ended", **said))
         if nothing_left:
-            say_what_is_missing()
+            course.say_what_code_behind_misses()
     finally:
         course.leave_loop()
 
@@ -96,7 +95,7 @@ def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: in
         said = {"done": cursor.step, "goal": goal, "latest": course.kept_by.latest}
         course.end(messages.text("complete_steps" if done_before else "ended_steps", **said))
         if done_before:
-            say_what_is_missing()
+            course.say_what_code_behind_misses()
 
     def finish_at_close() -> None:
         if course.stopping.phase is STEP and cursor.step + 1 == goal:

@@ -29,6 +29,11 @@ def live_behind(frame: FrameType) -> frozenset[str]:
     return liveness.behind(liveness.number_at(frame.f_lasti))
 
 
+def names_read_behind(frame: FrameType) -> set[str]:
+    """The variables among these, by their own names."""
+    return {name.partition(" ")[2] for name in live_behind(frame) if name.startswith((LOCAL, GLOBAL))}
+
+
 def live_at_entry(code: CodeType) -> frozenset[str]:
     """The names that a function reads, on some way, before it sets them."""
     return _of(code).before(0)

@@ -86,6 +86,21 @@ class LocalVariables:
         self._lost += self._feeding.lost(fed, in_pass=self._saved_in_epoch)
         self._say_lost()
 
+    def nothing_left(self) -> None:
+        """The loop has nothing to train: variables that code behind it reads are not there, or are as built."""
+        frame = next(users_frames(), None)
+        if frame is None or "locals" in frame.f_code.co_names:  # whose variables are not looked at
+            return
+        read = liveness.names_read_behind(frame)
+        there = {*_variables(frame), *frame.f_globals, *dir(builtins)}
+        names = sorted(name for name in read - there if not name.startswith(("_", ".")))
+        if names:
+            where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
+            _log.info(messages.text("missing_behind_loop", names=", ".join(names[:_MOST_NAMED]), where=where))
+        variables = [name for name in self._saved if re.split(r"[.\[(]", name.rpartition(":")[2])[0] in read]
+        self._lost = self._differing(variables)
+        self._say_lost()
+
     def fingerprint(self, *, in_pass: bool) -> dict[str, str]:
         """What variables hold now, as short texts, where training has changed it and somebody will read it.
 
@@ -172,20 +187,6 @@ def _kind_of(name: str, seen: str) -> str:
     ):
         return "generators_lost"
     return "objects_lost" if seen.startswith((GENERATOR, STATEFUL)) else "variables_lost"
-
-
-def say_what_is_missing() -> None:
-    """The loop has nothing to train: of its variables those that code behind it reads are not there."""
-    frame = next(users_frames(), None)
-    if frame is None or "locals" in frame.f_code.co_names:  # whose variables are not looked at
-        return
-    there = {*_variables(frame), *frame.f_globals, *dir(builtins)}
-    kinds = (liveness.LOCAL, liveness.GLOBAL)
-    read = {name.partition(" ")[2] for name in liveness.live_behind(frame) if name.startswith(kinds)}
-    names = sorted(name for name in read - there if not name.startswith(("_", ".")))
-    if names:
-        where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        _log.info(messages.text("missing_behind_loop", names=", ".join(names[:_MOST_NAMED]), where=where))
 
 
 def _spaces() -> list[tuple[str, dict[str, Any]]]:
