@@ -86,7 +86,7 @@ def test_remains_of_packages_are_texts_that_a_checkpoint_may_hold(
 def test_of_a_package_only_the_head_of_its_metadata_is_looked_at() -> None:
     guards.environment()
     count = len([*importlib.metadata.distributions()])
-    assert calls(guards.environment) < 70 * count + 1500
+    assert calls(guards.environment) < 200 * count + 1500  # parsed whole, it is 1,000 and more for each
 
 
 def test_one_process_does_not_look_through_the_memory_for_wrapped_modules() -> None:
