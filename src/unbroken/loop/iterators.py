@@ -68,7 +68,7 @@ def _of_a_function(value: "GeneratorType[Any, Any, Any]", look: Callable[[Any], 
     parts = []
     names = {name.removeprefix(liveness.LOCAL) for name in liveness.live_at(frame) & liveness.stored(frame.f_code)}
     held = inspect.getgeneratorlocals(value)
-    for name in sorted(names & held.keys()):
+    for name in sorted(names.intersection(held)):
         child = held[name]
         parts.append(f"{name} {_standing(child, look, depth + 1) if is_iterator(child) else look(child)}")
     if value.gi_yieldfrom is not None:

@@ -55,10 +55,11 @@ class _Liveness:
         self._numbers = {one.offset: number for number, one in enumerate(self._instructions)}
         self._bits: dict[str, int] = {}
         behind = [*self._instructions[1:], None]
-        self._seeded = {one for one, then in zip(self._instructions, behind, strict=True) if then and _seeds(then)}
+        seeded = [one for one, then in zip(self._instructions, behind, strict=True) if then and _seeds(then)]
+        self._seeded = {one.offset for one in seeded}  # an instruction itself can't be in a set in every Python
         effects = [self._effect(one) for one in self._instructions]
         self.stored = frozenset(name for name, bit in self._bits.items() if any(kill & bit for _, kill in effects))
-        self.seeded = frozenset(one.argval for one in self._seeded if isinstance(one.argval, str))
+        self.seeded = frozenset(one.argval for one in seeded if isinstance(one.argval, str))
         self._live = [0] * (len(effects) + 1)
         changed = True
         while changed:
@@ -129,7 +130,7 @@ class _Liveness:
         kind = GLOBAL if "GLOBAL" in name else LOCAL
         if name.startswith(("LOAD_FAST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLOSURE", "LOAD_CLASSDEREF")):
             bits = sum_of([self._bit(kind, part) for part in names])
-            return (0, bits) if one in self._seeded and len(names) == 1 else (bits, 0)
+            return (0, bits) if one.offset in self._seeded and len(names) == 1 else (bits, 0)
         if name.startswith(("STORE_FAST", "STORE_NAME", "STORE_GLOBAL", "STORE_DEREF", "DELETE_")):
             return 0, sum_of([self._bit(kind, part) for part in names])
         return 0, 0
