@@ -5,7 +5,6 @@ import pickle
 import subprocess
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -14,11 +13,12 @@ import torch
 from safetensors.torch import save_file
 
 from tests.audit.conftest import Audit
+from tests.audit.told import Told, line
 from unbroken.audit import evidence, opens
 from unbroken.audit.candidates import Left, survey
 from unbroken.audit.evidence import Process, Restarts, Whole
 from unbroken.audit.report import Outcome
-from unbroken.audit.trace import Line, Moment
+from unbroken.audit.trace import Line
 from unbroken.audit.verdict import Verdict
 from unbroken.errors import UsageError
 from unbroken.loop.trace import Kind
@@ -123,36 +123,22 @@ def test_what_is_seen_of_the_restarts(processes: list[Process], seen: Restarts) 
     assert (why is None) == (seen not in (Restarts.NEVER_OPENED, Restarts.AS_LONG))
 
 
-class Told:
-    """The lines of one process: each a kind, a step and an epoch; the first is from a resume or not."""
-
-    def __init__(self, resumed: bool, *moments: tuple[Kind, int, int]) -> None:
-        facts = {"resumed_from": "checkpoint_latest.pth" if resumed else None}
-        self._lines = [Line(Moment("", kind, step, epoch, 0), 0.0, {}, facts) for kind, step, epoch in moments]
-
-    def lines(self) -> Iterator[Line]:
-        return iter(self._lines)
-
-    def find(self, key: tuple[str, Kind, int]) -> Line | None:
-        return next((line for line in self._lines if line.moment.key == key), None)
-
-    def last(self) -> Line | None:
-        return self._lines[-1] if self._lines else None
+FRESH, GONE_ON = line(Kind.BEGIN, 0, {}, epoch=0), {"resumed_from": "latest"}
 
 
 @pytest.mark.parametrize(
     ("restart", "seen"),
     [
-        (Told(True, (Kind.BEGIN, 8, 1), (Kind.STEP, 9, 2)), Restarts.RESUMED),
-        (Told(True, (Kind.BEGIN, 0, 5), (Kind.EPOCH, 0, 6), (Kind.END, 0, 6)), Restarts.RESUMED),  # epochs only
-        (Told(True, (Kind.BEGIN, 9, 2), (Kind.END, 9, 2)), Restarts.NOTHING_LEFT),
-        (Told(True, (Kind.BEGIN, 0, 0), (Kind.STEP, 1, 1)), Restarts.NOTHING_THERE),
-        (Told(False, (Kind.BEGIN, 0, 0), (Kind.STEP, 1, 1)), Restarts.NOTHING_THERE),
+        ([line(Kind.BEGIN, 8, {}, **GONE_ON), line(Kind.STEP, 9, {})], Restarts.RESUMED),
+        ([line(Kind.BEGIN, 0, {}, epoch=5, **GONE_ON), line(Kind.EPOCH, 0, {}, epoch=6)], Restarts.RESUMED),  # no steps
+        ([line(Kind.BEGIN, 9, {}, epoch=2, **GONE_ON), line(Kind.END, 9, {}, epoch=2)], Restarts.NOTHING_LEFT),
+        ([line(Kind.BEGIN, 0, {}, epoch=0, **GONE_ON), line(Kind.STEP, 1, {})], Restarts.NOTHING_THERE),
+        ([FRESH, line(Kind.STEP, 1, {})], Restarts.NOTHING_THERE),
     ],
 )
-def test_what_is_seen_of_a_run_that_tells(restart: Told, seen: Restarts) -> None:
-    first = Told(False, (Kind.BEGIN, 0, 0), (Kind.STEP, 1, 1))
-    assert evidence.of_traced([first, restart]) == (seen, None)
+def test_what_is_seen_of_a_run_that_tells(restart: list[Line], seen: Restarts) -> None:
+    first = Told([FRESH, line(Kind.STEP, 1, {})])
+    assert evidence.of_traced([first, Told(restart)]) == (seen, None)
 
 
 @pytest.mark.parametrize("words", [(), ("-E",), ("-S",), ("-I",)])

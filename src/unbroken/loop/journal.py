@@ -161,8 +161,8 @@ class Replay:
     after: int
     steps: int = 0
     difference: tuple[int, tuple[str, ...]] | None = None
-    unlike: int = 0
-    """In how many steps there were other tensors than then, so that what they held was not compared."""
+    unlike: bool = False
+    """Whether there were other tensors than then in some step, so that what they held was not compared."""
 
     def __post_init__(self) -> None:
         self.compared = dict.fromkeys(COMPARED, 0)
@@ -172,7 +172,7 @@ class Replay:
         self.steps += 1
         both = before.looked & now.looked
         if before.names != now.names or (before.looked ^ now.looked) & THOROUGH:
-            self.unlike += bool(both & BITS["state"]) and before.names != now.names
+            self.unlike |= bool(both & BITS["state"]) and before.names != now.names
             both &= ~BITS["state"]
         looked = [name for name, bit in BITS.items() if both & bit]
         for name in looked:

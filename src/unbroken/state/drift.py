@@ -44,7 +44,7 @@ class Built:
         modules = _modules(tracked)
         return cls(
             architecture={**tracked.architecture(), **_tensors(tracked)},
-            buffers=frozenset(path for module in modules for path in module.buffers()),
+            buffers=frozenset(path for module in modules for path, _ in module.buffers()),
             modules=frozenset(path for module in modules for path in module.names()),
             ties=_ties(modules),
             shared=_shared(modules),
@@ -62,7 +62,7 @@ def differences(built: Built, tracked: Tracked, states: Mapping[str, Any], late_
     modules = _modules(tracked)
     for module in modules:
         now.update(architecture_of(module.name, states[module.name]))
-    buffers = {path for module in modules for path in module.buffers()}
+    buffers = {path for module in modules for path, _ in module.buffers()}
     found = [*_reshaped(built, now, buffers), *_retied(built.ties, _ties(modules))]
     shared = _shared(modules)
     if buffers:  # one that is new shared nothing
@@ -138,8 +138,9 @@ def _shared(modules: list[ModuleState]) -> dict[str, str]:
     """Every name of every parameter and buffer, and the first in the alphabet of those that begin where it does."""
     names: dict[object, list[str]] = {}
     for module in modules:
-        for path, tensor in (*module.parameters(), *module.kept_buffers()):
-            names.setdefault(_memory_of(tensor) or path, []).append(path)
+        for path, tensor in (*module.parameters(), *module.buffers()):
+            if tensor is not None:
+                names.setdefault(_memory_of(tensor) or path, []).append(path)
     return {path: min(same) for same in names.values() for path in same}
 
 

@@ -50,7 +50,7 @@ class ModuleState:
     def remember(self) -> None:
         """Remember which buffers were built, and of which shape; only the first call counts."""
         if self._built_buffers is None:
-            self._built_buffers = dict(self._kept_buffers())
+            self._built_buffers = {name: _form(buffer) for name, buffer in self._kept_buffers()}
             self._built_forms = self._forms()
             self._left_out = self._find_left_out()
 
@@ -62,7 +62,9 @@ class ModuleState:
     def reshaped_buffers(self) -> dict[str, list[object]]:
         """What shape and dtype the buffers were built with that have got others in the course of training."""
         built = self._built()
-        changed = [(name, built.get(name)) for name, form in self._changed_buffers() if form != built.get(name)]
+        changed = [
+            (name, built.get(name)) for name, buffer in self._changed_buffers() if _form(buffer) != built.get(name)
+        ]
         return {name: form[0] for name, form in changed if form is not None}
 
     def _built(self) -> Mapping[str, Form | None]:
@@ -70,7 +72,7 @@ class ModuleState:
         assert self._built_buffers is not None
         return self._built_buffers
 
-    def _changed_buffers(self) -> Iterator[tuple[str, Form | None]]:
+    def _changed_buffers(self) -> Iterator[tuple[str, torch.Tensor | None]]:
         """The buffers in its state, if any is not of the shape it was built with, or was not there."""
         # To find their names takes as long as all else.
         return iter(()) if self._forms() == self._built_forms else self._kept_buffers()
@@ -82,8 +84,8 @@ class ModuleState:
         """
         late = extras.get("late_buffers", {}).get(self.name, ())
         reshaped = extras.get("reshaped_buffers", {}).get(self.name)
-        forms = dict(self._kept_buffers()) if reshaped else {}
-        there = {name: form[0] for name, form in forms.items() if form is not None}
+        kept = self._kept_buffers() if reshaped else ()
+        there = {name: shape_of(buffer) for name, buffer in kept if buffer is not None}
         as_built = [name for name, form in (reshaped or {}).items() if form == there.get(name)]
         return [*(name for name in late if self._home_of(name) is not None), *as_built]
 
@@ -93,7 +95,7 @@ class ModuleState:
             value, (module, key) = values.get(name), self._place(name)
             if isinstance(value, torch.Tensor) and module is not None:
                 live = getattr(module, key, None)
-                if live is None or _form(live) != _form(value):
+                if _form(live) != _form(value):
                     device = _device_of(self._module) if live is None else live.device
                     module.register_buffer(key, torch.empty_like(value, device=device))
 
@@ -157,16 +159,9 @@ class ModuleState:
         """Full names of buffers registered as None: saved as a tensor, they came to life in training."""
         return [f"{self.name}.{path}" for path, _, _ in self._empty_buffers()]
 
-    def buffers(self) -> list[str]:
-        """Full names of the buffers in its state: in training they may get other shapes, or come to life."""
-        return [f"{self.name}.{path}" for path, _ in self._kept_buffers()]
-
-    def kept_buffers(self) -> Iterator[tuple[str, torch.Tensor]]:
-        """Every buffer in its state under each of its full names."""
-        state = self.state()
-        for path, form in self._kept_buffers():
-            if form is not None and isinstance(buffer := state.get(path), torch.Tensor):
-                yield f"{self.name}.{path}", buffer
+    def buffers(self) -> Iterator[tuple[str, torch.Tensor | None]]:
+        """The buffers in its state by each full name: in training they may get other shapes, or come to life."""
+        return ((f"{self.name}.{path}", buffer) for path, buffer in self._kept_buffers())
 
     def functions(self) -> dict[str, str]:
         """Fingerprints of an ``AveragedModel``'s averaging functions, which its state_dict leaves out."""
@@ -279,13 +274,13 @@ class ModuleState:
             if key not in module._non_persistent_buffers_set
         ]
 
-    def _kept_buffers(self) -> Iterator[tuple[str, Form | None]]:
-        """The name of every buffer in the state, with its form; None for one that is None."""
+    def _kept_buffers(self) -> Iterator[tuple[str, torch.Tensor | None]]:
+        """Every buffer in the state by its name; some are None."""
         bare = self._bare_names()
         for path, module in self._module.named_modules():
             for key, value in module._buffers.items():
                 if key not in module._non_persistent_buffers_set:
-                    yield bare(f"{path}.{key}" if path else key), None if value is None else _form(value)
+                    yield bare(f"{path}.{key}" if path else key), value
 
     def _home_of(self, name: str) -> tuple[nn.Module, str] | None:
         """The module that may register a buffer of this bare name, and the name in it; None where it is taken."""
@@ -315,8 +310,8 @@ class ModuleState:
         return bare_names(self._module)
 
 
-def _form(tensor: torch.Tensor) -> Form:
-    return shape_of(tensor), tensor.layout
+def _form(tensor: torch.Tensor | None) -> Form | None:
+    return None if tensor is None else (shape_of(tensor), tensor.layout)
 
 
 def _set_buffer(module: nn.Module, key: str, value: torch.Tensor, device: torch.device) -> None:
