@@ -1,6 +1,7 @@
 """How the tests are run: side by side, without those whose needs are not met here, which are told at the end."""
 
 import os
+import time
 from collections.abc import Generator
 from typing import Any
 from zlib import crc32
@@ -22,6 +23,7 @@ settings.load_profile("busy")
 
 _EVERY = "--nothing-left-out"
 _SAMPLE = "--one-in"
+_DAY = 24 * 60 * 60  # seconds
 _LEFT_OUT = "left out, it needs "
 
 # What begins early does not keep one process busy when the others have ended; what shares long fixtures stays together.
@@ -31,7 +33,7 @@ _FIRST = ("docs/test_commands.py", "contract", "kill", "golden")
 def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption(_EVERY, action="store_true", help="fail if a test was left out for what the machine does not have")
     parser.addoption(
-        _SAMPLE, type=int, metavar="N", help="one in N of the tests that have the usual time: the same ones every time"
+        _SAMPLE, type=int, metavar="N", help="one in N of the tests that have the usual time: others each day"
     )
 
 
@@ -71,10 +73,12 @@ def _group(nodeid: str) -> str:
 
 
 def _sample(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave one in N of the tests: after N days each has run, so that none grows old unseen."""
+    count = config.getoption(_SAMPLE)
+    turn = int(time.time() / _DAY) % count
+
     def chosen(item: pytest.Item) -> bool:
-        return (
-            item.get_closest_marker("timeout") is None and crc32(item.nodeid.encode()) % config.getoption(_SAMPLE) == 0
-        )
+        return item.get_closest_marker("timeout") is None and crc32(item.nodeid.encode()) % count == turn
 
     config.hook.pytest_deselected(items=[item for item in items if not chosen(item)])
     items[:] = [item for item in items if chosen(item)]

@@ -35,7 +35,7 @@ from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.payload import Payload
 from unbroken.store.retention import Policy
-from unbroken.store.runstate import Identity, Moment, Reason, RunState, Surroundings, to_payload
+from unbroken.store.runstate import Identity, Moment, Reason, RunState, Surroundings, Training, to_payload
 from unbroken.store.writer import SaveJob, Writer
 from unbroken.version import __version__
 
@@ -147,7 +147,7 @@ class Keeper:
     def _live(self, moment: Moment, generators: Mapping[str, Any] | None) -> Payload:
         """The state as it is, sharing memory with it."""
         training = capture(self._parts, generators or {})
-        self._say_drift(training.states, training.extras)
+        self._say_drift(training)
         timestamp = datetime.now().strftime(contract.TIMESTAMP_FORMAT)
         state = RunState(training, timestamp, self.identity, self._surroundings, moment, self._replays)
         payload = to_payload(state, __version__)
@@ -170,11 +170,11 @@ class Keeper:
             self._known_readable = True
         return payload
 
-    def _say_drift(self, states: Any, extras: Any) -> None:
+    def _say_drift(self, training: Training) -> None:
         """Once, at the first save that a restart could not take."""
         if self._built is None:
             return
-        if found := differences(self._built, self._parts.tracked, states, extras["late_groups"]):
+        if found := differences(self._built, self._parts.tracked, training):
             self._built = None
             _log.warning(messages.text("drift", differences=messages.clauses(found)))
 

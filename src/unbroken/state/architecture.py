@@ -37,6 +37,8 @@ def _spelled(dtype: torch.dtype) -> str:
 
 def differing(old: Architecture, new: Architecture) -> Iterator[tuple[str, str | None, str | None]]:
     """The path of every tensor that is not alike on both sides, and how it is described on each; None: not there."""
+    if old == new:
+        return
     for path in [*old, *(path for path in new if path not in old)]:
         before, after = (describe(*one[path]) if path in one else None for one in (old, new))
         if before != after:

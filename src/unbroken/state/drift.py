@@ -17,6 +17,7 @@ from unbroken.state.architecture import Architecture, architecture_of, differing
 from unbroken.state.modules import ModuleState
 from unbroken.state.optimizers import Names, match_groups
 from unbroken.state.tracked import Tracked
+from unbroken.store.runstate import Training
 
 _NAMED = 6
 
@@ -53,21 +54,22 @@ class Built:
         )
 
 
-def differences(built: Built, tracked: Tracked, states: Mapping[str, Any], late_groups: Mapping[str, int]) -> list[str]:
+def differences(built: Built, tracked: Tracked, training: Training) -> list[str]:
     """What of the state being saved could not be given to the objects as ``built``; nothing, if a restart can take it.
 
-    ``states`` are those of everything tracked, by name; ``late_groups`` how many groups each optimizer got since.
+    ``training`` is what was captured of ``tracked`` at this moment.
     """
     now = _tensors(tracked)
+    late_groups = (training.extras or {}).get("late_groups", {})
     modules = _modules(tracked)
     for module in modules:
-        now.update(architecture_of(module.name, states[module.name]))
+        now.update(architecture_of(module.name, training.states[module.name]))
     buffers = {path for module in modules for path, _ in module.buffers()}
     found = [*_reshaped(built, now, buffers), *_retied(built.ties, _ties(modules))]
     shared = _shared(modules)
     if buffers:  # one that is new shared nothing
         found += _retied({**{path: path for path in shared}, **built.shared}, shared, buffers)
-    for name, names in tracked.optimizer_parameters().items():
+    for name, names in (training.optimizer_parameters or {}).items():
         found += _regrouped(built, name, names, late_groups.get(name, 0))
     return found if len(found) <= _NAMED else [*found[:_NAMED], "…"]
 
@@ -85,6 +87,8 @@ def _reshaped(built: Built, now: Architecture, buffers: Set[str]) -> Iterator[st
 
 def _retied(built: Mapping[str, str], now: Mapping[str, str], told: Set[str] | None = None) -> list[str]:
     """Names that share one parameter, or memory, with others than they were built to; of ``told``, if it is given."""
+    if built == now:
+        return []
     common = built.keys() & now.keys()
     then_shared, now_shared = _sharers(built, common), _sharers(now, common)
     changed = sorted(
@@ -102,6 +106,8 @@ def _sharers(first_names: Mapping[str, str], names: Set[str]) -> dict[str, froze
 
 def _regrouped(built: Built, name: str, names: Names, late: int) -> list[str]:
     """The optimizer's parameters, if a restart could not give them to it as it did in the loop."""
+    if names == built.groups[name]:
+        return []
     there = {path for group in built.groups[name] for path in group}
     known = {*built.ties.values(), *built.tensors}
     to_match = [

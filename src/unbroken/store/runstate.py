@@ -47,9 +47,6 @@ class Identity:
     request: Mapping[str, Any] | None = None
     processes: int = 1
 
-    def is_same_branch(self, other: "Identity") -> bool:
-        return (self.run_id, self.branch) == (other.run_id, other.branch)
-
 
 @dataclass(frozen=True)
 class Surroundings:
