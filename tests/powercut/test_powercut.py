@@ -52,6 +52,7 @@ def test_a_sample_of_the_states_resumes_from_what_was_saved(operations: list[Ope
 
 @pytest.mark.strace
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 @pytest.mark.parametrize("strict", [False, True])
 def test_every_state_resumes_from_what_was_saved(operations: list[Operation], tmp_path: Path, strict: bool) -> None:
     found = verdicts(list(cuts(operations, strict=strict)), operations, tmp_path)
@@ -61,6 +62,7 @@ def test_every_state_resumes_from_what_was_saved(operations: list[Operation], tm
 
 @pytest.mark.strace
 @pytest.mark.slow
+@pytest.mark.timeout(3600)
 def test_training_goes_on_from_a_cut_to_the_same_bits(operations: list[Operation], tmp_path: Path) -> None:
     whole = finish(tmp_path / "whole" / "checkpoints")
     for number, cut in enumerate(list(cuts(operations, strict=True))[::_TRAINED_ON]):
