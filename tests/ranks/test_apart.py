@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from tests.ranks.launched import Forked
+from unbroken.loop.ranks import is_late
 
 _SCRIPT = """
 import os, signal, sys, time
@@ -48,6 +49,7 @@ class Meter:
 
 
 meter = Meter()
+total = 0
 run = unbroken.Run("checkpoints", every_steps=3)
 run.track(model=getattr(model, "module", model), optimizer=optimizer, meter=meter)
 if WHAT == "id" and rank == 0:
@@ -62,6 +64,7 @@ try:
             loss.backward()
             optimizer.step()
             meter.seen += 1
+            total += 1
             if WHAT == "csv" and rank == 0:
                 log(loss=loss)
             if WHAT == "signal" and run.step == 2:
@@ -159,6 +162,22 @@ def test_a_process_that_is_ending_by_a_signal_is_not_cut_off_by_the_next(tmp_pat
     codes, said = _done(tmp_path, "signal")
     assert codes == [75, 75], said
     assert said.count("at my own end") == 2
+    codes, said = _done(tmp_path, "on")
+    assert codes == [0, 0], said
+    assert said.count("variables of the loop are not what they were at the save: total") == 1  # on both alike
+
+
+@pytest.mark.parametrize(
+    ("said", "late"),
+    [
+        ("Timed out waiting 8000ms for recv operation to complete", True),
+        ("wait timeout after 8000ms, keys: /", True),
+        ("Connection closed by peer", False),
+        ("timed out connecting: SO_ERROR: Connection refused", False),  # torchrun's store had an address of the dead
+    ],
+)
+def test_what_torch_says_of_late_ones(said: str, late: bool) -> None:
+    assert is_late(RuntimeError(said)) is late
 
 
 def test_an_error_of_the_user_s_names_its_rank(tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ class ManyRanks(Ranks):
             if not dist.is_initialized():
                 raise RanksError("group_destroyed") from error
             said = {"rank": self.rank, "reason": str(error).partition("\n")[0][:200]}
-            if not _is_late(error):
+            if not is_late(error):
                 raise RanksError("rank_lost", **said) from error
             patience = "?" if self._patience is None else f"{self._patience.total_seconds():g}"
             here = messages.text(_WHERE[at])
@@ -272,7 +272,7 @@ def _ending(error: UnbrokenError, *, told: bool) -> UnbrokenError:
     return refused
 
 
-def _is_late(error: Exception) -> bool:
+def is_late(error: Exception) -> bool:
     """Whether it says no more than that the time was over; torch has no class of errors for that alone."""
     said = str(error).lower()
     # "timed out connecting: Connection refused" is what gloo says of an address at which nobody is any more.
