@@ -21,11 +21,12 @@ from unbroken.course.csvlog import CsvLog
 from unbroken.course.iterables import Counted
 from unbroken.course.stopping import STEP
 from unbroken.course.triggers import Triggers
-from unbroken.errors import DiskError, UsageError
+from unbroken.errors import DiskError, GuardError, UsageError
 from unbroken.keep.arguments import seconds, whole_number
 from unbroken.keep.cursor import Cursor
 from unbroken.keep.origin import Origin, policy
 from unbroken.keep.state import Parts
+from unbroken.keep.unlike import require_replica
 from unbroken.loop.loaders import Loaders, ResumableLoader
 from unbroken.loop.numbers import StepNumbers
 from unbroken.loop.ranks import At
@@ -146,6 +147,7 @@ class Run:
         Raises:
             UnsavableStateError: an object's state has a value that no safe checkpoint can hold, or the object does
                 not take its own state.
+            GuardError: it has another part on each of several processes (FSDP, ZeRO).
             UsageError: a name is reserved, used twice, or the run has begun.
 
         Examples:
@@ -159,6 +161,10 @@ class Run:
         if self._course.keeper is not None:
             raise UsageError("track_too_late", names=", ".join(objects))
         for name, tracked in objects.items():
+            try:
+                require_replica(name, tracked)
+            except GuardError as error:
+                raise self._course.ranks.refused(error) from None
             self._parts.tracked.add(name, tracked)
             try_state(name, tracked)
 

@@ -12,6 +12,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from unbroken import messages
+from unbroken.course import leaving
 from unbroken.course.agreeing import AgreementOfMany
 from unbroken.course.epoch import EpochCourse
 from unbroken.course.hands import Hands, make_room, register
@@ -22,7 +23,7 @@ from unbroken.course.passes import EpochPasses
 from unbroken.course.proof import ReplayProof
 from unbroken.course.stopping import LIBRARY, STEP
 from unbroken.course.triggers import Triggers
-from unbroken.errors import DiskError, RanksError, UnbrokenError, UsageError
+from unbroken.errors import DiskError, UnbrokenError, UsageError
 from unbroken.keep.beginning import Beginning, begin_run
 from unbroken.keep.cursor import Cursor
 from unbroken.keep.keeper import Keeper
@@ -30,7 +31,6 @@ from unbroken.keep.occasions import Occasion
 from unbroken.keep.origin import Origin
 from unbroken.keep.starting import Starting
 from unbroken.keep.state import Parts
-from unbroken.keep.status import end_with
 from unbroken.loop.randomness import restore_streams
 from unbroken.loop.ranks import At, ranks_here
 from unbroken.loop.trace import Kind, TraceFile, name_of, trace_file
@@ -215,7 +215,7 @@ class Course(EpochCourse):
         if os.getpid() != self._process:
             return  # a forked child that ends: the run is its parent's
         if self.at_close is not None and not self.stopping.stopped and not _is_broken_off():
-            self._finish_loop(self.at_close)
+            leaving.finish(self, self.at_close)
         self._closed = True
         keeper, self.keeper = self.keeper, None
         if keeper is None:
@@ -231,20 +231,12 @@ class Course(EpochCourse):
         for listener in self.listeners:
             listener.closed()
         self.listeners = ()
-        if self._level is not None:
-            _log.setLevel(self._level)
-            _own_log.setLevel(logging.NOTSET)
         if self.in_epoch and not self.stopping.stopped and not self._given_up:
             key = self.stopping.with_way_on("left_early", "left_early_resume")
             _log.warning(messages.text(key, place=place, latest=keeper.latest))
-
-    @staticmethod
-    def _finish_loop(finish: Callable[[], None]) -> None:
-        try:
-            finish()
-        except RanksError as error:  # at the end of Python nobody could catch it, and the exit status would be 0
-            _log.error("%s", error)
-            end_with(error.exit_code)
+        if self._level is not None:
+            _log.setLevel(self._level)
+            _own_log.setLevel(logging.NOTSET)
 
     def give_up(self) -> None:
         """Release the folder for who goes on with the run in this process; a batch in hand will be trained again."""
@@ -267,7 +259,8 @@ class Course(EpochCourse):
             self.kept_by  # noqa: B018
             self.asking.save_wanted = True
         else:
-            self.kept_by.save(self.snapshot(Reason.ASKED))
+            with self.refusals():
+                self.kept_by.save(self.snapshot(Reason.ASKED))
 
     def flush(self) -> None:
         """Until what was handed over is durable. Raises the DiskError of the newest state if it is not."""
@@ -279,9 +272,14 @@ class Course(EpochCourse):
         """The user's code has raised ``error``, and the run ends with that."""
         if self.keeper is not None and self.in_epoch and not self.stopping.stopped:
             self.stopping.stopped = True
+            if isinstance(error, UnbrokenError) and not self.ranks.is_first:
+                return  # all have it, and what there is to go on from is said once
             key = self.stopping.with_way_on("left_by_error", "left_by_error_resume")
             said = {"error": type(error).__name__, "place": self._place}
-            _log.error(messages.text(key, **said, latest=self.keeper.latest))
+            sentence = messages.text(key, **said, latest=self.keeper.latest)
+            if self.ranks.several:
+                sentence = messages.text("on_rank", rank=self.ranks.rank, error=sentence)
+            _log.error(sentence)
 
     @property
     def _place(self) -> str:

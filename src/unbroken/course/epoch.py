@@ -69,7 +69,8 @@ class EpochCourse:
         self._unlike: set[str] = set()
         self._epoch_start: Mapping[str, Any] = {}
         self.taken_ahead = TakenAhead(parts.cursor, lambda: self.passes.lead)
-        self._variables = LocalVariables(lambda: parts.tracked.objects)
+        self._variables = LocalVariables(lambda: parts.tracked.objects, self._tell_lost)
+        self._refusing = False
 
     @property
     def kept_by(self) -> Keeper:
@@ -144,8 +145,19 @@ class EpochCourse:
 
     def tell_lost_variables(self) -> None:
         """A resume is about to be refused: what training had set in the program may be why."""
+        self._refusing = True
         if self._variables.waiting:
             self._variables.at_batch()
+        self._refusing = False
+
+    def _tell_lost(self, sentences: list[str]) -> None:
+        """What was lost on all ranks alike is said once; where a refusal is under way, the first speaks of its own."""
+        of_all = [sentences] if self._refusing else self.ranks.all(At.BOUNDARY, sentences)
+        for rank, theirs in enumerate(of_all):
+            for sentence in theirs:
+                if rank == 0 or sentence not in of_all[0]:
+                    said = messages.text("on_rank", rank=rank, error=sentence) if rank else sentence
+                    _log.warning(said)
 
     def say_what_code_behind_misses(self) -> None:
         """Nothing is left to train: what the loop's body and former processes set is not as it was behind the loop."""

@@ -7,8 +7,16 @@ no ``break``: the epoch in hand then is not at its end.
 
 import dis
 import inspect
+import logging
 import sys
+from collections.abc import Callable
 from types import FrameType
+
+from unbroken.course.epoch import EpochCourse
+from unbroken.errors import UnbrokenError
+from unbroken.keep.status import end_with
+
+_log = logging.getLogger("unbroken")
 
 _THROWS_AWAY = frozenset({"POP_TOP", "POP_ITER", "END_FOR"})
 
@@ -22,3 +30,18 @@ def by_break() -> bool:
     if frame is None or frame.f_lasti < 0:
         return False
     return dis.opname[frame.f_code.co_code[frame.f_lasti]] in _THROWS_AWAY
+
+
+def finish(course: EpochCourse, ends: Callable[[], None]) -> None:
+    """A loop that is left, by a ``break`` or at the end of Python, ``ends``; what is refused then is said.
+
+    Nobody can catch it there: Python prints and drops what a generator raises when it is thrown away. The exit status
+    tells, which would be 0.
+    """
+    try:
+        ends()
+    except UnbrokenError as error:
+        course.tell_lost_variables()
+        if course.ranks.says(error):
+            _log.error("%s", error)
+        end_with(error.exit_code)

@@ -30,9 +30,7 @@ def epochs(course: Course, batches: BatchLoops, count: int, start: int) -> Itera
                 yield cursor.epoch + start
             except GeneratorExit:
                 if leaving.by_break() and not course.stopping.stopped and not course.is_closed:
-                    course.asking.stop_reason = course.asking.stop_reason or "break"
-                    _close_epoch(course, batches, count)
-                    course.end("")
+                    leaving.finish(course, lambda: _end_by_break(course, batches, count))
                 raise
             _close_epoch(course, batches, count)
         said = {"done": cursor.epoch, "count": count, "latest": course.kept_by.latest}
@@ -41,6 +39,12 @@ def epochs(course: Course, batches: BatchLoops, count: int, start: int) -> Itera
             course.say_what_code_behind_misses()
     finally:
         course.leave_loop()
+
+
+def _end_by_break(course: Course, batches: BatchLoops, count: int) -> None:
+    course.asking.stop_reason = course.asking.stop_reason or "break"
+    _close_epoch(course, batches, count)
+    course.end("")
 
 
 def _close_epoch(course: Course, batches: BatchLoops, count: int) -> None:
@@ -117,7 +121,7 @@ def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: in
                 yield from batches.iterate(loader, goal, group)
             except GeneratorExit:
                 if not course.is_closed and is_done() and leaving.by_break():  # the loop counts for itself
-                    finish()
+                    leaving.finish(course, finish)
                 raise
             if is_done():
                 break

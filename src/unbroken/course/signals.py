@@ -53,8 +53,11 @@ class StopSignals:
         signal.signal(signal.SIGTERM, signal.SIG_DFL if former is None else former)
         return True
 
-    def remove(self) -> None:
-        """Put the former handlers back, where ours are still the ones in force."""
+    def remove(self, *, deaf: bool = False) -> None:
+        """Put the former handlers back, where ours are still the ones in force.
+
+        ``deaf``: SIGTERM does nothing from now on, in a process that ends because of it.
+        """
         if threading.current_thread() is threading.main_thread():
             for number, handler in self._previous.items():
                 if signal.getsignal(number) == self._handle:
@@ -62,6 +65,8 @@ class StopSignals:
                 for other in _in_force:  # one installed over ours must not bring ours back
                     if other._previous.get(number) == self._handle:
                         other._previous[number] = handler
+            if deaf and signal.SIGTERM in self._previous:
+                signal.signal(signal.SIGTERM, signal.SIG_IGN)
         self._previous.clear()
         _in_force.discard(self)
 

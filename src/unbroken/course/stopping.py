@@ -160,7 +160,9 @@ class Stopping:
     def leave_loop(self) -> None:
         """The loop is left, and its handlers go."""
         self._end_knocks()  # their signal would meet no handler
-        self.signals.remove()
+        # A launcher ends the others as soon as one has ended; they are ending, and their own code is to have its say.
+        signalled = self.stopped and self._cause != "budget"
+        self.signals.remove(deaf=self.ranks.several and signalled)
         self.phase = OUTSIDE
 
     def close(self) -> None:
@@ -240,7 +242,8 @@ class Stopping:
         keeper.wait()
         cause = self._cause
         if keeper.failure is not None:
-            _log.error(messages.text("stopped_unsaved", cause=cause, error=keeper.failure))
+            if self.ranks.is_first:
+                _log.error(messages.text("stopped_unsaved", cause=cause, error=keeper.failure))
             return
         key = self.with_way_on("stopped_saved", "stopped_saved_resume")
         _log.info(messages.text(key, cause=cause, latest=keeper.latest))

@@ -130,7 +130,8 @@ class Keeper:
             if isinstance(error, RuntimeError) and not is_refusal(error):
                 raise
             self._not_copied = DiskError("state_not_copied", reason=str(error) or type(error).__name__)
-            _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
+            if self.ranks.is_first:  # it names the rank
+                _log.error(messages.text("save_failed", names=self.folder.latest.name, error=self._not_copied))
             return None
         self._not_copied = None
         return copied
@@ -296,7 +297,8 @@ class Keeper:
         self.conclude()
         if self.failure is not None:
             self._unsafe_end = True
-            _log.error(messages.text("last_state_unsafe", latest=self.latest, error=self.failure))
+            if self.ranks.is_first:
+                _log.error(messages.text("last_state_unsafe", latest=self.latest, error=self.failure))
             self.writer.insist()
 
     def close(self) -> None:
@@ -305,7 +307,8 @@ class Keeper:
         self.report()
         self._lock.release()
         if self._unsafe_end and self.failure is not None:
-            _log.error(messages.text("ended_unsafe", error=self.failure))
+            if self.ranks.is_first:
+                _log.error(messages.text("ended_unsafe", error=self.failure))
             end_with()
         elif self._unsafe_end:
             _log.warning(messages.text("safe_after_all", latest=self.latest))

@@ -9,9 +9,11 @@ from unbroken.errors import GuardError
 from unbroken.keep.origin import Origin
 from unbroken.keep.sharing import weights_of
 from unbroken.keep.state import Parts
-from unbroken.loop.ranks import At, Ranks
+from unbroken.loop.ranks import At, Ranks, launched
 from unbroken.state import replicas
 from unbroken.state.encoding import encode
+from unbroken.state.paths import owner_of
+from unbroken.state.wrappers import class_name
 from unbroken.store.runstate import Surroundings
 
 # By the name of their class, in the module where torch has it: none of them is imported only to ask.
@@ -30,7 +32,6 @@ def require_alike(
     """Raise GuardError on all ranks, naming one and what it is, where they were not started alike."""
     if not ranks.several:
         return
-    ranks.together(At.BEGIN, lambda: _require_replicas(parts))
     mine = {
         "seed": origin.seed,
         "resume": str(origin.resume),
@@ -38,16 +39,25 @@ def require_alike(
         "tracked": parts.tracked.names,
         "architecture": surroundings.architecture,
         "best": (parts.history.metric, parts.history.mode),
+        "optimizers": _of_optimizers(parts, surroundings),
         "epochs": surroundings.planned_epochs,
         **more,
     }
     of_all = ranks.all(At.BEGIN, mine)
     for rank, theirs in enumerate(of_all):
         for what, value in theirs.items():
-            if value != of_all[0][what]:
+            unknown = None in (value, of_all[0][what])  # where it was begun before the loop, by run.id on one rank
+            if value != of_all[0][what] and not (what == "epochs" and unknown):
                 here, first = _first_difference(value, of_all[0][what])
                 said = {"what": what, "rank": rank, "here": here, "first": first}
                 raise GuardError("ranks_unlike", **said)
+
+
+def _of_optimizers(parts: Parts, surroundings: Surroundings) -> dict[str, Any]:
+    """The class and the settings of each, as text: as such two that are no number are alike."""
+    optimizers, built = parts.tracked.optimizers, surroundings.built or {}
+    settings = {path: repr(value) for path, value in built.items() if owner_of(path) in optimizers}
+    return {**{name: class_name(one) for name, one in optimizers.items()}, **settings}
 
 
 def require_same_weights(ranks: Ranks, parts: Parts) -> None:
@@ -67,13 +77,15 @@ def require_same_weights(ranks: Ranks, parts: Parts) -> None:
                 raise GuardError("ranks_built_unlike", tensor=name, rank=rank)
 
 
-def _require_replicas(parts: Parts) -> None:
-    for name, tracked in parts.tracked.objects.items():
-        for one in _with_parts(tracked):
-            for kind in type(one).__mro__:
-                where = _REFUSED.get(kind.__name__)
-                if where is not None and kind.__module__.startswith(where):
-                    raise GuardError("sharded", name=name, kind=kind.__name__)
+def require_replica(name: str, tracked: object) -> None:
+    """Raise GuardError for what has another part on each of several processes."""
+    if launched()[1] == 1:
+        return
+    for one in _with_parts(tracked):
+        for kind in type(one).__mro__:
+            where = _REFUSED.get(kind.__name__)
+            if where is not None and kind.__module__.startswith(where):
+                raise GuardError("sharded", name=name, kind=kind.__name__)
 
 
 def _with_parts(tracked: Any) -> Iterator[Any]:

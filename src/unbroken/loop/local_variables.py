@@ -10,7 +10,7 @@ import enum
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from types import FrameType, FunctionType, SimpleNamespace
 from typing import Any
 
@@ -32,7 +32,8 @@ from unbroken.state.origins import is_users, is_users_file, users_frames
 from unbroken.state.plain import is_looked_into
 from unbroken.state.wrappers import unwrapped
 
-_log = logging.getLogger("unbroken.rank")  # of each rank its own
+_log = logging.getLogger("unbroken")
+
 
 _MOST_NAMED = 8
 _FEW = 8  # of a list that is looked into
@@ -41,10 +42,12 @@ _REACHED = "reached "  # how the names begin of generators that are no variables
 
 
 class LocalVariables:
-    """The variables in the frames of the user's that run the loop. ``tracked`` gives the objects kept elsewhere."""
+    """The variables in the frames of the user's that run the loop. ``tracked`` gives the objects kept elsewhere, and
+    ``tell`` is given the sentences to be said, none perhaps, at the same places in each process of the run."""
 
-    def __init__(self, tracked: Callable[[], Mapping[str, object]]) -> None:
+    def __init__(self, tracked: Callable[[], Mapping[str, object]], tell: Callable[[list[str]], None]) -> None:
         self._tracked = tracked
+        self._tell = tell
         self._first: dict[str, str] | None = None
         self._saved: Mapping[str, str] = {}
         self._saved_in_epoch = False
@@ -69,7 +72,7 @@ class LocalVariables:
             self._feeding.look()
             if not self._saved_in_epoch:
                 self._lost = self._differing(self._saved)
-        else:
+        elif not self._compared:
             self._say_lost()
 
     def at_batch(self) -> None:
@@ -135,8 +138,9 @@ class LocalVariables:
     def _say_lost(self) -> None:
         lost, self._lost = self._lost, []
         frame = next(users_frames(), None)
-        if not lost or frame is None:
-            return
+        self._tell([] if not lost or frame is None else list(self._sentences(lost, frame)))
+
+    def _sentences(self, lost: Sequence[str], frame: FrameType) -> Iterator[str]:
         where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
         groups: dict[str, list[str]] = {
             "variables_lost": [],
@@ -158,7 +162,7 @@ class LocalVariables:
             if names:
                 shown = ", ".join(names[:_MOST_NAMED]) + (", …" if len(names) > _MOST_NAMED else "")
                 path, last = names[0], re.split(r"[.\])(]", names[0].rstrip(")]"))[-1]
-                _log.warning(messages.text(key, names=shown, where=where, first=last, path=path))
+                yield messages.text(key, names=shown, where=where, first=last, path=path)
 
 
 def _shown(name: str) -> str:

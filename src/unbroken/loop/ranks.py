@@ -4,11 +4,10 @@ The only module that calls collectives, and only from the training thread: a pro
 with the error of the group's time-out, never with a save of its own.
 """
 
-import io
 import logging
 import os
 import pickle
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from datetime import timedelta
 from enum import StrEnum
@@ -19,6 +18,7 @@ import torch.distributed as dist
 
 from unbroken import messages
 from unbroken.errors import GuardError, RanksError, UnbrokenError
+from unbroken.loop.packing import Head, Packed
 
 _log = logging.getLogger("unbroken")
 
@@ -26,7 +26,6 @@ T = TypeVar("T")
 N = TypeVar("N")
 
 _AT_ONCE, _LENGTH = 1 << 14, 8  # bytes of a value that all hear of at once, and of its length before it
-_ALONE = 1 << 20  # bytes of a tensor from which on it travels by itself; smaller ones travel together
 
 
 class At(StrEnum):
@@ -50,6 +49,9 @@ _WHERE = {
     At.STOP: "ranks_at_stop",
     At.END: "ranks_at_end",
 }
+
+
+_ALONE = frozenset({"rank_lost", "rank_late", "group_destroyed"})  # errors that not all ranks have
 
 
 class Ranks:
@@ -95,9 +97,14 @@ class Ranks:
         """The greatest of each number among all."""
         return list(numbers)
 
+    def says(self, error: UnbrokenError) -> bool:
+        """Whether it is this process that tells of ``error``."""
+        return True
+
     def refused(self, error: UnbrokenError) -> UnbrokenError:
         """The error to raise to the user's code for ``error``."""
-        return error
+        rank, size = launched()  # also before they have met, and where they have no group
+        return error if size == 1 else _ending(error, told=rank == 0 or error.key in _ALONE)
 
 
 class ManyRanks(Ranks):
@@ -110,9 +117,10 @@ class ManyRanks(Ranks):
         super().__init__(grouped=True)
         self.rank = dist.get_rank()
         self.size = dist.get_world_size()
+        self._patience = _patience()
         # Of our own: a collective that the user's code calls on one rank alone must never be taken for one of these.
-        with _lost_told():
-            self._group = dist.new_group(backend="gloo", timeout=_patience())
+        with self._lost_told(At.BEGIN):
+            self._group = dist.new_group(backend="gloo", timeout=self._patience)
 
     def together(self, at: At, do: Callable[[], T]) -> T:
         done: list[T] = []
@@ -137,25 +145,25 @@ class ManyRanks(Ranks):
     def by_first(self, at: At, do: Callable[[], T]) -> T:
         if self.is_first:
             try:
-                packed = _Packed.of(made := do())
+                packed = Packed.of(made := do())
             except Exception as error:
                 self.all(at, (_told(error), None))
                 raise
             self.all(at, (None, packed.head))
-            self._broadcast(packed)
+            self._broadcast(at, packed)
             return made
         told, head = self.all(at, (None, None))[0]
         if told is not None:
             _raise(told, 0)
-        packed = _Packed.expected(head)  # type: ignore[arg-type]
-        self._broadcast(packed)
+        packed = Packed.expected(head)  # type: ignore[arg-type]
+        self._broadcast(at, packed)
         return packed.value()  # type: ignore[no-any-return]
 
     def all(self, at: At, value: T) -> list[T]:
         # Nearly always in one go: two, of the lengths first, would take twice as long.
         written = pickle.dumps((at.value, value))
         lengths = [len(written)]
-        with _lost_told():
+        with self._lost_told(at):
             texts = self._gathered(written, _AT_ONCE, lengths)
             if max(lengths) > _AT_ONCE:
                 texts = self._gathered(written, max(lengths), lengths)
@@ -178,10 +186,10 @@ class ManyRanks(Ranks):
         return [one[_LENGTH : _LENGTH + length] for one, length in zip(received, lengths, strict=True)]
 
     def at_first(self, at: At, value: T, note: N) -> tuple[list[T], list[N]]:
-        packed = _Packed.of(value)
+        packed = Packed.of(value)
         told = self.all(at, (packed.head, note))
         notes = [one for _, one in told]
-        with _lost_told():
+        with self._lost_told(at):
             if not self.is_first:
                 for part in packed.parts():
                     dist.send(part, 0, group=self._group)
@@ -192,29 +200,38 @@ class ManyRanks(Ranks):
     def most(self, at: At, numbers: Sequence[int]) -> list[int]:
         return [max(of_all) for of_all in zip(*self.all(at, list(numbers)), strict=True)]
 
-    def refused(self, error: UnbrokenError) -> UnbrokenError:
-        # A traceback of each process would bury the one line. It may be caught as ever; else it ends the process.
-        if isinstance(error, SystemExit):
-            return error
-        if self.is_first or isinstance(error, RanksError):  # where the first is lost somebody has to say so
-            _log.error("%s", error)
-        kind = type(error)
-        ending = type(kind.__name__, (kind, SystemExit), {"__module__": kind.__module__, "__doc__": kind.__doc__})
-        refused: UnbrokenError = ending(error.key, **error.values)
-        refused.code = error.exit_code  # type: ignore[attr-defined]
-        return refused
+    def says(self, error: UnbrokenError) -> bool:
+        return self.is_first or error.key in _ALONE  # where the first may be lost somebody has to
 
-    def _received(self, head: "_Head", rank: int) -> Any:
-        packed = _Packed.expected(head)
+    def refused(self, error: UnbrokenError) -> UnbrokenError:
+        return _ending(error, told=self.says(error))
+
+    def _received(self, head: Head, rank: int) -> Any:
+        packed = Packed.expected(head)
         for part in packed.parts():
             dist.recv(part, rank, group=self._group)
         return packed.value()
 
-    def _broadcast(self, packed: "_Packed") -> None:
+    def _broadcast(self, at: At, packed: Packed) -> None:
         """From the first to all."""
-        with _lost_told():
+        with self._lost_told(at):
             for part in packed.parts():
                 dist.broadcast(part, 0, group=self._group)
+
+    @contextmanager
+    def _lost_told(self, at: At) -> Iterator[None]:
+        """A peer that is gone, or that did not come in time, is one line."""
+        try:
+            yield
+        except (RuntimeError, ValueError) as error:
+            if not dist.is_initialized():
+                raise RanksError("group_destroyed") from error
+            said = {"rank": self.rank, "reason": str(error).partition("\n")[0][:200]}
+            if not is_late(error):
+                raise RanksError("rank_lost", **said) from error
+            patience = "?" if self._patience is None else f"{self._patience.total_seconds():g}"
+            here = messages.text(_WHERE[at])
+            raise RanksError("rank_late", **said, here=here, patience=patience) from error
 
 
 def ranks_here() -> Ranks:
@@ -225,10 +242,41 @@ def ranks_here() -> Ranks:
     """
     if dist.is_available() and dist.is_initialized():
         return ManyRanks() if dist.get_world_size() > 1 else Ranks(grouped=True)
-    count = os.environ.get("WORLD_SIZE", "")
-    if count.strip().isdecimal() and int(count) > 1:
-        raise GuardError("no_process_group", count=int(count))
+    if (count := launched()[1]) > 1:
+        raise GuardError("no_process_group", count=count)
     return Ranks()
+
+
+def launched() -> tuple[int, int]:
+    """Which of how many processes this is, by its process group, or else by what a launcher has told it."""
+    if dist.is_available() and dist.is_initialized():
+        return dist.get_rank(), dist.get_world_size()
+    told = (os.environ.get(name, "").strip() for name in ("RANK", "WORLD_SIZE"))
+    rank, size = (int(one) if one.isdecimal() else 0 for one in told)
+    return rank, max(size, 1)
+
+
+def _ending(error: UnbrokenError, *, told: bool) -> UnbrokenError:
+    """The same error, that ends the process where nobody catches it: a traceback of each would bury the one line.
+
+    ``told``: by this process.
+    """
+    if isinstance(error, SystemExit):
+        return error
+    if told:
+        _log.error("%s", error)
+    kind = type(error)
+    ending = type(kind.__name__, (kind, SystemExit), {"__module__": kind.__module__, "__doc__": kind.__doc__})
+    refused: UnbrokenError = ending(error.key, **error.values)
+    refused.code = error.exit_code  # type: ignore[attr-defined]
+    return refused
+
+
+def is_late(error: Exception) -> bool:
+    """Whether it says no more than that the time was over; torch has no class of errors for that alone."""
+    said = str(error).lower()
+    # "timed out connecting: Connection refused" is what gloo says of an address at which nobody is any more.
+    return "refused" not in said and ("timed out" in said or "timeout" in said)
 
 
 def _patience() -> timedelta | None:
@@ -238,77 +286,6 @@ def _patience() -> timedelta | None:
         options: Any = dist.group.WORLD._get_backend(device).options  # type: ignore[union-attr]
         return timedelta(seconds=options._timeout.total_seconds())
     return None
-
-
-_Head = tuple[bytes, list[tuple[torch.dtype, tuple[int, ...]]]]
-
-
-class _Packed:
-    """A value made ready to travel: pickled but for its tensors, which go as they are.
-
-    ``expected`` is the same on the side that receives: room for the tensors, that ``parts`` are received into.
-    """
-
-    def __init__(self, head: _Head, tensors: list[torch.Tensor]) -> None:
-        self.head = head
-        self._tensors = tensors
-        self._small = [tensor for tensor in tensors if tensor.nbytes < _ALONE]
-        self._together = torch.empty(sum(tensor.nbytes for tensor in self._small), dtype=torch.uint8)
-
-    @classmethod
-    def of(cls, value: Any) -> "_Packed":
-        tensors: list[torch.Tensor] = []
-        written = io.BytesIO()
-        _Pickler(written, tensors).dump(value)
-        packed = cls((written.getvalue(), [(one.dtype, tuple(one.shape)) for one in tensors]), tensors)
-        if packed._small:
-            torch.cat([_bytes_of(one) for one in packed._small], out=packed._together)
-        return packed
-
-    @classmethod
-    def expected(cls, head: _Head) -> "_Packed":
-        return cls(head, [torch.empty(shape, dtype=dtype) for dtype, shape in head[1]])
-
-    def parts(self) -> list[torch.Tensor]:
-        """What travels behind the head, in this order."""
-        together = [self._together] if self._small else []
-        return together + [_bytes_of(one) for one in self._tensors if one.nbytes >= _ALONE]
-
-    def value(self) -> Any:
-        """The value received."""
-        offset = 0
-        for one in self._small:
-            _bytes_of(one).copy_(self._together[offset : offset + one.nbytes])
-            offset += one.nbytes
-        return _Unpickler(io.BytesIO(self.head[0]), self._tensors).load()
-
-
-class _Pickler(pickle.Pickler):
-    def __init__(self, file: io.BytesIO, tensors: list[torch.Tensor]) -> None:
-        super().__init__(file)
-        self._tensors = tensors
-
-    def persistent_id(self, value: object) -> int | None:
-        if not isinstance(value, torch.Tensor) or value.layout is not torch.strided:
-            return None
-        self._tensors.append(value.detach().cpu().contiguous().resolve_conj().resolve_neg())
-        return len(self._tensors) - 1
-
-
-class _Unpickler(pickle.Unpickler):
-    """Of what another rank has sent."""
-
-    def __init__(self, file: io.BytesIO, tensors: list[torch.Tensor]) -> None:
-        super().__init__(file)
-        self._tensors = tensors
-
-    def persistent_load(self, number: int) -> torch.Tensor:
-        return self._tensors[number]
-
-
-def _bytes_of(tensor: torch.Tensor) -> torch.Tensor:
-    flat = tensor.reshape(-1)
-    return (torch.view_as_real(flat).reshape(-1) if flat.is_complex() else flat).view(torch.uint8)
 
 
 _Told = tuple[type[UnbrokenError], str]
@@ -322,14 +299,3 @@ def _told(error: Exception) -> _Told:
 def _raise(told: _Told, rank: int) -> NoReturn:
     kind, sentence = told
     raise kind("on_rank", rank=rank, error=sentence)
-
-
-@contextmanager
-def _lost_told() -> Any:
-    """A peer that is gone, or that did not come in time, is one line."""
-    try:
-        yield
-    except (RuntimeError, ValueError) as error:
-        if not dist.is_initialized():
-            raise RanksError("group_destroyed") from error
-        raise RanksError("rank_lost", reason=str(error).partition("\n")[0][:200]) from error

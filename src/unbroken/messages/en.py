@@ -684,8 +684,14 @@ SENTENCES: dict[str, str] = {
         'torch.distributed.init_process_group("gloo") or ("nccl") before the run begins, or unset WORLD_SIZE.'
     ),
     "rank_lost": (
-        "Another process of this run is gone, or did not come in time; what was saved last is whole. Start the same "
-        "command again to go on from there. What torch says: {reason}"
+        "Rank {rank}: another process of this run is gone; what was saved last is whole. Start the same command again "
+        "to go on from there. What torch says: {reason}"
+    ),
+    "rank_late": (
+        "Rank {rank} is at {here}, and another process did not come there within the time-out of the process group "
+        "({patience} s); what was saved last is whole. If it hung, start the same command again. If it does something "
+        "long alone (a validation on rank 0), give init_process_group a longer timeout=. All have to make the same "
+        "calls of the run, run.begin and a run.save behind an epoch too. What torch says: {reason}"
     ),
     "on_rank": "On rank {rank}: {error}",
     "ranks_diverged": (

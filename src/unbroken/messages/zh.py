@@ -517,8 +517,13 @@ SENTENCES: dict[str, str] = {
         'torch.distributed.init_process_group("gloo") 或 ("nccl")，或取消 WORLD_SIZE。'
     ),
     "rank_lost": (
-        "本次训练的另一个进程已退出，或未及时响应；最近保存的状态是完整的。再次运行同一命令即可从那里继续。torch 的说"
-        "明：{reason}"
+        "rank {rank}：本次训练的另一个进程已退出；最近保存的状态是完整的。再次运行同一命令即可从那里继续。torch 的说明"
+        "：{reason}"
+    ),
+    "rank_late": (
+        "rank {rank} 位于{here}，另一个进程在进程组的超时时间（{patience} 秒）内没有到达；最近保存的状态是完整的。如果"
+        "它卡住了，请再次运行同一命令。如果它独自做的事耗时较长（例如 rank 0 上的验证），请给 init_process_group 更长"
+        "的 timeout=。所有 rank 必须以相同方式调用 run，run.begin 和循环外的 run.save 也一样。torch 的说明：{reason}"
     ),
     "on_rank": "rank {rank}：{error}",
     "ranks_diverged": (
