@@ -34,7 +34,6 @@ from unbroken.state.wrappers import unwrapped
 
 _log = logging.getLogger("unbroken")
 
-
 _MOST_NAMED = 8
 _FEW = 8  # of a list that is looked into
 _DEEPEST = 3
@@ -42,8 +41,11 @@ _REACHED = "reached "  # how the names begin of generators that are no variables
 
 
 class LocalVariables:
-    """The variables in the frames of the user's that run the loop. ``tracked`` gives the objects kept elsewhere, and
-    ``tell`` is given the sentences to be said, none perhaps, at the same places in each process of the run."""
+    """The variables in the frames of the user's that run the loop.
+
+    ``tracked`` gives the objects kept elsewhere. ``tell`` is given the sentences to be said, none perhaps, at the same
+    places in each process of the run.
+    """
 
     def __init__(self, tracked: Callable[[], Mapping[str, object]], tell: Callable[[list[str]], None]) -> None:
         self._tracked = tracked
