@@ -26,6 +26,7 @@ from unbroken.loop.iterators import ITERATOR, at_a_save, is_iterator
 from unbroken.loop.kept import has_methods, kept_attributes, read_by_functions
 from unbroken.loop.looks import CONTAINERS, GENERATOR, STATEFUL, is_plain, is_stateful, look
 from unbroken.loop.reachable import Reached, reachable
+from unbroken.loop.rebound import Rebound
 from unbroken.loop.structure import FORMAT, HOOKS, Structure
 from unbroken.state.adapters import GENERATORS
 from unbroken.state.origins import is_users, is_users_file, users_frames
@@ -52,6 +53,7 @@ class LocalVariables:
         self._reached = Reached()
         self._seen: set[int] = set()
         self._structure = Structure()
+        self._rebound = Rebound()
         self._feeding = Feeding(lambda: reversed(_spaces()))
         self._compared = False
         self.waiting = True
@@ -65,7 +67,8 @@ class LocalVariables:
         """An epoch is about to be handed to the user."""
         self.waiting = True
         if self._first is None:
-            self._first = self._look()
+            self._rebound.begin(_spaces(), self._tracked())
+            self._first = self._look() | self._rebound.look(_spaces())
             self._feeding.look()
             if not self._saved_in_epoch:
                 self._lost = self._differing(self._saved)
@@ -108,7 +111,7 @@ class LocalVariables:
         """
         if self._first is None:
             return {}
-        now = {name: at_a_save(seen) for name, seen in self._look(search=False).items()}
+        now = {name: at_a_save(seen) for name, seen in self._look(search=False).items()} | self._rebound.look(_spaces())
         first = self._first
         found = {name: seen for name, seen in now.items() if first.get(name) != seen or name in self._saved}
         return {**found, **self._feeding.changed(in_pass=in_pass)}
@@ -129,7 +132,7 @@ class LocalVariables:
 
     def _differing(self, names: Iterable[str]) -> list[str]:
         """Those of the names in the save that are not what they were, where something was saved at all."""
-        now = self._look(live=False) if names else {}
+        now = self._rebound.look(_spaces()) | self._look(live=False) if names else {}
         return [name for name in names if name in now and now[name] != self._saved[name]]
 
     def _say_lost(self) -> None:

@@ -589,6 +589,12 @@ SENTENCES: dict[str, str] = {
         "no loss are those that the loop sets before it uses them. Set each by run.epoch, run.step or a variable in "
         "run.local where every resume passes, as if run.epoch >= 5: {path} = ..."
     ),
+    "tracked_rebound": (
+        "{path} no longer is the {kind} that is tracked as '{name}': training has bound it to another value. What is "
+        "saved is the tracked one, which stays as it was, so a restart would not have what was trained. Fill it in "
+        "place (tensor.copy_, dict.update, list[:] = ...), or keep it in the run, as local = run.local({name}=...) "
+        "before the loop and local.{name} in it."
+    ),
     "settings_lost": (
         "These settings of the process are not what they were at the save: {names} ({where}). Training has changed "
         "them, and they began anew with the program, so this resume is not exact. Set each by run.epoch, run.step or a "
@@ -607,8 +613,9 @@ SENTENCES: dict[str, str] = {
     ),
     "feeding_lost": (
         "These attributes of what the batches are loaded with are not what they were at the save: {names} ({where}). "
-        "Training has set them, and they began anew with the program, so this resume is not exact. Set each by "
-        "run.epoch, run.step or a variable in run.local where every resume passes, as if run.epoch >= 5: {path} = ..."
+        "Training has set them, and they began anew with the program, so this resume is not exact. Track tensors, "
+        "lists and dicts that are filled in place, as run.track({first}={path}); set others by run.epoch, run.step or "
+        "a variable in run.local where every resume passes, as if run.epoch >= 5: {path} = ..."
     ),
     "iterators_lost": (
         "These iterators of the loop are not where they were at the save: {names} ({where}). The program has created "
@@ -852,6 +859,11 @@ SENTENCES: dict[str, str] = {
         "Replayed {steps:|step|steps} after step {after}: as before the interruption in what was compared: {what}. "
         "None of that was computed by the training: nothing tracked was seen to change. Track the model, if it is not "
         "tracked, or give run.average a number."
+    ),
+    "replay_without_step": (
+        "Replayed {steps:|step|steps} after step {after}: as before the interruption in what was compared: {what}. "
+        "No tracked optimizer took a step in them, as between the steps of an accumulation, and nothing tracked "
+        "changed: no result of the training was compared."
     ),
     "replay_what_order": "sample order",
     "replay_what_batch": "content of the batches",
