@@ -590,6 +590,15 @@ def labels_beside_a_cache(session: Session) -> None:
     labels_for_the_next_epoch(session, Cached)
 
 
+def made_of_the_weights_before_the_batches(session: Session) -> None:
+    """A resume inside the epoch makes them of other weights; what it makes of its number is the same again."""
+    small = Small(session)
+    for epoch in small.run.epochs(1):
+        center, times = small.model.weight.detach().mean(0), epoch * 2
+        for a, b in small.run.batches(small.loader):
+            small.step(a - center * times, b)
+
+
 def loader_of_each_epoch(session: Session) -> None:
     """It is not there yet when the loop begins; its dataset is."""
     small, dataset = Small(session), Labelled(session)
@@ -714,10 +723,32 @@ def test_just_the_variables_that_are_lost_are_named(
     assert named_by(script, tmp_path / "between", log, 5) == between
 
 
+def test_what_is_made_before_the_batches_is_named_in_its_epoch(tmp_path: Path, log: Lines) -> None:
+    assert named_by(made_of_the_weights_before_the_batches, tmp_path, log, 3) == {"center"}
+
+
 def test_what_is_tracked_and_bound_anew_is_named_at_the_save(tmp_path: Path, log: Lines) -> None:
     tracked_and_bound_anew(Session(tmp_path / "run"))
     said = [line for line in log.lines if "bound it to another value" in line]
     assert sorted(line.split(" no longer")[0] for line in said) == ["means", "totals.losses"]
+
+
+@pytest.mark.parametrize(("beside", "named"), [(itertools.cycle, True), (iter, True), (itertools.repeat, False)])
+def test_what_a_zip_takes_beside_the_batches_is_named(
+    beside: Callable[[list[float]], Any], named: bool, tmp_path: Path, log: Lines
+) -> None:
+    def script(session: Session) -> None:
+        small = Small(session)
+        for _epoch in small.run.epochs(EPOCHS):
+            both = (small.run.batches(small.loader), small.run.batches(small.loader))
+            for (a, b), factors, _ in zip(*both, beside([1.0, 0.5, 0.1, 0.2, 0.3]), strict=False):
+                small.step(a * factors[0].mean(), b)
+
+    with pytest.raises(BrokenOffError):
+        script(Session(tmp_path, until=7))
+    assert not any("beside run.batches" in line for line in log.lines)
+    script(Session(tmp_path))
+    assert any("beside run.batches" in line for line in log.lines) is named
 
 
 def options(session: Session) -> None:

@@ -10,7 +10,7 @@ import enum
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
 from types import FrameType, FunctionType, SimpleNamespace
 from typing import Any
 
@@ -38,6 +38,9 @@ _log = logging.getLogger("unbroken.rank")  # of each rank its own
 _MOST_NAMED = 8
 _FEW = 8  # of a list that is looked into
 _DEEPEST = 3
+_KINDS = [
+    "variables", "objects", "generators", "iterators", "bindings", "settings", "hooks", "formats", "feeding",
+]  # fmt: skip
 _REACHED = "reached "  # how the names begin of generators that are no variables of the loop
 
 
@@ -55,6 +58,7 @@ class LocalVariables:
         self._structure = Structure()
         self._rebound = Rebound()
         self._feeding = Feeding(lambda: reversed(_spaces()))
+        self._made: Set[str] = frozenset()
         self._compared = False
         self.waiting = True
         """Whether ``at_batch`` has to be called at the next boundary."""
@@ -82,7 +86,9 @@ class LocalVariables:
         if self._compared:
             return
         self._compared = True
-        self._first = {**self._look(), **(self._first or {})}
+        look, begun = self._look(), self._first or {}
+        # What the code before the batches makes of weights, a resume inside the epoch makes of later ones.
+        self._first, self._made = {**look, **begun}, look.keys() - begun.keys()
         # What the code before the batches has set to what it was again was not lost.
         self._lost = self._differing(self._saved if self._saved_in_epoch else self._lost)
         fed = {name: seen for name, seen in self._saved.items() if name.startswith(FED)}
@@ -112,8 +118,8 @@ class LocalVariables:
         if self._first is None:
             return {}
         now = {name: at_a_save(seen) for name, seen in self._look(search=False).items()} | self._rebound.look(_spaces())
-        first = self._first
-        found = {name: seen for name, seen in now.items() if first.get(name) != seen or name in self._saved}
+        first, noted = self._first, self._saved.keys() | self._made
+        found = {name: seen for name, seen in now.items() if first.get(name) != seen or name in noted}
         return {**found, **self._feeding.changed(in_pass=in_pass)}
 
     def _look(self, *, live: bool = True, search: bool = True) -> dict[str, str]:
@@ -141,17 +147,7 @@ class LocalVariables:
         if not lost or frame is None:
             return
         where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        groups: dict[str, list[str]] = {
-            "variables_lost": [],
-            "objects_lost": [],
-            "generators_lost": [],
-            "iterators_lost": [],
-            "bindings_lost": [],
-            "settings_lost": [],
-            "hooks_lost": [],
-            "formats_lost": [],
-            "feeding_lost": [],
-        }
+        groups: dict[str, list[str]] = {f"{kind}_lost": [] for kind in _KINDS}
         for name in bindings.without_others(lost):
             groups[_kind_of(name, self._saved[name])].append(name)
         if all(name.isidentifier() for name in groups["variables_lost"]):

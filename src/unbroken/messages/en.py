@@ -902,6 +902,11 @@ SENTENCES: dict[str, str] = {
         "{epoch}): what it counts, or where it ends, is not what it was. Count by run.batch (in the epoch) or "
         "run.step, or begin where it is: enumerate(run.batches(loader), run.batch)."
     ),
+    "zipped_anew": (
+        "zip takes a {kind} beside run.batches, which begins anew, though {done:|batch was|batches were} done before "
+        "(epoch {epoch}): what it gives is not what it was, so this resume is not exact. Take the batches of each "
+        "loader through run.batches, and choose anything else by run.batch (in the epoch) or run.step."
+    ),
     "epoch_ends_as_before": (
         "Epoch {epoch} ends after {batches:|batch|batches}, as the epochs before it did, though its loader has "
         "{length}: it was resumed inside, where a loop that counts for itself (islice, zip, enumerate) would begin "

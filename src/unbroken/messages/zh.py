@@ -705,6 +705,11 @@ SENTENCES: dict[str, str] = {
         "前不同。请用 run.batch（本轮内）或 run.step 计数，或从当前位置开始：enumerate(run.batches(loader), "
         "run.batch)。"
     ),
+    "zipped_anew": (
+        "zip 在 run.batches 旁边还取用了一个 {kind}，它从头开始，而此前已完成 {done} 批（第 {epoch} 轮）："
+        "它给出的内容与原来不同，因此本次恢复不精确。请让每个加载器的批次都经过 run.batches，"
+        "其他内容按 run.batch（轮内）或 run.step 选取。"
+    ),
     "epoch_ends_as_before": (
         "第 {epoch} 轮与之前各轮一样在 {batches} 批后结束，尽管其加载器有 {length} 批：它是在轮内恢复的，自行计数的循环"
         "（islice、zip、enumerate）会重新开始计数。如需在别处结束，请使用 run.batch。"
