@@ -250,6 +250,7 @@ def _train_apart(
     new_layer_at: int | None = None,
     every_steps: int = 3,
     learns: bool = True,
+    accumulates: int = 1,
 ) -> None:
     """No average; in step ``off_at`` the loss is another one, and nothing else shows it."""
     torch.manual_seed(5)
@@ -266,9 +267,10 @@ def _train_apart(
                     optimizer.param_groups[0]["params"] = list(module.parameters())
                     optimizer.state.clear()
                 loss = nn.functional.mse_loss(module(x), y) * (2 if run.step == off_at else 1)
-                optimizer.zero_grad()
                 loss.backward()
-                optimizer.step()
+                if run.step % accumulates == 0:
+                    optimizer.step()
+                    optimizer.zero_grad()
                 if not learns:
                     run.average(rate=0.0)
                 run.flush()
@@ -296,6 +298,15 @@ def test_what_never_changes_is_no_proof(tmp_path: Path, log: Lines) -> None:
     _train_apart(tmp_path, learns=False)
     assert "bit for bit as before the interruption" not in log.text
     assert "None of that was computed" in log.text
+
+
+def test_steps_without_one_of_the_optimizer_are_no_news(tmp_path: Path, log: Lines) -> None:
+    _broken_off_apart(tmp_path, 4, accumulates=8, every_steps=2)
+    del log.lines[:]
+    _train_apart(tmp_path, accumulates=8, every_steps=2)
+    [said] = [line for line in log.lines if "No tracked optimizer took a step" in line]
+    assert said.startswith("Replayed 1 step after step 2")
+    assert "None of that was computed" not in log.text
 
 
 def test_an_epoch_left_by_a_break_ends_no_replay(tmp_path: Path) -> None:

@@ -38,6 +38,9 @@ Script = Callable[[Session], Any]
 HOOK = "small.model._forward_hooks[0]"
 BACKWARD = "small.model._parameters['bias']._backward_hooks[0](backward)"
 
+LISTS = {"dataset.classes", "dataset.signs", "dataset.pairs"}
+LABELS = LISTS | {f"dataset.{name}" for name in ("y", "noise", "parts.tensors[0]")}
+
 seen_in_all = 0
 
 
@@ -501,7 +504,7 @@ class Scaled(Dataset[tuple[Tensor, Tensor]]):
 
     def __init__(self, session: Session) -> None:
         self.x, self.y = session.x, session.y
-        self.epoch, self.seen, self.last = 0, 0, -1
+        self.epoch, self.seen, self.last, self.strength = 0, 0, -1, 1.0
         self.change: Callable[[Tensor], Tensor] = torch.abs
         self.shared = Value("d", 1.0)
 
@@ -532,12 +535,96 @@ def dataset_set_by_each_start(session: Session) -> None:
     small, dataset = Small(session), Scaled(session)
     loader = DataLoader(dataset, 8, shuffle=True)
     for epoch in small.run.epochs(EPOCHS):
-        dataset.epoch, dataset.augment = epoch, True
+        dataset.epoch, dataset.augment, dataset.strength = epoch, True, 1.0
         loader = DataLoader(dataset, 8, shuffle=True)
         for a, b in small.run.batches(loader):
             small.step(a, b)
-        dataset.augment = False
+        dataset.augment, dataset.strength = False, 0.0
         print(dataset[0])
+
+
+class Labelled(Dataset[tuple[Tensor, Tensor]]):
+    """Its labels are written anew behind the batches of each epoch, and how strong its noise is."""
+
+    def __init__(self, session: Session) -> None:
+        self.x, self.y = session.x, session.y.clone()
+        self.classes, self.signs = [0] * len(self.x), {"a": 1.0}
+        self.parts, self.pairs = TensorDataset(session.x.clone()), list[tuple[Tensor, int]]()
+        self.noise, self.seen, self.training = 0.1, [0] * 3, True
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        return self.x[index] * self.noise + self.parts[index][0], self.y[index] * self.signs["a"] + self.classes[index]
+
+    def train(self, mode: bool) -> None:
+        self.training = mode
+
+
+class Cached(Labelled):
+    """Its lists may be caches, for loading fills one."""
+
+    def __getitem__(self, index: int) -> tuple[Tensor, Tensor]:
+        self.seen[index % 3] += 1
+        return super().__getitem__(index)
+
+
+def labels_for_the_next_epoch(session: Session, kind: Any = Labelled) -> None:
+    small, dataset = Small(session), kind(session)
+    loader = DataLoader(dataset, 8, shuffle=True)
+    for _epoch in small.run.epochs(EPOCHS):
+        dataset.train(True)
+        for a, b in small.run.batches(loader):
+            small.step(a, b)
+        dataset.train(False)
+        dataset.y[20:] *= 0.5
+        dataset.classes[3] += 1
+        dataset.signs["a"] += 1.0
+        dataset.noise += 0.1
+        dataset.parts.tensors[0][5:] += 1
+        dataset.pairs.append((dataset.x[0], 1))
+
+
+def labels_beside_a_cache(session: Session) -> None:
+    labels_for_the_next_epoch(session, Cached)
+
+
+def made_of_the_weights_before_the_batches(session: Session) -> None:
+    """A resume inside the epoch makes them of other weights; what it makes of its number is the same again."""
+    small = Small(session)
+    for epoch in small.run.epochs(1):
+        center, times = small.model.weight.detach().mean(0), epoch * 2
+        for a, b in small.run.batches(small.loader):
+            small.step(a - center * times, b)
+
+
+def loader_of_each_epoch(session: Session) -> None:
+    """It is not there yet when the loop begins; its dataset is."""
+    small, dataset = Small(session), Labelled(session)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(DataLoader(dataset, 8, shuffle=True)):
+            small.step(a, b)
+        dataset.y[20:] *= 0.5
+        dataset.noise = float(b.mean())
+
+
+class Totals:
+    def __init__(self) -> None:
+        self.losses = [0.0]
+
+
+def tracked_and_bound_anew(session: Session) -> None:
+    """What is tracked is not what the loop uses any more; where it is filled in place, it is."""
+    small, totals = Small(session), Totals()
+    means, filled, other = {"a": 1.0}, [0.0], torch.zeros(2)
+    small.session.track(means=means, filled=filled, other=other, totals=totals.losses)
+    for _epoch in small.run.epochs(EPOCHS):
+        for a, b in small.run.batches(small.loader):
+            small.step(a * means["a"] + totals.losses[-1] + filled[0] + other[0], b)
+            means, totals.losses = {"a": means["a"] * 0.9}, [*totals.losses, 0.5]
+            filled[0] += 0.1
+            other += 1
 
 
 def another_loader(session: Session) -> None:
@@ -618,11 +705,15 @@ def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) 
         (hooks_of_each_epoch, set(), set()),
         (
             dataset_set_by_the_loop,
-            *[{"loader.dataset.augment", "loader.dataset.change", "loader.dataset.shared.value"}] * 2,
+            *[{"dataset.augment", "dataset.change", "dataset.shared.value"}] * 2,
         ),
         (dataset_set_by_each_start, set(), set()),
+        (labels_for_the_next_epoch, LABELS, LABELS),
+        (labels_beside_a_cache, LABELS - LISTS, LABELS - LISTS),
         (numbers_of_other_kinds, *[{"rate", "part", "levels", "dtype"}] * 2),
         (another_loader, *[{"loader"}] * 2),
+        (loader_of_each_epoch, *[{"dataset.y", "dataset.noise"}] * 2),
+        (tracked_and_bound_anew, *[{"means", "totals.losses"}] * 2),
     ],
 )
 def test_just_the_variables_that_are_lost_are_named(
@@ -630,6 +721,34 @@ def test_just_the_variables_that_are_lost_are_named(
 ) -> None:
     assert named_by(script, tmp_path / "inside", log, 7) == inside
     assert named_by(script, tmp_path / "between", log, 5) == between
+
+
+def test_what_is_made_before_the_batches_is_named_in_its_epoch(tmp_path: Path, log: Lines) -> None:
+    assert named_by(made_of_the_weights_before_the_batches, tmp_path, log, 3) == {"center"}
+
+
+def test_what_is_tracked_and_bound_anew_is_named_at_the_save(tmp_path: Path, log: Lines) -> None:
+    tracked_and_bound_anew(Session(tmp_path / "run"))
+    said = [line for line in log.lines if "bound it to another value" in line]
+    assert sorted(line.split(" no longer")[0] for line in said) == ["means", "totals.losses"]
+
+
+@pytest.mark.parametrize(("beside", "named"), [(itertools.cycle, True), (iter, True), (itertools.repeat, False)])
+def test_what_a_zip_takes_beside_the_batches_is_named(
+    beside: Callable[[list[float]], Any], named: bool, tmp_path: Path, log: Lines
+) -> None:
+    def script(session: Session) -> None:
+        small = Small(session)
+        for _epoch in small.run.epochs(EPOCHS):
+            both = (small.run.batches(small.loader), small.run.batches(small.loader))
+            for (a, b), factors, _ in zip(*both, beside([1.0, 0.5, 0.1, 0.2, 0.3]), strict=False):
+                small.step(a * factors[0].mean(), b)
+
+    with pytest.raises(BrokenOffError):
+        script(Session(tmp_path, until=7))
+    assert not any("beside run.batches" in line for line in log.lines)
+    script(Session(tmp_path))
+    assert any("beside run.batches" in line for line in log.lines) is named
 
 
 def options(session: Session) -> None:

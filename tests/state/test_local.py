@@ -3,6 +3,7 @@
 import collections
 import dataclasses
 import enum
+import logging
 import math
 from collections.abc import Callable
 from pathlib import Path
@@ -532,3 +533,17 @@ def test_the_encoding_holds_a_tree_of_any_depth_that_is_taken() -> None:
     for _ in range(25):
         value = {(1, Colour.RED): value}
     encode(fresh(x=value).capture(), "x")
+
+
+def test_a_graph_is_no_news_where_the_script_detaches(log: Lines) -> None:
+    """As this file does elsewhere; a hidden state is detached before it is used again."""
+    levels: list[int] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: levels.append(record.levelno)  # type: ignore[method-assign]
+    logger = logging.getLogger("unbroken")
+    logger.addHandler(handler)
+    try:
+        fresh(hidden=None).restore(through_a_file(fresh(hidden=torch.ones(2, requires_grad=True) * 2)))
+    finally:
+        logger.removeHandler(handler)
+    assert levels == [logging.INFO]

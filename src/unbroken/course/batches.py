@@ -7,7 +7,7 @@ from typing import Any
 from weakref import WeakSet
 
 from unbroken import messages
-from unbroken.course.counting import counted_anew
+from unbroken.course.counting import counted_anew, zipped_anew
 from unbroken.course.course import Course
 from unbroken.course.passes import OpenPass
 from unbroken.course.stopping import LIBRARY, OUTSIDE, WaitBrokenOffError
@@ -197,6 +197,9 @@ class BatchLoops:
         if kind is not None and most is None:
             said = {"kind": kind, "epoch": cursor.epoch + 1, "done": done}
             _log.warning(messages.text("counted_anew", **said))
+        if (beside := zipped_anew()) is not None:
+            said = {"kind": beside, "epoch": cursor.epoch + 1, "done": done}
+            _log.warning(messages.text("zipped_anew", **said))
         return most
 
     def _fetch(self, loader: ResumableLoader, batches: Pass, *, boundary: bool) -> Any:

@@ -1,9 +1,13 @@
-"""Counting by hand: ``enumerate`` and ``islice`` around the batches begin at 0 again in an epoch resumed inside."""
+"""Counting by hand: ``enumerate`` and ``islice`` around the batches begin at 0 again in an epoch resumed inside.
+
+So does what a ``zip`` takes beside them: ``zip(run.batches(a), itertools.cycle(b))``.
+"""
 
 import gc
-from itertools import islice
+from itertools import islice, repeat
 from pathlib import Path
 from types import GeneratorType
+from typing import Any, TypeGuard
 
 _OURS = str(Path(__file__).resolve().parents[1])
 
@@ -25,5 +29,25 @@ def counted_anew(done: int) -> str | None:
     return None
 
 
+def zipped_anew() -> str | None:
+    """What a ``zip`` over the batches takes beside them, which does not know of those that were done; by its kind.
+
+    To be called as ``counted_anew``. Loops over ``run.batches`` resume together, and ``repeat`` has no place to be at.
+    """
+    for found in gc.get_objects():
+        if type(found) is not zip:
+            continue
+        sources = [one for held in gc.get_referents(found) if isinstance(held, tuple) for one in gc.get_referents(held)]
+        if any(map(_is_giving, sources)):
+            for one in sources:
+                if hasattr(one, "__next__") and not (_is_ours(one) or isinstance(one, repeat)):
+                    return type(one).__name__
+    return None
+
+
 def _is_giving(source: object) -> bool:
-    return isinstance(source, GeneratorType) and source.gi_running and source.gi_code.co_filename.startswith(_OURS)
+    return _is_ours(source) and source.gi_running
+
+
+def _is_ours(source: object) -> "TypeGuard[GeneratorType[Any, Any, Any]]":
+    return isinstance(source, GeneratorType) and source.gi_code.co_filename.startswith(_OURS)

@@ -5,6 +5,9 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
+from torch.optim import Optimizer
+from torch.utils.hooks import RemovableHandle
+
 from unbroken import contract, messages
 from unbroken.course.listening import Listener
 from unbroken.keep import promised
@@ -13,6 +16,7 @@ from unbroken.keep.state import Parts
 from unbroken.loop.content import SAMPLED, content_digest
 from unbroken.loop.journal import BITS, THOROUGH, Journal, Past, Replay, Witness, digest, key_of
 from unbroken.loop.witness import StateWitness, numpy_stream, python_stream, torch_stream
+from unbroken.state.hooks import after_each_step
 
 _log = logging.getLogger("unbroken")
 
@@ -58,6 +62,8 @@ class ReplayProof(Listener):
         self._averages: set[int] = set()
         self._state_before: int | None = None
         self._state_changed = False
+        self._steps_told: list[RemovableHandle | None] = []
+        self._steps_taken = False
         self._witnessed = parts.cursor.step
         self._given_at = 0.0
         self._fast = False
@@ -77,6 +83,8 @@ class ReplayProof(Listener):
             _log.info(messages.text(key, after=replay.after))
         elif self._state_before is None:
             self._state_before = self._state.take(0, thorough=True)
+            optimizers = self._parts.tracked.optimizers.values()
+            self._steps_told = [after_each_step(one, self._optimized) for one in optimizers]
 
     def given(self, loop: int, batch: object) -> None:
         """A batch is about to be handed to the user, who may change it."""
@@ -180,9 +188,21 @@ class ReplayProof(Listener):
                 promised.say(contract.REPLAYED.format(steps=replay.steps))
                 _log.info(messages.text("replay_exact", **said))
             else:
-                key = "replay_of_other_tensors" if replay.unlike else "replay_of_streams"
-                _log.warning(messages.text(key, **said))
+                self._say_uncomputed(unlike=replay.unlike, said=said)
+        for handle in self._steps_told:
+            if handle is not None:
+                handle.remove()
         self._keep_in_lineage(_told(replay))
+
+    def _optimized(self, optimizer: Optimizer) -> None:
+        self._steps_taken = True
+
+    def _say_uncomputed(self, *, unlike: bool, said: dict[str, Any]) -> None:
+        """That nothing tracked was seen to change: no news where the optimizers took no step, as in an accumulation."""
+        if self._steps_told and None not in self._steps_told and not (self._steps_taken or unlike):
+            _log.info(messages.text("replay_without_step", **said))
+        else:
+            _log.warning(messages.text("replay_of_other_tensors" if unlike else "replay_of_streams", **said))
 
     def closed(self) -> None:
         """Release the journal."""

@@ -12,6 +12,9 @@ _SEEDING = ("manual_seed", "seed")
 LOCAL, GLOBAL, ATTRIBUTE = "local ", "global ", "attribute "
 """What stands before a name, for where it is looked up."""
 
+LOADED = "loaded "
+"""The same for attributes that the function sets, as ``run.batches`` reads them: a dataset's may be among them."""
+
 
 def live_at(frame: FrameType) -> frozenset[str]:
     """The names read after the call that this frame waits for, on some way, before they are set.
@@ -57,6 +60,7 @@ class _Liveness:
         behind = [*self._instructions[1:], None]
         seeded = [one for one, then in zip(self._instructions, behind, strict=True) if then and _seeds(then)]
         self._seeded = {one.offset for one in seeded}  # an instruction itself can't be in a set in every Python
+        self._set = {one.argval for one in self._instructions if one.opname == "STORE_ATTR"}
         effects = [self._effect(one) for one in self._instructions]
         self.stored = frozenset(name for name, bit in self._bits.items() if any(kill & bit for _, kill in effects))
         self.seeded = frozenset(one.argval for one in seeded if isinstance(one.argval, str))
@@ -124,9 +128,10 @@ class _Liveness:
             first, second = (self._bit(LOCAL, part) for part in names)
             return second & ~first, first
         if name.startswith(("LOAD_ATTR", "LOAD_METHOD")):
-            return self._bit(ATTRIBUTE, names[-1]), 0
+            loaded = [self._bit(LOADED, part) for part in self._set] if names[-1] == "batches" else []
+            return self._bit(ATTRIBUTE, names[-1]) | sum_of(loaded), 0
         if name.startswith("STORE_ATTR"):
-            return 0, self._bit(ATTRIBUTE, names[-1])
+            return 0, self._bit(ATTRIBUTE, names[-1]) | self._bit(LOADED, names[-1])
         kind = GLOBAL if "GLOBAL" in name else LOCAL
         if name.startswith(("LOAD_FAST", "LOAD_NAME", "LOAD_GLOBAL", "LOAD_DEREF", "LOAD_CLOSURE", "LOAD_CLASSDEREF")):
             bits = sum_of([self._bit(kind, part) for part in names])

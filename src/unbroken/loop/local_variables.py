@@ -10,7 +10,7 @@ import enum
 import logging
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from types import FrameType, FunctionType, SimpleNamespace
 from typing import Any
 
@@ -26,6 +26,7 @@ from unbroken.loop.iterators import ITERATOR, at_a_save, is_iterator
 from unbroken.loop.kept import has_methods, kept_attributes, read_by_functions
 from unbroken.loop.looks import CONTAINERS, GENERATOR, STATEFUL, is_plain, is_stateful, look
 from unbroken.loop.reachable import Reached, reachable
+from unbroken.loop.rebound import Rebound
 from unbroken.loop.structure import FORMAT, HOOKS, Structure
 from unbroken.state.adapters import GENERATORS
 from unbroken.state.origins import is_users, is_users_file, users_frames
@@ -37,6 +38,9 @@ _log = logging.getLogger("unbroken")
 _MOST_NAMED = 8
 _FEW = 8  # of a list that is looked into
 _DEEPEST = 3
+_KINDS = [
+    "variables", "objects", "generators", "iterators", "bindings", "settings", "hooks", "formats", "feeding",
+]  # fmt: skip
 _REACHED = "reached "  # how the names begin of generators that are no variables of the loop
 
 
@@ -57,7 +61,9 @@ class LocalVariables:
         self._reached = Reached()
         self._seen: set[int] = set()
         self._structure = Structure()
+        self._rebound = Rebound()
         self._feeding = Feeding(lambda: reversed(_spaces()))
+        self._made: Set[str] = frozenset()
         self._compared = False
         self.waiting = True
         """Whether ``at_batch`` has to be called at the next boundary."""
@@ -70,7 +76,8 @@ class LocalVariables:
         """An epoch is about to be handed to the user."""
         self.waiting = True
         if self._first is None:
-            self._first = self._look()
+            self._rebound.begin(_spaces(), self._tracked())
+            self._first = self._look() | self._rebound.look(_spaces())
             self._feeding.look()
             if not self._saved_in_epoch:
                 self._lost = self._differing(self._saved)
@@ -84,7 +91,9 @@ class LocalVariables:
         if self._compared:
             return
         self._compared = True
-        self._first = {**self._look(), **(self._first or {})}
+        look, begun = self._look(), self._first or {}
+        # What the code before the batches makes of weights, a resume inside the epoch makes of later ones.
+        self._first, self._made = {**look, **begun}, look.keys() - begun.keys()
         # What the code before the batches has set to what it was again was not lost.
         self._lost = self._differing(self._saved if self._saved_in_epoch else self._lost)
         fed = {name: seen for name, seen in self._saved.items() if name.startswith(FED)}
@@ -113,9 +122,9 @@ class LocalVariables:
         """
         if self._first is None:
             return {}
-        now = {name: at_a_save(seen) for name, seen in self._look(search=False).items()}
-        first = self._first
-        found = {name: seen for name, seen in now.items() if first.get(name) != seen or name in self._saved}
+        now = {name: at_a_save(seen) for name, seen in self._look(search=False).items()} | self._rebound.look(_spaces())
+        first, noted = self._first, self._saved.keys() | self._made
+        found = {name: seen for name, seen in now.items() if first.get(name) != seen or name in noted}
         return {**found, **self._feeding.changed(in_pass=in_pass)}
 
     def _look(self, *, live: bool = True, search: bool = True) -> dict[str, str]:
@@ -134,7 +143,7 @@ class LocalVariables:
 
     def _differing(self, names: Iterable[str]) -> list[str]:
         """Those of the names in the save that are not what they were, where something was saved at all."""
-        now = self._look(live=False) if names else {}
+        now = self._rebound.look(_spaces()) | self._look(live=False) if names else {}
         return [name for name in names if name in now and now[name] != self._saved[name]]
 
     def _say_lost(self) -> None:
@@ -144,17 +153,7 @@ class LocalVariables:
 
     def _sentences(self, lost: Sequence[str], frame: FrameType) -> Iterator[str]:
         where = f"{frame.f_code.co_filename}:{frame.f_lineno}"
-        groups: dict[str, list[str]] = {
-            "variables_lost": [],
-            "objects_lost": [],
-            "generators_lost": [],
-            "iterators_lost": [],
-            "bindings_lost": [],
-            "settings_lost": [],
-            "hooks_lost": [],
-            "formats_lost": [],
-            "feeding_lost": [],
-        }
+        groups: dict[str, list[str]] = {f"{kind}_lost": [] for kind in _KINDS}
         for name in bindings.without_others(lost):
             groups[_kind_of(name, self._saved[name])].append(name)
         if all(name.isidentifier() for name in groups["variables_lost"]):

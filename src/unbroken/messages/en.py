@@ -589,6 +589,12 @@ SENTENCES: dict[str, str] = {
         "no loss are those that the loop sets before it uses them. Set each by run.epoch, run.step or a variable in "
         "run.local where every resume passes, as if run.epoch >= 5: {path} = ..."
     ),
+    "tracked_rebound": (
+        "{path} no longer is the {kind} that is tracked as '{name}': training has bound it to another value. What is "
+        "saved is the tracked one, which stays as it was, so a restart would not have what was trained. Fill it in "
+        "place (tensor.copy_, dict.update, list[:] = ...), or keep it in the run, as local = run.local({name}=...) "
+        "before the loop and local.{name} in it."
+    ),
     "settings_lost": (
         "These settings of the process are not what they were at the save: {names} ({where}). Training has changed "
         "them, and they began anew with the program, so this resume is not exact. Set each by run.epoch, run.step or a "
@@ -607,8 +613,9 @@ SENTENCES: dict[str, str] = {
     ),
     "feeding_lost": (
         "These attributes of what the batches are loaded with are not what they were at the save: {names} ({where}). "
-        "Training has set them, and they began anew with the program, so this resume is not exact. Set each by "
-        "run.epoch, run.step or a variable in run.local where every resume passes, as if run.epoch >= 5: {path} = ..."
+        "Training has set them, and they began anew with the program, so this resume is not exact. Track tensors, "
+        "lists and dicts that are filled in place, as run.track({first}={path}); set others by run.epoch, run.step or "
+        "a variable in run.local where every resume passes, as if run.epoch >= 5: {path} = ..."
     ),
     "iterators_lost": (
         "These iterators of the loop are not where they were at the save: {names} ({where}). The program has created "
@@ -859,6 +866,11 @@ SENTENCES: dict[str, str] = {
         "None of that was computed by the training: nothing tracked was seen to change. Track the model, if it is not "
         "tracked, or give run.average a number."
     ),
+    "replay_without_step": (
+        "Replayed {steps:|step|steps} after step {after}: as before the interruption in what was compared: {what}. "
+        "No tracked optimizer took a step in them, as between the steps of an accumulation, and nothing tracked "
+        "changed: no result of the training was compared."
+    ),
     "replay_what_order": "sample order",
     "replay_what_batch": "content of the batches",
     "replay_what_python": "python's random stream",
@@ -895,6 +907,11 @@ SENTENCES: dict[str, str] = {
         "{kind} over run.batches begins at 0 again, though {done:|batch was|batches were} done before (epoch "
         "{epoch}): what it counts, or where it ends, is not what it was. Count by run.batch (in the epoch) or "
         "run.step, or begin where it is: enumerate(run.batches(loader), run.batch)."
+    ),
+    "zipped_anew": (
+        "zip takes a {kind} beside run.batches, which begins anew, though {done:|batch was|batches were} done before "
+        "(epoch {epoch}): what it gives is not what it was, so this resume is not exact. Take the batches of each "
+        "loader through run.batches, and choose anything else by run.batch (in the epoch) or run.step."
     ),
     "epoch_ends_as_before": (
         "Epoch {epoch} ends after {batches:|batch|batches}, as the epochs before it did, though its loader has "

@@ -437,6 +437,11 @@ SENTENCES: dict[str, str] = {
         "因此本次恢复不精确；循环在使用之前会重新设定的除外。请在每次恢复都会经过的地方，按 run.epoch、run.step 或 "
         "run.local 中的变量来设定，例如 if run.epoch >= 5: {path} = ..."
     ),
+    "tracked_rebound": (
+        "{path} 不再是以 '{name}' 跟踪的那个 {kind}：训练让它指向了另一个值。保存的是被跟踪的那一个，它保持原样，"
+        "因此重启后不会有训练得到的值。请就地填写（tensor.copy_、dict.update、list[:] = ...），或者把它保存在运行中："
+        "在循环之前写 local = run.local({name}=...)，循环中写 local.{name}。"
+    ),
     "settings_lost": (
         "进程的这些设置与保存时不同：{names}（{where}）。训练改变了它们，而程序启动时它们又是最初的样子，因此本次恢复不精确。请在每次"
         "恢复都会经过的地方，按 run.epoch、run.step 或 run.local 中的变量来设定，例如 if run.epoch >= 5: ..."
@@ -452,8 +457,8 @@ SENTENCES: dict[str, str] = {
     ),
     "feeding_lost": (
         "加载批次所用对象的这些属性与保存时不同：{names}（{where}）。训练设定了它们，而程序启动时它们又是最初的样子，因此本次恢复不精确。"
-        "请在每次恢复都会经过的地方，按 run.epoch、run.step 或 run.local 中的变量来设定，例如 "
-        "if run.epoch >= 5: {path} = ..."
+        "就地填写的张量、列表和字典请跟踪，例如 run.track({first}={path})；其余的请在每次恢复都会经过的地方，"
+        "按 run.epoch、run.step 或 run.local 中的变量来设定，例如 if run.epoch >= 5: {path} = ..."
     ),
     "iterators_lost": (
         "循环中的这些迭代器不在保存时的位置：{names}（{where}）。它们在程序启动时被重新创建，因此从中取出的内容在本次恢"
@@ -673,6 +678,10 @@ SENTENCES: dict[str, str] = {
         "第 {after} 步之后重放了 {steps} 步：所比较的内容与中断前一致：{what}。其中没有计算结果：所跟踪的内容未见变化。"
         "如尚未跟踪模型，请跟踪它，或向 run.average 传入一个数值。"
     ),
+    "replay_without_step": (
+        "第 {after} 步之后重放了 {steps} 步：所比较的内容与中断前一致：{what}。其间没有任何被跟踪的优化器更新过参数"
+        "（例如梯度累积的中途），所跟踪的内容也没有变化，因此没有比较训练的计算结果。"
+    ),
     "replay_what_order": "样本顺序",
     "replay_what_batch": "批次内容",
     "replay_what_python": "python 随机数",
@@ -700,6 +709,11 @@ SENTENCES: dict[str, str] = {
         "对 run.batches 使用的 {kind} 又从 0 开始，而此前已完成 {done} 批（第 {epoch} 轮）：它的计数或结束位置与中断"
         "前不同。请用 run.batch（本轮内）或 run.step 计数，或从当前位置开始：enumerate(run.batches(loader), "
         "run.batch)。"
+    ),
+    "zipped_anew": (
+        "zip 在 run.batches 旁边还取用了一个 {kind}，它从头开始，而此前已完成 {done} 批（第 {epoch} 轮）："
+        "它给出的内容与原来不同，因此本次恢复不精确。请让每个加载器的批次都经过 run.batches，"
+        "其他内容按 run.batch（轮内）或 run.step 选取。"
     ),
     "epoch_ends_as_before": (
         "第 {epoch} 轮与之前各轮一样在 {batches} 批后结束，尽管其加载器有 {length} 批：它是在轮内恢复的，自行计数的循环"

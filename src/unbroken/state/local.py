@@ -7,6 +7,7 @@ from typing import Any
 from unbroken import messages
 from unbroken.errors import CheckpointDamagedError, UnsavableStateError, UsageError
 from unbroken.state.adapters import one_line
+from unbroken.state.origins import Mentions
 from unbroken.state.plain import Tree, look
 from unbroken.state.revalued import Maker
 from unbroken.state.snapshot import own_copy
@@ -160,8 +161,13 @@ class Locals:
         self._say("local_new", [name for name in now if name not in made])
         self._say("local_gone", [name for name in made if name not in self._places])
         self._say("local_homeless", maker.homeless)
-        self._say("local_graphs", maker.graphs)
+        # A hidden state from batch to batch is detached by the code that uses it: no news in a script that does so.
+        self._say("local_graphs", maker.graphs, logging.INFO if self._detaches() else logging.WARNING)
         self._say("local_elsewhere", maker.elsewhere)
+
+    @staticmethod
+    def _detaches() -> bool:
+        return any(Mentions(name)() for name in ("detach", "detach_"))
 
     def _trees(self) -> dict[str, Tree]:
         describer = Describer(self._known, self._at_beginning, self._in_epoch)
@@ -185,10 +191,10 @@ class Locals:
         names = ", ".join(self._places) or "-"
         return AttributeError(messages.text("local_undeclared", name=name, names=names))
 
-    def _say(self, key: str, paths: list[str]) -> None:
+    def _say(self, key: str, paths: list[str], level: int = logging.WARNING) -> None:
         """Each once."""
         new = [path for path in dict.fromkeys(paths) if f"{key} {path}" not in self._said]
         self._said.update(f"{key} {path}" for path in new)
         if new:
             names = ", ".join(new[:_MOST_NAMED]) + (", …" if len(new) > _MOST_NAMED else "")
-            _log.warning(messages.text(key, names=names, first=new[0]))
+            _log.log(level, messages.text(key, names=names, first=new[0]))
