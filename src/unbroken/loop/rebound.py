@@ -16,7 +16,7 @@ from unbroken.loop.bindings import STANDS_FOR
 from unbroken.loop.looks import CONTAINERS
 from unbroken.state.origins import is_users
 
-_log = logging.getLogger("unbroken.rank")
+_log = logging.getLogger("unbroken")
 
 _FILLED = (torch.Tensor, np.ndarray, *CONTAINERS)
 _DEEPEST = 2  # attributes of attributes of variables
