@@ -34,10 +34,12 @@ def test_chinese_from_the_first_line_to_the_last(interrupted: Trained, by_hand: 
     ("variables", "flags", "chinese"),
     [
         ({"UNBROKEN_LANG": "zh"}, (), True),
-        ({"UNBROKEN_LANG": "en", "LANG": "zh_CN.UTF-8"}, (), False),
+        pytest.param({"UNBROKEN_LANG": "en", "LANG": "zh_CN.UTF-8"}, (), False, marks=pytest.mark.slow),
         ({"UNBROKEN_LANG": "", "LANG": "zh_CN.UTF-8"}, (), True),
-        ({"UNBROKEN_LANG": "", "LC_ALL": "en_US.UTF-8", "LANG": "zh_CN.UTF-8"}, (), False),
-        ({"UNBROKEN_LANG": "en"}, ("--lang", "zh"), True),
+        pytest.param(
+            {"UNBROKEN_LANG": "", "LC_ALL": "en_US.UTF-8", "LANG": "zh_CN.UTF-8"}, (), False, marks=pytest.mark.slow
+        ),
+        pytest.param({"UNBROKEN_LANG": "en"}, ("--lang", "zh"), True, marks=pytest.mark.slow),
         ({"UNBROKEN_LANG": "zh"}, ("--lang", "en"), False),
     ],
 )

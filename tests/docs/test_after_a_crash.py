@@ -117,6 +117,7 @@ def test_a_checkpoint_opens_without_the_library(tmp_path: Path) -> None:
     assert _python(_WITHOUT_UNBROKEN + _MODEL + page(CRASH).block("without unbroken").text, tmp_path) == "5 5 5.0\n"
 
 
+@pytest.mark.slow
 def test_no_resume_needs_the_archive_or_what_is_damaged(tmp_path: Path) -> None:
     """They may be deleted by hand, as the page says."""
     _python(_MODEL + _TRAINED, tmp_path)

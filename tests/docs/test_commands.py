@@ -10,6 +10,8 @@ from tests.docs.pages import CRASH, PROGRAM, page
 from unbroken import contract
 
 COMMANDS = [block.label for block in typed_blocks()]
+# Typed by the check before a change lands itself, or after all the others: each takes as long as those before together.
+LONG = {"test command", "program", "compare"}
 RESUMED = re.compile(contract.RESUMED.format(epoch=r"(\d+)"))
 
 
@@ -17,7 +19,9 @@ def test_every_block_of_commands_has_a_name_of_its_own() -> None:
     assert all(COMMANDS) and len(set(COMMANDS)) == len(COMMANDS)
 
 
-@pytest.mark.parametrize("label", COMMANDS)
+@pytest.mark.parametrize(
+    "label", [pytest.param(label, marks=pytest.mark.slow if label in LONG else ()) for label in COMMANDS]
+)
 def test_it_works_as_printed(reader: Reader, label: str) -> None:
     typed = reader.type(label)
     assert typed.code == 0, typed.said[-3000:]
@@ -53,16 +57,22 @@ def test_the_main_job_leaves_the_files_that_the_page_names(reader: Reader) -> No
     later = {"checkpoints/archive/"}
     missing = [name for name in named - later if not (reader.clone / name).exists()]
     assert missing == []
+
+
+@pytest.mark.slow
+def test_a_training_begun_anew_moves_the_one_before_to_the_archive(reader: Reader) -> None:
     reader.type("program")
     assert (reader.clone / "checkpoints" / "archive").is_dir()
 
 
+@pytest.mark.slow
 def test_each_way_to_resume_goes_on_where_the_page_says(reader: Reader) -> None:
     reader.type("program")
     started = [int(epoch) for epoch in RESUMED.findall(reader.log)]
     assert started == [26, 26, 11]  # the recommended way, the newest by hand, one epoch by hand
 
 
+@pytest.mark.slow
 def test_a_run_of_every_third_epoch_keeps_the_two_newest(reader: Reader) -> None:
     reader.type("program")
     kept = {path.name for path in (reader.clone / "checkpoints" / "archive").rglob("checkpoint_epoch_*.pth")}
@@ -78,6 +88,7 @@ def test_the_list_shows_every_checkpoint(reader: Reader) -> None:
     assert (reader.clone.parent / "checkpoints-backup" / "checkpoint_latest.pth").is_file()
 
 
+@pytest.mark.slow
 def test_the_test_command_is_there_for_the_check_before_a_change_lands(reader: Reader) -> None:
     typed = reader.type("test command")
     assert re.search(r"\d+ passed", typed.said), typed.said[-2000:]

@@ -67,7 +67,9 @@ def shorter(loop: str) -> str:
     return short
 
 
-@pytest.mark.parametrize("name", PRINTED)
+@pytest.mark.parametrize(
+    "name", [pytest.param(name, marks=() if name in ("diff", "steps") else pytest.mark.slow) for name in PRINTED]
+)
 def test_a_loop_of_the_page_survives_kills(nursery: Nursery, tmp_path: Path, name: str) -> None:
     script = tmp_path / "training.py"
     script.write_text(shorter(PRINTED[name]), encoding="utf-8")

@@ -48,8 +48,8 @@ LINES = {
     "word_language_model": 6,
 }
 
-# One with batches made by hand, one with a loader and variables, one with a replay of its own: the others take longer.
-IN_QUICK = {"nanogpt", "early_stopping", "dqn"}
+# One with batches made by hand, one with a loader and variables: the others take longer.
+IN_QUICK = {"nanogpt", "early_stopping"}
 
 
 def with_slow(names: Iterable[str]) -> list[Any]:

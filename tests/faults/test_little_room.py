@@ -71,6 +71,7 @@ for _ in run.epochs(1):
 """
 
 
+@pytest.mark.slow
 def test_a_resume_without_the_memory_for_it_says_so_whatever_it_is_doing_then(tmp_path: Path) -> None:
     environment = {**os.environ, "UNBROKEN_LANG": "en", "OMP_NUM_THREADS": "1"}
 

@@ -57,6 +57,7 @@ def test_of_two_trainers_one_trains_and_the_other_is_told_who_100_times(
     print("\n100 times: one trained, one was told who has the folder")
 
 
+@pytest.mark.slow
 def test_a_restart_is_not_refused_for_workers_that_outlived_their_trainer(tmp_path: Path) -> None:
     context = server()
     answers = context.Queue()

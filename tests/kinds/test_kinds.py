@@ -95,9 +95,9 @@ HOW = ("kill", "stop")
 
 
 def in_turn(names: Iterable[str]) -> list[Any]:
-    """Each by a kill and by a stop: one of them in the quick suite, in turn, the other with the slow tests."""
+    """Each by a kill and by a stop: of every second one in the quick suite, in turn, all others with the slow tests."""
     return [
-        pytest.param(name, how, marks=[] if number % len(HOW) == place else pytest.mark.slow)
+        pytest.param(name, how, marks=[] if number % (2 * len(HOW)) == 2 * place else pytest.mark.slow)
         for number, name in enumerate(names)
         for place, how in enumerate(HOW)
     ]

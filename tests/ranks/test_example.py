@@ -37,7 +37,7 @@ def _folder(place: Path) -> Path:
     return place
 
 
-@pytest.mark.timeout(900)
+@pytest.mark.slow
 def test_killed_it_ends_the_same_and_two_go_on_with_what_three_began(tmp_path: Path) -> None:
     whole, killed, resized = (_folder(tmp_path / name) for name in ("whole", "killed", "resized"))
     assert Forked(3, EXAMPLE, SMALL, whole).wait() == [0, 0, 0]

@@ -31,8 +31,16 @@ def broken_off(program: Program, folder: Path, step: int) -> None:
         program(Session(folder, until=step))
 
 
-@pytest.mark.parametrize("step", STEPS)
-@pytest.mark.parametrize("program", EXACT, ids=lambda program: program.__name__)
+@pytest.mark.parametrize(
+    ("program", "step"),
+    [
+        pytest.param(
+            program, step, id=f"{program.__name__}-{step}", marks=() if number % 4 == place else pytest.mark.slow
+        )
+        for number, program in enumerate(EXACT)
+        for place, step in enumerate(STEPS)
+    ],
+)
 def test_what_lies_beside_a_state_dict_comes_back(program: Program, step: int, tmp_path: Path) -> None:
     broken_off(program, tmp_path / "run", step)
     resumed = program(Session(tmp_path / "run", start=1))
