@@ -7,7 +7,7 @@ from typing import Any
 from weakref import WeakSet
 
 from unbroken import messages
-from unbroken.course.counting import counted_anew, zipped_anew
+from unbroken.course.counting import counted_anew, counters, zipped_anew
 from unbroken.course.course import Course
 from unbroken.course.passes import OpenPass
 from unbroken.course.stopping import LIBRARY, OUTSIDE, WaitBrokenOffError
@@ -192,12 +192,13 @@ class BatchLoops:
             return None
         cursor = self._course.cursor
         done = resumed_after if goal is None else cursor.step
-        kind = counted_anew(done)
+        found = counters()
+        kind = counted_anew(found, done)
         most = self._course.lengths.most(resumed_after, kind)
         if kind is not None and most is None:
             said = {"kind": kind, "epoch": cursor.epoch + 1, "done": done}
             _log.warning(messages.text("counted_anew", **said))
-        if (beside := zipped_anew()) is not None:
+        if (beside := zipped_anew(found)) is not None:
             said = {"kind": beside, "epoch": cursor.epoch + 1, "done": done}
             _log.warning(messages.text("zipped_anew", **said))
         return most

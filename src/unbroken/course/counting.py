@@ -4,6 +4,7 @@ So does what a ``zip`` takes beside them: ``zip(run.batches(a), itertools.cycle(
 """
 
 import gc
+from collections.abc import Iterable
 from itertools import islice, repeat
 from pathlib import Path
 from types import GeneratorType
@@ -12,14 +13,20 @@ from typing import Any, TypeGuard
 _OURS = str(Path(__file__).resolve().parents[1])
 
 
-def counted_anew(done: int) -> str | None:
+def counters() -> list[object]:
+    """All that count or go side by side in this process; to find them takes some tens of milliseconds."""
+    kinds = {enumerate, islice, zip}
+    return [one for one in gc.get_objects() if type(one) in kinds]
+
+
+def counted_anew(found_here: Iterable[object], done: int) -> str | None:
     """``"enumerate"`` or ``"islice"`` if one just asks for the batch behind ``done`` others, and does not know of them.
 
-    To be called while a batch is being given. Looks through the objects of the process; some tens of milliseconds.
+    To be called while a batch is being given, with what ``counters`` found.
     """
-    for found in gc.get_objects():
+    for found in found_here:
         kind = type(found)
-        if kind is not enumerate and kind is not islice:
+        if kind is zip:
             continue
         if not any(_is_giving(source) for source in gc.get_referents(found)):
             continue
@@ -29,12 +36,12 @@ def counted_anew(done: int) -> str | None:
     return None
 
 
-def zipped_anew() -> str | None:
+def zipped_anew(found_here: Iterable[object]) -> str | None:
     """What a ``zip`` over the batches takes beside them, which does not know of those that were done; by its kind.
 
     To be called as ``counted_anew``. Loops over ``run.batches`` resume together, and ``repeat`` has no place to be at.
     """
-    for found in gc.get_objects():
+    for found in found_here:
         if type(found) is not zip:
             continue
         sources = [one for held in gc.get_referents(found) if isinstance(held, tuple) for one in gc.get_referents(held)]
