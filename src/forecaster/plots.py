@@ -1,7 +1,9 @@
 """One picture of a training: losses, correlation, predictions against truth, and where it was resumed."""
 
+import logging
 import re
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,7 +61,7 @@ def draw(path: Path, outcome: Outcome, target: str, resumed: Sequence[int]) -> N
         "axes.unicode_minus": False,
         "date.converter": "concise",
     }
-    with mpl.rc_context({**style, "font.family": fonts}):
+    with mpl.rc_context({**style, "font.family": fonts}), _without_notices("matplotlib.font_manager"):
         figure, axes = plt.subplots(2, 2, figsize=(11, 7.5), layout="constrained")
         try:
             _losses(axes[0, 0], outcome, resumed, lang)
@@ -75,6 +77,18 @@ def draw(path: Path, outcome: Outcome, target: str, resumed: Sequence[int]) -> N
             plt.close(figure)
 
 
+@contextmanager
+def _without_notices(logger: str) -> Iterator[None]:
+    """A font in one weight only is used for all of them, and each use would be a line on the screen."""
+    logged = logging.getLogger(logger)
+    level = logged.level
+    logged.setLevel(logging.ERROR)
+    try:
+        yield
+    finally:
+        logged.setLevel(level)
+
+
 def _readable(installed: Collection[str]) -> tuple[str, list[str]]:
     """The picture's language and its fonts, the best first: ``picture_fonts`` of a language names what shows it."""
     lang = messages.language()
@@ -83,6 +97,8 @@ def _readable(installed: Collection[str]) -> tuple[str, list[str]]:
 
 
 def _losses(axes: "Axes", outcome: Outcome, resumed: Sequence[int], lang: str) -> None:
+    from matplotlib.ticker import LogFormatter
+
     epochs = np.arange(1, len(outcome.train_losses) + 1)
     axes.plot(epochs, outcome.train_losses, color=_BLUE, label=messages.text_in(lang, "picture_training"))
     axes.plot(epochs, outcome.val_losses, color=_ORANGE, label=messages.text_in(lang, "picture_validation"))
@@ -93,6 +109,9 @@ def _losses(axes: "Axes", outcome: Outcome, resumed: Sequence[int], lang: str) -
         epochs = np.arange(1, len(outcome.learning_rates) + 1)
         rates.step(epochs, outcome.learning_rates, where="mid", color=_GREY, linewidth=1, alpha=0.7)
         rates.set_yscale("log")
+        # In plain text: the signs of formulas are missing in many fonts that have Chinese.
+        rates.yaxis.set_major_formatter(LogFormatter())
+        rates.yaxis.set_minor_formatter(LogFormatter(labelOnlyBase=False))
         rates.set_ylabel(messages.text_in(lang, "picture_learning_rate"), color=_GREY)
         rates.spines["right"].set_visible(True)
 
