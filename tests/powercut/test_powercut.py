@@ -13,7 +13,7 @@ from tests.powercut.record import Operation, record
 from unbroken import Stopped
 from unbroken import load as load_checkpoint
 
-_SAMPLED = 40
+_SAMPLED = 20
 _TRAINED_ON = 40
 
 

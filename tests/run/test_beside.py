@@ -35,7 +35,10 @@ def broken_off(program: Program, folder: Path, step: int) -> None:
     ("program", "step"),
     [
         pytest.param(
-            program, step, id=f"{program.__name__}-{step}", marks=() if number % 4 == place else pytest.mark.slow
+            program,
+            step,
+            id=f"{program.__name__}-{step}",
+            marks=() if number % len(STEPS) == place else pytest.mark.slow,
         )
         for number, program in enumerate(EXACT)
         for place, step in enumerate(STEPS)

@@ -146,9 +146,11 @@ class EpochCourse:
     def tell_lost_variables(self) -> None:
         """A resume is about to be refused: what training had set in the program may be why."""
         self._refusing = True
-        if self._variables.waiting:
-            self._variables.at_batch()
-        self._refusing = False
+        try:
+            if self._variables.waiting:
+                self._variables.at_batch()
+        finally:
+            self._refusing = False
 
     def _tell_lost(self, sentences: list[str]) -> None:
         """What was lost on all ranks alike is said once; where a refusal is under way, the first speaks of its own."""

@@ -173,6 +173,7 @@ def _are_labels(value: Any) -> bool:
     return all(isinstance(one, _SCALARS) for one in flat)
 
 
+@cache
 def _fills_containers(kind: Any) -> bool:
     """Whether loading puts something into containers, as a cache does; of a library's class nobody knows."""
     if not is_users(kind):
