@@ -13,7 +13,7 @@ from datetime import timedelta
 import torch, torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
-from torch.utils.data import DataLoader, TensorDataset
+from torch.utils.data import DataLoader, DistributedSampler, TensorDataset
 import unbroken
 
 WHAT = sys.argv[1]
@@ -25,7 +25,10 @@ if WHAT == "alone" and rank == 1:
     sys.exit(1)
 torch.manual_seed(1)
 x = torch.randn(48, 4)
-loader = DataLoader(TensorDataset(x, x[:, :1]), batch_size=12, shuffle=True)
+data = TensorDataset(x, x[:, :1])
+loader = DataLoader(data, batch_size=12, shuffle=True)
+if WHAT == "seed":
+    loader = DataLoader(data, batch_size=6, sampler=DistributedSampler(data, seed=rank))
 if WHAT == "sharded":
     from torch.distributed.device_mesh import init_device_mesh
     from torch.distributed.fsdp import fully_shard
@@ -127,6 +130,12 @@ def test_what_is_refused_before_they_have_met_is_one_line_too(tmp_path: Path, wh
     assert said.count(line) == 1 and "Traceback" not in said
 
 
+def test_a_distributed_sampler_with_a_seed_for_each_rank_is_named(tmp_path: Path) -> None:
+    codes, said = _done(tmp_path, "seed")
+    assert codes == [4, 4], said
+    assert said.count("The DistributedSampler of rank 1 has seed=1, that of rank 0 seed=0.") == 1
+
+
 def test_what_is_refused_at_a_break_is_one_line_and_no_success(tmp_path: Path) -> None:
     script = tmp_path / "train.py"
     script.write_text(_SCRIPT + "import unbroken.keep.status\nassert hasattr(sys, 'unbroken_last_word')\n")
@@ -149,6 +158,10 @@ def test_one_that_comes_too_late_is_told_from_one_that_is_gone(tmp_path: Path, w
     codes, said = _done(tmp_path, what)
     assert codes[1 if what == "slow" else 0] != 0, said
     assert f"is at {where}, and another process did not come there within the time-out" in said and "(3 s)" in said
+    # Who is missing says nothing; before they have met, nobody can.
+    waiting = {"slow": [1], "save behind": [0], "alone": []}[what]
+    assert [rank for rank in (0, 1) if f"Rank {rank} has waited 1 s at {where}" in said] == waiting, said
+    assert said.count(" has waited ") == len(waiting)
     assert "Traceback" not in said
 
 

@@ -81,13 +81,13 @@ class BatchLoops:
     def _require_alike(self, loader: PositionedLoader) -> None:
         """Raise LoaderRefusedError unless the loader is that of the other ranks too."""
         ranks = self._course.ranks
-        told = ranks.all(At.LOADER, (loader.facts, loader.trial))
-        for rank, (facts, _) in enumerate(told):
-            for fact, value in facts.items():
-                if value != told[0][0].get(fact):
-                    said = {"fact": fact, "rank": rank, "here": value, "first": told[0][0].get(fact)}
-                    raise LoaderRefusedError("loader_unlike", **said)
-        ranks.together(At.LOADER, lambda: loader.divide(alike=len({trial for _, trial in told}) == 1))
+        told = ranks.all(At.LOADER, (loader.facts, loader.distribution, loader.trial))
+        for key, of_all in (("loader_unlike", [one[0] for one in told]), ("sampler_unlike", [one[1] for one in told])):
+            for rank, facts in enumerate(of_all):
+                for fact, value in facts.items():
+                    if value != (first := of_all[0].get(fact)):
+                        raise LoaderRefusedError(key, fact=fact, rank=rank, here=value, first=first)
+        ranks.together(At.LOADER, lambda: loader.divide(alike=len({trial for *_, trial in told}) == 1))
 
     def _require_same_samples(self, batches: Pass) -> None:
         """Raise LoaderRefusedError where a sample is not the same on all ranks: each has been given data of its own."""

@@ -14,7 +14,15 @@ from unbroken.loop.content import SAMPLED, WHOLE, content_digest
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import Position, seed_streams, states_of_streams
 from unbroken.loop.samplers import Order, PositionedSampler, Tag, inner_of, length_of, order_of
-from unbroken.loop.shares import DistributedOrder, Share, is_distributed, require_divisible, require_parts, rest_of
+from unbroken.loop.shares import (
+    DistributedOrder,
+    Share,
+    distribution_of,
+    is_distributed,
+    require_divisible,
+    require_parts,
+    rest_of,
+)
 
 _log = logging.getLogger("unbroken.rank")  # of each rank its own
 
@@ -64,6 +72,11 @@ class PositionedLoader:
             **({} if self.divided else {"processes": self._share.size}),
             **({"batch": source.batch_size} if isinstance(source, DistributedOrder) else {}),
         }
+
+    @property
+    def distribution(self) -> dict[str, Any]:
+        """What must be the same on all ranks besides."""
+        return distribution_of(self._loader)
 
     @property
     def _of_several(self) -> bool:

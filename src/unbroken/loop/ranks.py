@@ -21,11 +21,13 @@ from unbroken.errors import GuardError, RanksError, UnbrokenError
 from unbroken.loop.packing import Head, Packed
 
 _log = logging.getLogger("unbroken")
+_own_log = logging.getLogger("unbroken.rank")  # of each rank its own
 
 T = TypeVar("T")
 N = TypeVar("N")
 
 _AT_ONCE, _LENGTH = 1 << 14, 8  # bytes of a value that all hear of at once, and of its length before it
+_SILENT = timedelta(minutes=1)  # a third of the time-out where that is less
 
 
 class At(StrEnum):
@@ -51,7 +53,7 @@ _WHERE = {
 }
 
 
-_ALONE = frozenset({"rank_lost", "rank_late", "group_destroyed"})  # errors that not all ranks have
+_ALONE = frozenset({"rank_lost", "rank_lost_again", "rank_late", "group_destroyed"})  # errors that not all ranks have
 
 
 class Ranks:
@@ -118,6 +120,8 @@ class ManyRanks(Ranks):
         self.rank = dist.get_rank()
         self.size = dist.get_world_size()
         self._patience = _patience()
+        self._silent = _SILENT if self._patience is None else min(_SILENT, self._patience / 3)
+        self._waited: set[At] = set()
         # Of our own: a collective that the user's code calls on one rank alone must never be taken for one of these.
         with self._lost_told(At.BEGIN):
             self._group = dist.new_group(backend="gloo", timeout=self._patience)
@@ -164,9 +168,9 @@ class ManyRanks(Ranks):
         written = pickle.dumps((at.value, value))
         lengths = [len(written)]
         with self._lost_told(at):
-            texts = self._gathered(written, _AT_ONCE, lengths)
+            texts = self._gathered(at, written, _AT_ONCE, lengths)
             if max(lengths) > _AT_ONCE:
-                texts = self._gathered(written, max(lengths), lengths)
+                texts = self._gathered(at, written, max(lengths), lengths)
         told = [pickle.loads(text) for text in texts]  # of processes of this very run, as trusted as their gradients
         for rank, (where, _) in enumerate(told):
             if where != told[0][0]:
@@ -174,16 +178,29 @@ class ManyRanks(Ranks):
                 raise RanksError("ranks_apart", rank=rank, here=here, first=first)
         return [one for _, one in told]
 
-    def _gathered(self, written: bytes, room: int, lengths: list[int]) -> list[bytes]:
+    def _gathered(self, at: At, written: bytes, room: int, lengths: list[int]) -> list[bytes]:
         """The first ``room`` bytes of what each has; ``lengths`` is filled with how many each really has."""
         mine = torch.zeros(_LENGTH + room, dtype=torch.uint8)
         text = len(written).to_bytes(_LENGTH, "little") + written[:room]
         mine[: len(text)] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
         found = [torch.empty_like(mine) for _ in range(self.size)]
-        dist.all_gather(found, mine, group=self._group)
+        self._await(at, dist.all_gather(found, mine, group=self._group, async_op=True))
         received = [one.numpy().tobytes() for one in found]
         lengths[:] = [int.from_bytes(one[:_LENGTH], "little") for one in received]
         return [one[_LENGTH : _LENGTH + length] for one, length in zip(received, lengths, strict=True)]
+
+    def _await(self, at: At, work: Any) -> None:
+        """Until all have come; each says once for each place that it waits, so that who is missing is seen."""
+        try:
+            work.wait(self._silent)
+            return
+        except RuntimeError:  # its own time-out, which ends nothing, or what the work has failed with
+            if not work.is_completed() and at not in self._waited:
+                self._waited.add(at)
+                here, seconds = messages.text(_WHERE[at]), f"{self._silent.total_seconds():g}"
+                said = messages.text("rank_waits", rank=self.rank, here=here, seconds=seconds, patience=self._seconds)
+                _own_log.warning(said)
+        work.wait()
 
     def at_first(self, at: At, value: T, note: N) -> tuple[list[T], list[N]]:
         packed = Packed.of(value)
@@ -228,10 +245,14 @@ class ManyRanks(Ranks):
                 raise RanksError("group_destroyed") from error
             said = {"rank": self.rank, "reason": str(error).partition("\n")[0][:200]}
             if not is_late(error):
-                raise RanksError("rank_lost", **said) from error
-            patience = "?" if self._patience is None else f"{self._patience.total_seconds():g}"
+                stale = at is At.BEGIN and _meets_the_store_of_the_dead()
+                raise RanksError("rank_lost_again" if stale else "rank_lost", **said) from error
             here = messages.text(_WHERE[at])
-            raise RanksError("rank_late", **said, here=here, patience=patience) from error
+            raise RanksError("rank_late", **said, here=here, patience=self._seconds) from error
+
+    @property
+    def _seconds(self) -> str:
+        return "?" if self._patience is None else f"{self._patience.total_seconds():g}"
 
 
 def ranks_here() -> Ranks:
@@ -277,6 +298,12 @@ def is_late(error: Exception) -> bool:
     said = str(error).lower()
     # "timed out connecting: Connection refused" is what gloo says of an address at which nobody is any more.
     return "refused" not in said and ("timed out" in said or "timeout" in said)
+
+
+def _meets_the_store_of_the_dead() -> bool:
+    """Whether torchrun has started this process again, and with the store in which the attempt before met."""
+    again = os.environ.get("TORCHELASTIC_RESTART_COUNT", "0") != "0"
+    return again and os.environ.get("TORCH_DISABLE_SHARE_RDZV_TCP_STORE") != "1"
 
 
 def _patience() -> timedelta | None:

@@ -84,6 +84,14 @@ def is_distributed(loader: DataLoader[Any]) -> bool:
     return type(batches) is BatchSampler and type(sampler) is DistributedSampler
 
 
+def distribution_of(loader: DataLoader[Any]) -> dict[str, Any]:
+    """How its ``DistributedSampler`` draws the order of which each process takes its part; {} without one."""
+    if not is_distributed(loader):
+        return {}
+    sampler: Any = loader.batch_sampler.sampler  # type: ignore[union-attr]
+    return {name: getattr(sampler, name) for name in ("seed", "shuffle", "drop_last")}
+
+
 def require_divisible(loader: DataLoader[Any], share: Share) -> None:
     """Raise LoaderRefusedError where ``share.size`` processes can't divide its batches among themselves."""
     if share.size == 1:

@@ -694,6 +694,16 @@ SENTENCES: dict[str, str] = {
         "Rank {rank}: another process of this run is gone; what was saved last is whole. Start the same command again "
         "to go on from there. What torch says: {reason}"
     ),
+    "rank_lost_again": (
+        "Rank {rank}: another process did not meet the others after this restart; what was saved last is whole. "
+        "Set TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 before torchrun: without it a restart meets the addresses of the "
+        "processes that have died. Then start the same command again. What torch says: {reason}"
+    ),
+    "rank_waits": (
+        "Rank {rank} has waited {seconds} s at {here} for other processes (the time-out of the process group is "
+        "{patience} s). A rank that says no such thing is elsewhere: it does something long alone (a validation), "
+        "or hangs."
+    ),
     "rank_late": (
         "Rank {rank} is at {here}, and another process did not come there within the time-out of the process group "
         "({patience} s); what was saved last is whole. If it hung, start the same command again. If it does something "
@@ -776,6 +786,10 @@ SENTENCES: dict[str, str] = {
     "loader_unlike": (
         "The loaders of the ranks are not alike: {fact} is {here} on rank {rank} and {first} on rank 0. Give all "
         "ranks the whole dataset: their parts are made here, or by a DistributedSampler."
+    ),
+    "sampler_unlike": (
+        "The DistributedSampler of rank {rank} has {fact}={here}, that of rank 0 {fact}={first}. Make it alike on all "
+        "ranks: each takes its own part of one order."
     ),
     "processes_changed": (
         "This loader's sampler gives each process samples of its own, and the state was saved by "

@@ -525,6 +525,15 @@ SENTENCES: dict[str, str] = {
         "rank {rank}：本次训练的另一个进程已退出；最近保存的状态是完整的。再次运行同一命令即可从那里继续。torch 的说明"
         "：{reason}"
     ),
+    "rank_lost_again": (
+        "rank {rank}：这次重启后另一个进程没有与其他进程会合；最近保存的状态是完整的。请在运行 torchrun 前设置 "
+        "TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1：否则重启时遇到的是已退出进程的地址。然后再次运行同一命令。torch 的说"
+        "明：{reason}"
+    ),
+    "rank_waits": (
+        "rank {rank} 已在{here}等待其他进程 {seconds} 秒（进程组的超时时间为 {patience} 秒）。没有输出这一行的 rank 在"
+        "别处：它正在独自做耗时较长的事（例如验证），或者卡住了。"
+    ),
     "rank_late": (
         "rank {rank} 位于{here}，另一个进程在进程组的超时时间（{patience} 秒）内没有到达；最近保存的状态是完整的。如果"
         "它卡住了，请再次运行同一命令。如果它独自做的事耗时较长（例如 rank 0 上的验证），请给 init_process_group 更长"
@@ -600,6 +609,10 @@ SENTENCES: dict[str, str] = {
     "loader_unlike": (
         "各 rank 的加载器不一致：{fact} 在 rank {rank} 上是 {here}，在 rank 0 上是 {first}。请把完整的数据集交给所有 "
         "rank：由本库或 DistributedSampler 来划分。"
+    ),
+    "sampler_unlike": (
+        "rank {rank} 的 DistributedSampler 是 {fact}={here}，rank 0 的是 {fact}={first}。请在所有 rank 上以相同方式创建"
+        "它：各 rank 从同一个顺序中取自己的部分。"
     ),
     "processes_changed": (
         "此加载器的采样器为每个进程给出各自的样本，而状态由 {old} 个进程保存，现在是 {new} 个。请启动同样数量的进程"
