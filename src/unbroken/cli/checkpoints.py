@@ -94,12 +94,14 @@ def glance(folder: CheckpointFolder, path: Path) -> Entry | None:
     Good means: as its manifest sealed it, by size and time.
     """
     try:
-        size = path.stat(follow_symlinks=False).st_size
         info = manifests.describe(folder, path)
-    except (FileNotFoundError, NothingToResumeError):
+    except NothingToResumeError:
         return None
     except (CheckpointDamagedError, DiskError) as error:
-        return _unusable(folder, path, size, error)
+        try:
+            return _unusable(folder, path, path.stat(follow_symlinks=False).st_size, error)
+        except FileNotFoundError:
+            return None
     return Entry(path, info.size, State.GOOD if info.digest else State.UNVERIFIED, info)
 
 

@@ -24,6 +24,7 @@ from unbroken.store.payload import Progress
 
 _TENSORS = ',\n"tensors": '
 _LARGEST = 64 << 20
+_UNSAID = Path()
 _PROGRESS = ("run_id", "branch", "epoch", "batch", "batches", "step", "reason", "finished")
 
 
@@ -132,23 +133,25 @@ def of_payload(
 ) -> Manifest:
     """The manifest of a payload that stands in the file ``path``. Raises NothingToResumeError if that is gone."""
     status = status or _status(path)
-    return _manifest(payload, path.name, (status.st_size, status.st_mtime_ns), digest, tensors or {})
-
-
-def _manifest(
-    payload: Mapping[str, Any], name: str, size_and_time: tuple[int, int], digest: str, tensors: Mapping[str, str]
-) -> Manifest:
-    return Manifest(
-        name,
-        *size_and_time,
+    return _manifest(
+        payload,
+        name=path.name,
+        size=status.st_size,
+        mtime_ns=status.st_mtime_ns,
         digest=digest,
-        progress=keys.progress_of(payload),
         metrics={name: float(values[-1]) for name, values in keys.histories_of(payload).items() if values},
+        tensors=tensors or {},
+        library_version=str(keys.own_of(payload).get("library_version", "")),
+    )
+
+
+def _manifest(payload: Mapping[str, Any], **others: Any) -> Manifest:
+    return Manifest(
+        progress=keys.progress_of(payload),
         best_corr=float(payload[keys.BEST_CORR]),
         best_epoch=payload[keys.BEST_EPOCH],
         timestamp=payload[keys.TIMESTAMP],
-        tensors=tensors,
-        library_version=str(keys.own_of(payload).get("library_version", "")),
+        **others,
     )
 
 
@@ -185,7 +188,7 @@ def write(folder: CheckpointFolder, manifest: Manifest) -> None:
 def read(folder: CheckpointFolder, name: str) -> Manifest | None:
     """The manifest as written, whether or not the file is still the same; None if there is none that makes sense."""
     try:
-        text = read_text(folder.manifest(name))
+        text = read_bytes(f"{folder.manifests}/{name}.json").decode()  # no Path: a list reads thousands
         head, separator, tensors = text.partition(_TENSORS)
         fields = json.loads(head + "\n}" if separator else head)
         return _from_json(fields, name, TensorDigests(tensors.rstrip().removesuffix("}")))
@@ -222,15 +225,14 @@ def _from_json(fields: dict[str, Any], name: str, tensors: Mapping[str, str]) ->
     if fields["run_id"] is None:
         del payload[keys.OWN]
     try:
-        keys.check_contract(payload, Path(name))
+        keys.check_contract(payload, _UNSAID)
     except CheckpointDamagedError:
         return None
-    kinds = [type(fields[key]) for key in ("size", "mtime_ns", "digest", "library_version")]
-    if fields["name"] != name or kinds != [int, int, str, str]:
+    seal = {key: fields[key] for key in ("size", "mtime_ns", "digest", "library_version")}
+    if fields["name"] != name or [type(value) for value in seal.values()] != [int, int, str, str]:
         return None
-    info = _manifest(payload, name, (fields["size"], fields["mtime_ns"]), fields["digest"], tensors)
     metrics = {metric: _number_in(value) for metric, value in fields["metrics"].items()}
-    return replace(info, metrics=metrics, library_version=fields["library_version"])
+    return _manifest(payload, name=name, metrics=metrics, tensors=tensors, **seal)
 
 
 def _number_out(value: float) -> float | str:
@@ -259,7 +261,7 @@ def read_text(path: Path) -> str:
     return read_bytes(path).decode()
 
 
-def read_bytes(path: Path) -> bytes:
+def read_bytes(path: Path | str) -> bytes:
     """Of a small regular file that a stranger may have put there. Raises OSError, ValueError."""
     descriptor = os.open(path, torchfile.OPEN_FLAGS)
     with os.fdopen(descriptor, "rb") as file:

@@ -23,9 +23,9 @@ _STATE = "_state_dict"
 
 def wrong(own: Mapping[str, Any]) -> Iterator[str]:
     """What is not as it must be among the fields that are there."""
-    for name, shape in _FIELDS.items():
-        if name in own:
-            yield from shape(own[name], name)
+    for name, value in own.items():
+        if name in _FIELDS:
+            yield from _FIELDS[name](value, name)
 
 
 def contradictions(own: Mapping[str, Any], payload: Mapping[str, Any]) -> Iterator[str]:
