@@ -24,6 +24,7 @@ from tests.store.states import plain_state, put, state
 from tests.store.test_hostile import ATTACKS, REFUSED
 from unbroken.errors import UnbrokenError
 from unbroken.store import torchfile
+from unbroken.store.container import read_members
 
 MOST_GROWTH = 100 << 20
 MOST_SECONDS = 2.0
@@ -56,8 +57,8 @@ def corpus(folder: Path) -> list[tuple[bytes, list[forge.Member]]]:
     for payload in (state(2, 3), plain_state(1)):
         path = put(folder / "seed.pth", payload)
         with path.open("rb") as file:
-            archive = torchfile.read_archive(file, path.stat().st_size, path)
-            members = {name: archive.read(file, name) for name in archive.members}
+            found_in = read_members(file, path.stat().st_size, path)
+            members = {name: member.read(file) for name, member in found_in.items()}
         found.append((members.pop("data.pkl"), [(name, data) for name, data in members.items() if name[:5] == "data/"]))
     return found
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.fuzz import fuzz
 from tests.faults.malicious import callables, pickles
 from tests.store import forge
 from unbroken.errors import CheckpointDamagedError
@@ -39,3 +40,9 @@ def test_every_known_malicious_pickle_is_refused_before_any_allocation(
         refused += 1
     assert not (tmp_path / "executed").exists()
     assert refused == 7 * len(list(callables())) > 600
+
+
+def test_mutated_files_are_read_or_refused_by_name(tmp_path: Path) -> None:
+    tally = fuzz(300, 3, tmp_path)
+    assert [problem for problem in tally.problems if " took " not in problem] == []
+    assert tally.files == 300 and 0 < tally.outcomes["read"] < 300

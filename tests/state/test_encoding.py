@@ -247,6 +247,10 @@ def test_conjugate_and_negative_views_are_resolved() -> None:
         {MARK: "ndarray", "dtype": "<f8", "shape": [-1], "order": "C", "data": torch.zeros(8, dtype=torch.uint8)},
         {MARK: "ndarray", "dtype": "<f8", "shape": [1], "order": "C", "data": "text"},
         {MARK: "ndarray", "dtype": "O", "shape": [0], "order": "C", "data": torch.zeros(0, dtype=torch.uint8)},
+        *(
+            {MARK: "ndarray", "dtype": dtype, "shape": [0], "order": "C", "data": torch.zeros(0, dtype=torch.uint8)}
+            for dtype in [(), ",f4", "(1,f4", [("a", ())], [()], 7]
+        ),
         {MARK: "ndarray"},
         {MARK: "int", "hex": "zz"},
         {MARK: "set", "items": [[1]]},

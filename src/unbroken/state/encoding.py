@@ -193,7 +193,7 @@ def _decoded(value: Any, path: _Path) -> Any:
         if MARK in value:
             try:
                 return _decode_marked(value, _spelled(path))
-            except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as error:
+            except (LookupError, TypeError, ValueError, AttributeError, OverflowError, SyntaxError) as error:
                 raise CheckpointDamagedError("state_bad_encoding", path=_spelled(path), detail=str(error)) from error
         return {k: _decoded(v, (path, k)) if type(v) in _CONTAINERS else v for k, v in value.items()}
     if kind is collections.OrderedDict:
