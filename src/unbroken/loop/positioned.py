@@ -5,7 +5,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch.utils.data import DataLoader, Dataset, Subset, TensorDataset, get_worker_info
+from torch.utils.data import (
+    DataLoader,
+    Dataset,
+    Subset,
+    TensorDataset,
+    default_collate,
+    default_convert,
+    get_worker_info,
+)
 
 from unbroken import messages
 from unbroken.errors import LoaderRefusedError
@@ -132,7 +140,8 @@ class PositionedLoader:
             raise LoaderRefusedError("counting_sampler_twice", epoch=epoch)
         check = None if self.repeatable is not None else max(self.workers, 1)
         self._sampler.seek(Position(self._seed, epoch, loop, start), order, ahead=ahead, check=check)
-        batches = iter(self._rebuilt) if self.workers else LoadedHere(self._rebuilt, self._dataset.own_generators())
+        here = not self.workers and not self._dataset.draws_nothing
+        batches = LoadedHere(self._rebuilt, self._dataset.own_generators()) if here else iter(self._rebuilt)
         return Pass(batches, order or 0, self._sampler, self._note_repeatable if check else None)
 
     def _note_repeatable(self, same: bool) -> None:
@@ -197,7 +206,10 @@ class _KeyedDataset(Dataset[Any]):
         outlives_epochs: bool = False,
     ) -> None:
         self._outlives_epochs = outlives_epochs
-        self._keyed = keyed and not _draws_nothing(dataset)
+        known = _draws_nothing(dataset)
+        self.draws_nothing = known and collate in (default_collate, default_convert)
+        """Whether a batch is the same wherever the random streams stand, so that they need not be set."""
+        self._keyed = keyed and not known
         self.dataset = dataset
         self._collate = collate
         self._batched = batched
@@ -205,7 +217,7 @@ class _KeyedDataset(Dataset[Any]):
         self._own: OwnGenerators | None = None
         self._epoch: int | None = None
         self._first: tuple[Position, bool] | None = None
-        self._tried = self._keyed or _draws_nothing(dataset)
+        self._tried = self._keyed or known
 
     def __len__(self) -> int:
         return len(self.dataset)  # type: ignore[arg-type]
@@ -216,18 +228,22 @@ class _KeyedDataset(Dataset[Any]):
         if self._tells_epoch and position.epoch != self._epoch:
             self._epoch = position.epoch
             tell_epoch(self.dataset, position.epoch)
+        if self.draws_nothing:
+            return self._collated(self._fetch(indices), start, stop)
         own = self.own_generators()
         if self._keyed:
             samples = [self._one(index, position._replace(slot=first + i), own) for i, index in enumerate(indices)]
         seed_streams(position)
         own.seed(position)
         if self._tried:
-            samples = samples if self._keyed else self._fetch(indices)
-            return self._collate(samples if stop < 0 else samples[start:stop])
+            return self._collated(samples if self._keyed else self._fetch(indices), start, stop)
         samples, drew = self._fetch_watched(indices, own)
-        batch = self._collate(samples if stop < 0 else samples[start:stop])
+        batch = self._collated(samples, start, stop)
         self._try(position, drew, indices, own)
         return batch
+
+    def _collated(self, samples: Any, start: int, stop: int) -> Any:
+        return self._collate(samples if stop < 0 else samples[start:stop])
 
     def _one(self, index: Any, position: Position, own: OwnGenerators) -> Any:
         seed_streams(position)
@@ -287,9 +303,12 @@ class _KeyedDataset(Dataset[Any]):
 
 
 def _draws_nothing(dataset: object) -> bool:
-    while type(dataset) is Subset:
+    """Whether it runs no code but torch's own, of which it is known that it takes no random number."""
+    while type(dataset) is Subset and "__getitems__" not in vars(dataset):
         dataset = dataset.dataset
-    return type(dataset) is TensorDataset
+    if type(dataset) is not TensorDataset or "__getitems__" in vars(dataset):
+        return False
+    return all(type(tensor) is torch.Tensor for tensor in dataset.tensors)
 
 
 def _plain_attributes(value: object, depth: int = 0) -> dict[str, Any]:
