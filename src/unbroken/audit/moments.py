@@ -69,7 +69,7 @@ class Course:
 def plan(course: Course, kills: int, dice: random.Random) -> list[list[Interruption]]:
     """One list per run to make, in the order in which its moments come; ``kills`` in all.
 
-    The first ones are the most telling; what is beyond the seven kinds is at random.
+    The first ones are the most telling; what is beyond one of each kind is at random.
     """
     steps = course.numbers(Kind.STEP)
     runs = _of_traced(course, steps, dice) if len(steps) > 1 else _of_untraced(course, dice)

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from unbroken.audit.moments import Kill
 from unbroken.audit.report import Done, Outcome, Report, Request, Watcher
 from unbroken.audit.runner import audit
 from unbroken.audit.suspects import said_path, shown
@@ -29,7 +30,6 @@ from unbroken.keep.arguments import seconds
 from unbroken.loop.trace import Kind, rank_of
 from unbroken.messages import clauses, listed, text
 
-_KILLS = 7
 _TIME = "10min"
 _NAMES = 3
 _REDRAW = 0.1
@@ -47,7 +47,7 @@ _STYLES = {**dict.fromkeys((Outcome.DIFFERS, Outcome.FAILED, Outcome.NOT_RESUMED
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.usage = "unbroken audit [--kills N] [--time 10min] [--final FILE] [--checkpoints FOLDER] … -- COMMAND …"
-    parser.add_argument("--kills", metavar="N", type=positive, default=_KILLS, help=text("cli_help_kills"))
+    parser.add_argument("--kills", metavar="N", type=positive, default=len(Kill), help=text("cli_help_kills"))
     parser.add_argument("--time", metavar="TIME", default=_TIME, help=text("cli_help_time"))
     parser.add_argument("--final", metavar="FILE", type=Path, help=text("cli_help_final"))
     parser.add_argument("--checkpoints", metavar="FOLDER", type=Path, help=text("cli_help_checkpoints"))

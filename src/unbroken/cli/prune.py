@@ -86,11 +86,11 @@ def run(arguments: argparse.Namespace) -> int:
 
 def _policy(arguments: argparse.Namespace) -> Policy:
     policy = Policy(
-        arguments.keep,
-        None if arguments.keep_space is None else parse_size(arguments.keep_space),
-        arguments.keep_best,
-        arguments.keep_every,
-        arguments.keep_every_steps,
+        newest=arguments.keep,
+        space=None if arguments.keep_space is None else parse_size(arguments.keep_space),
+        best=arguments.keep_best,
+        every=arguments.keep_every,
+        every_steps=arguments.keep_every_steps,
     )
     if policy == Policy():
         raise UsageError("cli_prune_how")

@@ -1,4 +1,4 @@
-"""Agreeing: several ranks do the same at the same step; how often they ask each other, and what each tells.
+"""Agreeing: brings all ranks to do at one step what ``asking`` wishes, whatever the reason; how often they ask.
 
 Asking at every boundary would cost each some 300 microseconds. So there is a stride, of about 50 milliseconds of steps:
 the slowest decides how many these are.

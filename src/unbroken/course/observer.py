@@ -1,4 +1,4 @@
-"""Observed: what a run under audit is made of at one moment, digested for the trace."""
+"""Observer: tells the trace each moment of a run under audit, with digests of all that the run is made of."""
 
 import sys
 from collections.abc import Iterator, Mapping

@@ -1,4 +1,4 @@
-"""Outlook: what a run will keep, and what will not last as long as it: the disk, or a schedule."""
+"""Outlook: what policy and triggers will keep, as forecast's ``Plan``; what will not last as long as the run."""
 
 import logging
 from dataclasses import dataclass

@@ -1,4 +1,4 @@
-"""The handlers of the stop signals: a signal is remembered, and acted on when the state is whole next."""
+"""The handlers of the signals that ``loop/signals`` names: remembered, and acted on when the state is whole next."""
 
 import os
 import signal

@@ -342,7 +342,7 @@ class _Beginner:
             self._ranks,
             self._arrivals,
             replays=replays or [],
-            policy=self._origin.policy,
+            origin=self._origin,
             protected=protected,
             generation=self._generation if self._ranks.is_first else None,
             built=self._built,

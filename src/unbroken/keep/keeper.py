@@ -21,6 +21,7 @@ from unbroken.errors import (
 )
 from unbroken.keep.following import NoLock, NoWriter
 from unbroken.keep.occasions import Occasion
+from unbroken.keep.origin import Origin
 from unbroken.keep.sharing import shared
 from unbroken.keep.state import Parts, capture
 from unbroken.keep.status import end_with
@@ -34,7 +35,6 @@ from unbroken.store import manifest as manifests
 from unbroken.store import payload as keys
 from unbroken.store.folder import CheckpointFolder
 from unbroken.store.payload import Payload
-from unbroken.store.retention import Policy
 from unbroken.store.runstate import Identity, Moment, Reason, RunState, Surroundings, Training, to_payload
 from unbroken.store.writer import SaveJob, Writer
 from unbroken.version import __version__
@@ -60,7 +60,7 @@ class Keeper:
         arrivals: Arrivals,
         *,
         replays: list[dict[str, Any]],
-        policy: Policy | None,
+        origin: Origin,
         protected: str,
         generation: int | None,
         built: Built,
@@ -77,7 +77,7 @@ class Keeper:
         self._replays = replays
         self._lock = lock
         self._parts = parts
-        self._policy = policy
+        self._origin = origin
         self._protected = frozenset({protected})
         self._generation = generation
         self._built: Built | None = built
@@ -201,7 +201,7 @@ class Keeper:
         names = (self.folder.latest, *sorted(occasion.path(self.folder, payload) for occasion in also))
         with self._standing():
             self.writer.wait()
-        job = SaveJob(payload, names, self._policy, self._protected, last, self._generation, self._stood)
+        job = SaveJob(payload, names, self._origin.policy, self._protected, last, self._generation, self._stood)
         self._stood = 0.0
         self.writer.submit(job)
 

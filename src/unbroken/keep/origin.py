@@ -1,4 +1,7 @@
-"""Origin: the arguments of ``Run`` about its folder and what is kept there, on their way to beginning and keeper."""
+"""Origin: the arguments of ``Run`` about its folder; of those on what is kept it makes ``retention``'s ``Policy``.
+
+Beginning and keeper have it whole, so that another argument reaches them by itself.
+"""
 
 import os
 from collections.abc import Mapping, Sequence
@@ -92,7 +95,7 @@ def policy(
     if keep_best is not None and metric is None:
         raise UsageError("keep_best_of_what")
     space = None if keep_space is None else parse_size(keep_space)
-    chosen = Policy(keep, space, keep_best, keep_every, keep_every_steps)
+    chosen = Policy(newest=keep, space=space, best=keep_best, every=keep_every, every_steps=keep_every_steps)
     return None if chosen == Policy() else chosen
 
 

@@ -1,4 +1,4 @@
-"""Which signals stop a run (SIGTERM, SIGUSR1, SIGINT), and how they are kept from the workers of loaders."""
+"""Which signals reach a run (handlers: ``course/signals``), and how they are kept from the workers of loaders."""
 
 import multiprocessing
 import multiprocessing.forkserver

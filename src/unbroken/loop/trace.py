@@ -1,4 +1,4 @@
-"""The trace: what a run under audit tells of itself, one JSON line per moment, whole lines only.
+"""The trace: what a run under audit tells of itself (``course/observer``), one JSON line per moment, whole lines only.
 
 Written only where ``UNBROKEN_TRACE`` names a file. A line is one ``write(2)`` of a file opened for appending, so
 what was told survives the death of the process, and a reader never sees the half of a line followed by another.

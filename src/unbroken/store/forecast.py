@@ -1,4 +1,7 @@
-"""Forecast: how long the disk lasts for checkpoints kept by numbers of epochs. Pure; its ``Plan`` stands in starts."""
+"""Forecast: how long the disk lasts for checkpoints kept by numbers of epochs. Pure.
+
+Its ``Plan`` stands in run.json: ``starts`` takes no entry whose fields are others, older ones included.
+"""
 
 from dataclasses import dataclass
 

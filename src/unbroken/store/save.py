@@ -1,4 +1,4 @@
-"""One save: a snapshot made durable under all its names in the checkpoint folder.
+"""One save: a snapshot made durable under all its names in the folder, and sealed by a manifest for each.
 
 The order, and what is true if everything stops after each step:
 
