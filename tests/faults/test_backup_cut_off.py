@@ -91,20 +91,19 @@ def test_killed_before_any_change_a_copy_is_good_or_not_there(tmp_path: Path, co
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_listing_1000_checkpoints_takes_no_longer_than_it_may() -> None:
+def test_listing_1000_checkpoints_takes_four_times_as_long_as_importing_rich_at_most() -> None:
+    """Processor time, both in turn: what the machine does meanwhile hits both."""
+    listing = "import sys; from unbroken.cli import main; main(['list', sys.argv[1]]); sys.exit('torch' in sys.modules)"
+    programs = {"rich": "import rich.console, rich.table, rich.progress", "list": listing}
+    costs: dict[str, list[float]] = {name: [] for name in programs}
     with folder_in_memory() as folder:
         for epoch in range(1000):
             put_with_manifest(folder, folder.epoch(epoch), state(epoch % 50, run="run-a"))
-        program = (
-            "import sys; from unbroken.cli import main; main(['list', sys.argv[1]]); sys.exit('torch' in sys.modules)"
-        )
-        walls, costs = [], []
-        for _ in range(7):
-            before, started = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
+        for name, program in 7 * [*programs.items()]:
+            before = resource.getrusage(resource.RUSAGE_CHILDREN)
             done = subprocess.run([sys.executable, "-c", program, str(folder.path)], capture_output=True, text=True)
-            walls.append(time.monotonic() - started)
             after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            costs.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-            assert done.returncode == 0 and done.stdout.count("checkpoint_epoch_") == 1000
-        print(f"\n1000 checkpoints listed in {min(walls):.3f} s (processor time {min(costs):.3f} s)")
-        assert min(costs) <= 0.3
+            costs[name].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
+            assert done.returncode == 0 and done.stdout.count("checkpoint_epoch_") == 1000 * (name == "list")
+    print(f"\n1000 checkpoints listed in {min(costs['list']):.3f} s of processor time, rich {min(costs['rich']):.3f} s")
+    assert min(costs["list"]) <= 4 * min(costs["rich"])
