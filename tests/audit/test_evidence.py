@@ -103,6 +103,7 @@ def process(
         ),
         # The whole runs had to share the machine.
         ([process(Left(), frozenset(), 4, ended=False), process(saves=10, work=89.0)], Restarts.AS_LONG),
+        ([process(Left(), frozenset(), 4, ended=False), process(saves=9, work=89.0)], Restarts.AS_LONG),  # one unseen
         # Quick saves one behind the other are taken for one.
         ([process(Left(), frozenset(), 4, ended=False), process(saves=10)], Restarts.RESUMED),
         ([process(Left(), frozenset(), ended=False), process(opened=frozenset())], Restarts.NEVER_OPENED),
