@@ -45,6 +45,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.hookimpl(wrapper=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> Generator[None]:
     items.sort(key=lambda item: _place(_group(item.nodeid)))
+    _leave_variants_to_the_slow_ones(items)
     if config.getoption(_SAMPLE):
         _sample(config, items)
     yield
@@ -70,6 +71,19 @@ def _place(group: str) -> int:
 def _group(nodeid: str) -> str:
     path = nodeid.partition("::")[0].removeprefix("tests/")
     return next((folder for folder in _FIRST if path.startswith(f"{folder}/")), path)
+
+
+def _leave_variants_to_the_slow_ones(items: list[pytest.Item]) -> None:
+    """Of the cases of a test marked ``one_in(n)`` so many are quick, drawn by their names."""
+    families: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        if item.get_closest_marker("one_in"):
+            families.setdefault(item.nodeid.partition("[")[0], []).append(item)
+    for cases in families.values():
+        (count,) = cases[0].get_closest_marker("one_in").args  # type: ignore[union-attr]
+        cases.sort(key=lambda item: crc32(item.nodeid.encode()))
+        for item in cases[-(-len(cases) // count) :]:
+            item.add_marker(pytest.mark.slow)
 
 
 def _sample(config: pytest.Config, items: list[pytest.Item]) -> None:

@@ -66,6 +66,7 @@ print(result.reused, (resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - befor
 
 
 @pytest.mark.parametrize("make", [compressed, compressed_another_way, claiming, two_sizes])
+@pytest.mark.one_in(4)
 def test_a_file_that_claims_more_than_it_holds_takes_no_memory(make: Callable[[Path], None], tmp_path: Path) -> None:
     make(tmp_path / "processed_data.npz")
     done = subprocess.run([sys.executable, "-c", _PROGRAM], cwd=tmp_path, capture_output=True, text=True, timeout=60)

@@ -98,6 +98,7 @@ FORGERIES: dict[str, Callable[[Payload, Path], object]] = {
 
 
 @pytest.mark.parametrize("what", FORGERIES)
+@pytest.mark.one_in(5)
 def test_a_forged_field_adds_no_line(
     what: str, sound: Path, tmp_path: Path, log: Lines, capsys: pytest.CaptureFixture[str]
 ) -> None:

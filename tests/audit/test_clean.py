@@ -12,6 +12,7 @@ SCRIPT = Path(__file__).with_name("script.py")
 AUDITS = 50
 
 
+@pytest.mark.slow
 def test_an_audit_finds_nothing_in_a_script_with_variables_that_are_not_kept(audited: Audit) -> None:
     report = audited(SCRIPT, kills=2, seed=0, final=Path("final.pt"))
     assert (report.verdict, report.findings, report.kills) == (Verdict.EXACT, [], 2)

@@ -39,6 +39,7 @@ FILES = {"final": Path("final.txt"), "checkpoints": Path("ckpt")}
         ("logs only", "audit_no_checkpoint", "ckpt/events.out.tfevents"),
     ],
 )
+@pytest.mark.one_in(3)
 def test_a_script_that_starts_over_is_not_resumed_though_it_ends_the_same(
     audited: Audit, kind: str, key: str, says: str
 ) -> None:
@@ -53,6 +54,7 @@ def test_a_script_that_starts_over_is_not_resumed_though_it_ends_the_same(
 @pytest.mark.parametrize(
     "kind", ["right", "right, as json", "right, in folders", "opens in another process", "opens natively"]
 )
+@pytest.mark.one_in(3)
 def test_a_script_that_resumes_is_exact(audited: Audit, kind: str) -> None:
     report = audited(KEEPING, "--kind", kind, kills=3, **FILES)
     assert (report.verdict, report.findings, report.not_resumed) == (Verdict.EXACT, [], [])

@@ -123,6 +123,7 @@ def test_a_plain_script_is_judged_by_its_final_file(audited: Audit) -> None:
         ("clock", Verdict.NOT_DETERMINISTIC, "audit_cause_kernels"),
     ],
 )
+@pytest.mark.one_in(3)
 def test_a_plain_script_with_a_fault(audited: Audit, fault: str, verdict: Verdict, cause: str) -> None:
     report = audited(PLAIN, "--fault", fault, kills=3, **FILES)
     assert report.verdict is verdict

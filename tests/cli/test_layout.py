@@ -110,6 +110,7 @@ def test_columns_of_words_give_way_before_others_go() -> None:
 
 @pytest.mark.parametrize("width", [60, 80, 120])
 @pytest.mark.parametrize("language", ["en", "zh"])
+@pytest.mark.one_in(3)
 def test_nothing_is_wider_than_a_real_terminal(run: CheckpointFolder, width: int, language: str) -> None:
     assert on_terminal(width, "verify", variables={"UNBROKEN_LANG": language})
     for words in (

@@ -86,6 +86,7 @@ def page(lived: Path, unbroken: Command, here: Path) -> Path:
 
 @pytest.mark.parametrize("size", [WIDE, PHONE], ids=["wide", "phone"])
 @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+@pytest.mark.one_in(4)
 def test_it_is_drawn_without_complaint_and_asks_for_nothing_else(
     browser: Browser, page: Path, size: tuple[int, int], dark: bool
 ) -> None:

@@ -3,9 +3,8 @@
 import random
 import re
 import signal
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
 
 import pytest
 import torch
@@ -49,12 +48,6 @@ LINES = {
 }
 
 # One with batches made by hand, one with a loader and variables: the others take longer.
-IN_QUICK = {"nanogpt", "early_stopping"}
-
-
-def with_slow(names: Iterable[str]) -> list[Any]:
-    """All of them as parameters, those that are not for the quick suite marked so."""
-    return [pytest.param(name, marks=[] if name in IN_QUICK else pytest.mark.slow) for name in names]
 
 
 # Their data come in the order that a loader draws, which is another with `run.batches`.
@@ -128,7 +121,8 @@ def test_every_loop_is_counted() -> None:
     assert not [line for line in lines if not run_and_track.match(line) and '"""' not in line], "several in one"
 
 
-@pytest.mark.parametrize("name", with_slow(LINES))
+@pytest.mark.parametrize("name", LINES)
+@pytest.mark.one_in(11)
 def test_one_kill_and_one_stop(nursery: Nursery, whole: Whole, tmp_path: Path, name: str) -> None:
     saved = moments.SAVE_NAMED
     kill = Interruption(Moment(saved.label, saved.pattern, 3, random.uniform(0, 0.05)))
@@ -138,7 +132,8 @@ def test_one_kill_and_one_stop(nursery: Nursery, whole: Whole, tmp_path: Path, n
     assert len(outcome.delivered) == 2, outcome.story()
 
 
-@pytest.mark.parametrize("name", with_slow(sorted(LINES.keys() - BY_A_LOADER)))
+@pytest.mark.parametrize("name", sorted(LINES.keys() - BY_A_LOADER))
+@pytest.mark.one_in(3)
 def test_the_conversion_changes_no_bit(nursery: Nursery, whole: Whole, tmp_path: Path, name: str) -> None:
     plain = trained(nursery, name, tmp_path, plain=True)
     ends = [

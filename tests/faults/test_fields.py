@@ -82,6 +82,7 @@ def changed(sound: Path, folder: Path, change: str, value: object) -> Path:
         ("partial.sums", {"train_losses": [1.0]}),
     ],
 )
+@pytest.mark.one_in(4)
 def test_the_next_good_state_is_taken(
     sound: Path, tmp_path: Path, log: Lines, monkeypatch: pytest.MonkeyPatch, change: str, value: object
 ) -> None:

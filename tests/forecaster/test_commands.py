@@ -137,6 +137,7 @@ def test_a_rate_that_the_run_has_lowered_is_no_flag(here: Path, panel_file: Path
     assert after <= before and not any("optimizer.lr" in line for line in log_lines())
 
 
+@pytest.mark.slow
 def test_the_same_resume_again_goes_on_with_what_came_of_it(here: Path, panel_file: Path) -> None:
     assert train(panel_file, "--epochs", "4", "--checkpoint-freq", "1") == 0
     again = [

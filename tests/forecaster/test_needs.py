@@ -30,6 +30,7 @@ def test_what_is_missing_is_said_before_anything_is_done(script: str, names: tup
 @pytest.mark.parametrize(
     "module", ["unbroken", "unbroken.cache", "unbroken._run", "unbroken.cli", "unbroken.audit.runner"]
 )
+@pytest.mark.one_in(5)
 def test_the_library_needs_none_of_them(module: str, tmp_path: Path) -> None:
     done = ended(f"import {module}", tmp_path, "matplotlib", "pandas", "pyarrow")
     assert done.returncode == 0, done.stderr

@@ -11,10 +11,6 @@ from tests.kill.toolkit import Nursery
 from unbroken.cli import main
 
 ENDINGS = [(name, ending) for name, golden in GOLDEN.items() for ending in golden.endings]
-EVERY_SECOND = [
-    pytest.param(*pair, id=" - ".join(pair), marks=pytest.mark.slow if number % 2 else ())
-    for number, pair in enumerate(ENDINGS)
-]
 
 
 @pytest.mark.parametrize("name", GOLDEN)
@@ -27,7 +23,8 @@ def test_listed_and_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str],
         assert main(["verify", str(folder)]) == 0, capsys.readouterr()
 
 
-@pytest.mark.parametrize(("name", "ending"), EVERY_SECOND)
+@pytest.mark.parametrize(("name", "ending"), ENDINGS)
+@pytest.mark.one_in(3)
 def test_ends_with_the_bits_it_would_have_ended_with(nursery: Nursery, tmp_path: Path, name: str, ending: str) -> None:
     folder = folders.unpack(name, tmp_path / "run")
     ended = folders.go_on(nursery, GOLDEN[name], folder, GOLDEN[name].endings[ending])

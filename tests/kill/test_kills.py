@@ -26,6 +26,7 @@ def steps_trained(outcome: Outcome) -> Counter[str]:
 
 
 @pytest.mark.parametrize("program", [WORKERS, PERSISTENT], ids=["workers", "persistent workers"])
+@pytest.mark.one_in(2)
 def test_who_loads_the_data_changes_no_bit(reference: Reference, program: Program) -> None:
     must_be_equal(reference(program), reference(IN_PROCESS))
 

@@ -21,6 +21,7 @@ SAMPLE = {
 
 
 @pytest.mark.parametrize("name", SAMPLE)
+@pytest.mark.one_in(2)
 def test_a_few_kills(nursery: Nursery, reference: Reference, tmp_path: Path, name: str) -> None:
     program, kinds = PROGRAMS[name], SAMPLE[name]
     kills = drawn(kinds, reference(program), random.Random())

@@ -1,6 +1,6 @@
 """Never silently wrong: each of these loops ends, killed or stopped, as the whole run does, or it is said."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -94,16 +94,9 @@ TOLD: dict[str, Case] = {
 HOW = ("kill", "stop")
 
 
-def in_turn(names: Iterable[str]) -> list[Any]:
-    """Each by a kill and by a stop: of every second one in the quick suite, in turn, all others with the slow tests."""
-    return [
-        pytest.param(name, how, marks=[] if number % (2 * len(HOW)) == 2 * place else pytest.mark.slow)
-        for number, name in enumerate(names)
-        for place, how in enumerate(HOW)
-    ]
-
-
-@pytest.mark.parametrize(("name", "how"), in_turn(EXACT))
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("name", EXACT)
+@pytest.mark.one_in(7)
 def test_ends_as_without_an_interruption(tmp_path: Path, name: str, how: str) -> None:
     loop, step = EXACT[name]
     whole = outcome(loop, tmp_path / "whole")
@@ -115,7 +108,9 @@ def test_ends_as_without_an_interruption(tmp_path: Path, name: str, how: str) ->
         assert resumed.replayed > 0
 
 
-@pytest.mark.parametrize(("name", "how"), in_turn(TOLD))
+@pytest.mark.parametrize("how", HOW)
+@pytest.mark.parametrize("name", TOLD)
+@pytest.mark.one_in(7)
 def test_what_is_not_exact_is_said(tmp_path: Path, name: str, how: str) -> None:
     loop, step = TOLD[name]
     whole = outcome(loop, tmp_path / "whole")
@@ -125,6 +120,7 @@ def test_what_is_not_exact_is_said(tmp_path: Path, name: str, how: str) -> None:
 
 
 @pytest.mark.parametrize("name", ANY_LOOP)
+@pytest.mark.one_in(4)
 def test_what_has_ended_is_complete(tmp_path: Path, name: str) -> None:
     loop, _ = ANY_LOOP[name]
     first = outcome(loop, tmp_path)

@@ -47,6 +47,7 @@ def orders(folder: Path, until: int | None = None) -> list[list[int]]:
 
 
 @pytest.mark.parametrize("until", [5, 13, 24, 25, 40])
+@pytest.mark.one_in(3)
 def test_a_loader_of_accelerate_goes_on_in_the_pass_that_it_was_in(until: int, tmp_path: Path) -> None:
     whole = orders(tmp_path / "whole")
     with pytest.raises(BrokenOffError):

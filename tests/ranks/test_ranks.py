@@ -174,6 +174,7 @@ def test_without_the_rehearsal_the_same_run_ends_otherwise(tmp_path: Path) -> No
     assert "DIFFERS" in resumed.logs[0]
 
 
+@pytest.mark.slow
 def test_an_error_on_one_rank_ends_all(tmp_path: Path) -> None:
     attempt = start("plain", 3, tmp_path / "run", every_steps=3, plant="error")
     assert all(code != 0 for code in attempt.codes), attempt.logs
@@ -182,6 +183,7 @@ def test_an_error_on_one_rank_ends_all(tmp_path: Path) -> None:
     assert start("plain", 3, tmp_path / "run").done
 
 
+@pytest.mark.slow
 def test_steps_are_numbered_by_all_together_and_resumed_from(tmp_path: Path) -> None:
     whole = start("plain", 2, tmp_path / "whole", number_steps=4)
     assert whole.done, whole.logs

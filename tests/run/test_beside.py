@@ -31,19 +31,9 @@ def broken_off(program: Program, folder: Path, step: int) -> None:
         program(Session(folder, until=step))
 
 
-@pytest.mark.parametrize(
-    ("program", "step"),
-    [
-        pytest.param(
-            program,
-            step,
-            id=f"{program.__name__}-{step}",
-            marks=() if number % len(STEPS) == place else pytest.mark.slow,
-        )
-        for number, program in enumerate(EXACT)
-        for place, step in enumerate(STEPS)
-    ],
-)
+@pytest.mark.parametrize("step", STEPS)
+@pytest.mark.parametrize("program", EXACT, ids=lambda program: program.__name__)
+@pytest.mark.one_in(10)
 def test_what_lies_beside_a_state_dict_comes_back(program: Program, step: int, tmp_path: Path) -> None:
     broken_off(program, tmp_path / "run", step)
     resumed = program(Session(tmp_path / "run", start=1))
@@ -292,6 +282,7 @@ def last_gradient(session: Session) -> Any:
     return list(model.parameters())
 
 
+@pytest.mark.slow
 def test_a_gradient_that_is_only_read_is_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tests.run.beside.EPOCHS", 18)
     with TemporaryDirectory() as folder:

@@ -40,6 +40,7 @@ PLACES = ["prologue 1", "batch 1 1", "batch 1 3", "batch 1 5", "prologue 2", "ba
 
 @pytest.mark.parametrize("steps", [2, 3])
 @pytest.mark.parametrize("place", PLACES)
+@pytest.mark.one_in(4)
 def test_each_row_is_there_once(tmp_path: Path, log: Lines, place: str, steps: int) -> None:
     for name in ("whole", "broken"):
         (tmp_path / name).mkdir()

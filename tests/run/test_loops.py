@@ -230,10 +230,8 @@ def go(body: Body, folder: Path, stop_at: int | None = None) -> tuple[torch.Tens
     return torch.cat([p.detach().flatten() for p in model.parameters()]), steps
 
 
-# By workers: each of the five resumes, and what it is resumed from, begins some.
-@pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=pytest.mark.slow if "workers" in name else ()) for name in BODIES]
-)
+@pytest.mark.parametrize("name", BODIES)
+@pytest.mark.one_in(6)
 def test_loops_of_every_shape_resume_exactly_at_the_batch(name: str, tmp_path: Path) -> None:
     body = BODIES[name]
     whole, total = go(body, tmp_path / "whole")

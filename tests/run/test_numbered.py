@@ -33,6 +33,7 @@ def test_steps_are_numbered_inside_epochs_and_at_their_ends(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("step", [3, 10, 12, 15, 29])
+@pytest.mark.one_in(5)
 def test_a_resume_from_a_numbered_step_is_exact(tmp_path: Path, whole: Any, step: int) -> None:
     Trial(tmp_path, number_steps=step).train(EPOCHS)
     resumed = Trial(tmp_path, resume=tmp_path / f"checkpoint_step_{step}.pth").train(EPOCHS)
@@ -41,6 +42,7 @@ def test_a_resume_from_a_numbered_step_is_exact(tmp_path: Path, whole: Any, step
 
 
 @pytest.mark.parametrize("place", ["batch 1 4", "batch 2 2", "batch 3 1", "validation 2", "prologue 4"])
+@pytest.mark.one_in(5)
 def test_broken_off_anywhere_the_same_steps_are_numbered(tmp_path: Path, whole: Any, place: str) -> None:
     with pytest.raises(BrokenOffError):
         Trial(tmp_path, number_steps=4, every_steps=3).train(EPOCHS, break_off_at(place))

@@ -111,6 +111,7 @@ def test_nothing_planted_nothing_found(tmp_path: Path, log: Lines) -> None:
     [(3, 13), (100, 10)],
     ids=["resumed inside an epoch", "resumed at its end"],
 )
+@pytest.mark.one_in(3)
 def test_a_planted_difference_is_found_at_its_first_step(
     tmp_path: Path, log: Lines, plant: str, every_steps: int, saved: int
 ) -> None:

@@ -252,6 +252,7 @@ def test_the_folder_may_move_in_between(tmp_path: Path) -> None:
     assert again.trained[0] == (4, 2)
 
 
+@pytest.mark.slow
 def test_a_loop_of_stopped_processes_gets_to_the_end(tmp_path: Path) -> None:
     body = """
 optimizer = torch.optim.SGD(model.parameters(), lr=0.1)

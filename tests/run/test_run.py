@@ -44,6 +44,7 @@ def broken_off(folder: Path, place: str, **options: Any) -> None:
     ["prologue 1", "batch 1 1", "batch 1 5", "validation 1", "prologue 2", "batch 3 1", "batch 3 4", "validation 4"],
 )
 @pytest.mark.parametrize("every_steps", [None, 1, 3])
+@pytest.mark.one_in(4)
 def test_a_run_broken_off_anywhere_ends_as_if_nothing_had_happened(
     tmp_path: Path, whole: Any, place: str, every_steps: int | None
 ) -> None:
@@ -727,6 +728,7 @@ def test_a_state_that_cannot_be_saved_is_loud_and_training_goes_on(tmp_path: Pat
 
 
 @pytest.mark.parametrize("stop_at", [1, 3, 6, 7, 8, 11])
+@pytest.mark.one_in(3)
 def test_layers_unfrozen_in_a_prologue_stay_unfrozen_once(tmp_path: Path, stop_at: int) -> None:
     def train(folder: Path, stop_at: int | None) -> torch.Tensor:
         torch.manual_seed(4)

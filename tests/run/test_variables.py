@@ -716,6 +716,7 @@ def named_by(script: Script, folder: Path, log: Lines, step: int, **facts: Any) 
         (tracked_and_bound_anew, *[{"means", "totals.losses"}] * 2),
     ],
 )
+@pytest.mark.one_in(5)
 def test_just_the_variables_that_are_lost_are_named(
     script: Script, inside: set[str], between: set[str], tmp_path: Path, log: Lines
 ) -> None:

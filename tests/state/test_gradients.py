@@ -374,6 +374,7 @@ def uninterrupted(style: Callable[[Loop], Callable[[int], None]]) -> tuple[list[
 
 @pytest.mark.filterwarnings("ignore:Using backward")
 @pytest.mark.parametrize("style", STYLES, ids=lambda s: s.__name__)
+@pytest.mark.one_in(5)
 def test_every_loop_goes_on_from_every_boundary_bit_for_bit(style: Callable[[Loop], Callable[[int], None]]) -> None:
     warm = warm_up(style)
     snapshots, expected = uninterrupted(style)

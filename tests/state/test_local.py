@@ -157,6 +157,7 @@ def run(script: Any, folder: Path, until: int | None = None, **values: Any) -> d
 
 
 @pytest.mark.parametrize("script", list(GIVEN))
+@pytest.mark.one_in(2)
 def test_a_loop_broken_off_anywhere_has_its_variables_back(script: Any, tmp_path: Path) -> None:
     whole = run(script, tmp_path / "whole")
     for until in (1, 4, 5, 6, 9, 14):  # an epoch has five

@@ -8,6 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
@@ -135,6 +136,7 @@ else:
 """
 
 
+@pytest.mark.slow
 def test_a_resume_takes_no_more_memory_than_the_state_and_one_tensor(tmp_path: Path) -> None:
     """Of 20 parameters of 4 MB: both moments, 160 MB, are made anew; the model is filled where it lies."""
     for what in ("write", "read"):

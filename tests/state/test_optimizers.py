@@ -328,6 +328,7 @@ def around(session: Session) -> Any:
 
 
 @pytest.mark.parametrize("until", [2, 5, 7])
+@pytest.mark.one_in(3)
 def test_an_optimizer_that_shares_the_containers_of_another_goes_on_with_both(tmp_path: Path, until: int) -> None:
     whole = around(Session(tmp_path / "whole"))
     with pytest.raises(BrokenOffError):

@@ -157,6 +157,7 @@ SCHEDULES: dict[str, Make] = {
 
 
 @pytest.mark.parametrize("name", SCHEDULES)
+@pytest.mark.one_in(4)
 def test_what_a_schedule_has_made_of_the_rate_is_no_news(tmp_path: Path, log: Lines, name: str) -> None:
     make = SCHEDULES[name]
     whole = train(tmp_path / "whole", 3, schedule=make)
@@ -168,6 +169,7 @@ def test_what_a_schedule_has_made_of_the_rate_is_no_news(tmp_path: Path, log: Li
 
 
 @pytest.mark.parametrize("name", ["step", "cosine", "lambda", "exponential", "sequential", "restarts"])
+@pytest.mark.one_in(3)
 def test_a_new_rate_under_a_schedule_is_as_if_it_had_been_built_with_it(tmp_path: Path, log: Lines, name: str) -> None:
     make = SCHEDULES[name]
     new = train(tmp_path / "new", 3, schedule=make, lr=0.02)
@@ -209,6 +211,7 @@ OTHERS: dict[str, tuple[Make, Make, str]] = {
 
 
 @pytest.mark.parametrize("name", OTHERS)
+@pytest.mark.one_in(3)
 def test_another_schedule_is_said_and_kept_where_asked_for(tmp_path: Path, log: Lines, name: str) -> None:
     old, new, said = OTHERS[name]
     ahead = train(tmp_path / "new", 3, schedule=new)

@@ -4,6 +4,7 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+import pytest
 import torch
 
 from tests.counting import calls
@@ -42,6 +43,7 @@ def test_both_ways_make_the_same_and_one_in_few_calls() -> None:
     assert 2 * calls(lambda: pickles.read(pickle, sizes)) < calls(lambda: one_by_one(pickle, sizes))
 
 
+@pytest.mark.slow
 def test_both_ways_have_one_verdict_on_a_damaged_pickle() -> None:
     pickle, sizes = made(12)
     chance = random.Random(7)
