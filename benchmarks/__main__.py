@@ -49,6 +49,7 @@ def tables(quick: bool, folder: Path) -> dict[str, list[Callable[[], Table]]]:
 
 
 def main() -> None:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled, and so are the peers here
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="states of 100 MB only: minutes")
     parser.add_argument("--only", nargs="+", help="saving training loading loops reading tensors ranks memory")

@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import subprocess
 import sys
 import time
 import traceback
@@ -40,7 +41,13 @@ def table(rounds: int, folder: Path) -> Table:
 
 
 def _measured(size: int, place: Path) -> dict[str, float]:
+    """Of a process that begins anew: in this one a peer may have begun threads and groups that no fork survives."""
     place.mkdir()
+    subprocess.run([sys.executable, "-m", "benchmarks.ranks", str(size), str(place)], check=True)
+    return json.loads((place / "costs.json").read_text())  # type: ignore[no-any-return]
+
+
+def _together(size: int, place: Path) -> None:
     children = []
     for rank in range(size):
         child = os.fork()
@@ -57,15 +64,12 @@ def _measured(size: int, place: Path) -> dict[str, float]:
         children.append(child)
     for child in children:
         os.waitpid(child, 0)
-    return json.loads((place / "costs.json").read_text())  # type: ignore[no-any-return]
 
 
 def _train(rank: int, size: int, place: Path) -> None:
     logging.getLogger("unbroken").setLevel(logging.ERROR)
     torch.set_num_threads(1)
     os.environ.update(RANK=str(rank), WORLD_SIZE=str(size))
-    if dist.is_initialized():  # by a peer that was measured before, in the process that this one is a fork of
-        dist.destroy_process_group()
     meeting = f"file://{place / 'meeting'}"
     dist.init_process_group("gloo", init_method=meeting, rank=rank, world_size=size, timeout=timedelta(seconds=60))
     torch.manual_seed(1)
@@ -94,3 +98,7 @@ def _train(rank: int, size: int, place: Path) -> None:
         }
         (place / "costs.json").write_text(json.dumps(costs))
     dist.destroy_process_group()
+
+
+if __name__ == "__main__":
+    _together(int(sys.argv[1]), Path(sys.argv[2]))

@@ -4,6 +4,7 @@
 """
 
 import json
+import os
 import subprocess
 import sys
 import tempfile
@@ -78,6 +79,7 @@ def plot(points: dict[str, list[dict[str, float]]], picture: Path) -> None:
 
 
 def main() -> None:
+    os.environ.pop("PYTHONDONTWRITEBYTECODE", None)  # what is installed is compiled
     if sys.argv[1] == "point":
         megabytes, parameters, checkpoints, place = sys.argv[2:]
         print(json.dumps(measure(float(megabytes), int(parameters), int(checkpoints), Path(place))))

@@ -1,6 +1,7 @@
 """How the tests are run: side by side, without those whose needs are not met here, which are told at the end."""
 
 import os
+import sys
 import time
 from collections.abc import Generator
 from typing import Any
@@ -16,6 +17,10 @@ from tests.needs import NEEDS
 # Before torch is imported here or in a child. The tests run side by side, one thread each.
 for _threads in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ.setdefault(_threads, "1")
+
+# Hundreds of children import what is tested: compiled anew each time, that takes each a third of a second more.
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+sys.dont_write_bytecode = False
 
 # On a busy machine nothing is slow for a reason of its own.
 settings.register_profile("busy", deadline=None, suppress_health_check=[HealthCheck.too_slow])

@@ -408,7 +408,7 @@ class Run:
     def stop(self, reason: str) -> None:
         """End the run on purpose when the epoch in hand is done; the reason is stored and logged.
 
-        In ``run.steps`` behind the step in hand, and with several processes behind the next whose number 32 divides.
+        In ``run.steps`` behind the step in hand, and with several processes behind the next whose number 64 divides.
 
         Examples:
             >>> import torch, unbroken

@@ -12,7 +12,7 @@ from unbroken.loop.ranks import At, Ranks
 from unbroken.store.runstate import Reason
 
 _STRIDE = 0.05  # seconds
-_ENDS_EVERY = 32  # steps: a count that all ranks know, so that a run ends at the same step however fast it is
+_ENDS_EVERY = 64  # steps: a count that all ranks know, so that a run ends at the same step however fast it is
 _ORDER_BITS = 2**62 - 1
 
 _WISHES: tuple[Reason | None, ...] = (None, Reason.TIME, Reason.STEPS, Reason.ASKED, Reason.BUDGET, Reason.SIGNAL)
@@ -87,6 +87,10 @@ class AgreementOfMany(Agreement):
         # Twice as long as the last one at most: a few quick steps tell little of the next ones.
         self._stride = max(1, min(int(_STRIDE * 1e6) // max(slowest, 1), 2 * self._stride))
         self._next, self._last, self._at = wish.step + self._stride, wish.step, time.monotonic()
+        if wish.ends is not None:  # asked once, not twice, where they are asked about the end anyway
+            ending_in = _ENDS_EVERY - wish.step % _ENDS_EVERY
+            if self._stride / 2 <= ending_in <= 2 * self._stride:
+                self._next = wish.step + ending_in
         self._ends = self._ends or bool(ends)
         reason = _WISHES[wished]
         return None if busy and reason not in (Reason.BUDGET, Reason.SIGNAL) else reason

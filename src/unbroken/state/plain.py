@@ -59,11 +59,16 @@ _DEEPEST = 6  # of objects inside objects; a module's parts don't count
 _RESULT = 16 << 20  # bytes: a larger tensor with a graph is what a forward has left behind
 
 OF_MODULES = frozenset(vars(nn.Module()))
-OF_OPTIMIZERS = frozenset(vars(SGD([torch.zeros(1)], lr=0.1))) | {"_opt_called", "_step_count", "found_inf"}
 _INSIDE_MODULES = frozenset({"_parameters", "_buffers", "_modules", "training"})
 OF_HIDDEN_MODULES = OF_MODULES - _INSIDE_MODULES
 """What of torch's own is not looked at in a module that is an attribute, and no part, of another object."""
 _INSIDE_OPTIMIZERS = frozenset({"state", "param_groups"})
+
+
+@functools.cache
+def of_optimizers() -> frozenset[str]:
+    """Torch's own attributes of an optimizer. Asked for where there are some: the first one takes a second to make."""
+    return frozenset(vars(SGD([torch.zeros(1)], lr=0.1))) | {"_opt_called", "_step_count", "found_inf"}
 
 
 def is_fixed(value: object) -> bool:
@@ -95,7 +100,7 @@ def held(value: object) -> dict[str, Any]:
     if isinstance(value, nn.Module):
         left_out = OF_MODULES - _INSIDE_MODULES
     elif isinstance(value, Optimizer):
-        left_out = OF_OPTIMIZERS - _INSIDE_OPTIMIZERS
+        left_out = of_optimizers() - _INSIDE_OPTIMIZERS
     else:
         return {key: child for key, child in found.items() if not key.startswith("__")}
     return {key: child for key, child in found.items() if key not in left_out}

@@ -7,8 +7,8 @@ is led through two backward passes over zeros of its parameters that arrive in t
 """
 
 import gc
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
 
 import torch
 import torch.distributed as dist
@@ -17,8 +17,6 @@ from torch.distributed.algorithms.join import Join
 from torch.nn.parallel import DistributedDataParallel
 
 from unbroken.errors import ArchitectureChangedError, GuardError
-
-Found = TypeVar("Found")
 
 Records = dict[str, dict[str, Any]]
 """Of each module, by the name of its first tracked parameter, with a number where another one has the same: ``order``,
@@ -32,7 +30,7 @@ class Arrivals:
     def __init__(self, tracked: Mapping[str, torch.Tensor]) -> None:
         names = {id(parameter): name for name, parameter in tracked.items()}
         self._names = names
-        self._modules = _modules_with(names)
+        self._modules = _modules_with(names, _instances(DistributedDataParallel)) if names else {}
         self._orders: dict[str, list[str]] = {}
         self._watched: dict[str, list[str]] = {}
         self._hooks: dict[str, list[Any]] = {}
@@ -41,14 +39,16 @@ class Arrivals:
     def require_settled(self) -> None:
         """Raise GuardError for what makes a restart inexact: a module wrapped since it began, hooks that keep a state,
         batches that one rank has more of than another."""
-        if _modules_with(self._names).keys() != self._modules.keys():
+        there = _instances(DistributedDataParallel, Join)
+        modules = [one for one in there if issubclass(type(one), DistributedDataParallel)]
+        if _modules_with(self._names, modules).keys() != self._modules.keys():
             raise GuardError("wrapped_late")
         for name, module in self._modules.items():
             # Private, and looked at only to refuse: where a torch has it under another name nothing is refused.
             for _, state in getattr(module, "_comm_hooks", ()):
                 if state is not None and not isinstance(state, dist.ProcessGroup):
                     raise GuardError("stateful_hook", module=name, kind=type(state).__name__)
-        if _instances(Join):
+        if len(there) > len(modules):
             raise GuardError("uneven_batches")
 
     def records(self) -> Records:
@@ -144,12 +144,11 @@ def _rehearse(module: DistributedDataParallel, order: Sequence[nn.Parameter]) ->
         parameter.grad = gradient
 
 
-def _modules_with(names: Mapping[int, str]) -> dict[str, DistributedDataParallel]:
-    if not names:
-        return {}
-    # One may be tracked, or only what is inside it: nothing but the memory knows of all.
+def _modules_with(
+    names: Mapping[int, str], modules: Iterable[DistributedDataParallel]
+) -> dict[str, DistributedDataParallel]:
     of_names: dict[tuple[str, ...], DistributedDataParallel] = {}
-    for module in _instances(DistributedDataParallel):
+    for module in modules:
         own = tuple(sorted(names[id(p)] for p in module.parameters() if id(p) in names))
         if own in of_names:
             raise GuardError("wrapped_twice", name=own[0])
@@ -162,5 +161,18 @@ def _modules_with(names: Mapping[int, str]) -> dict[str, DistributedDataParallel
     return found
 
 
-def _instances(kind: type[Found]) -> list[Found]:
-    return [one for one in gc.get_objects() if issubclass(type(one), kind)]
+def _instances(*kinds: type) -> list[Any]:
+    """A module may be tracked, or only what is inside it: nothing but the memory knows of all."""
+    is_one = _Subclasses(kinds)
+    return [one for one in gc.get_objects() if is_one[type(one)]]
+
+
+class _Subclasses(dict[type, bool]):
+    """Whether a class is one of ``kinds``, asked once for each: the objects in memory are hundreds of thousands."""
+
+    def __init__(self, kinds: tuple[type, ...]) -> None:
+        super().__init__()
+        self._kinds = kinds
+
+    def __missing__(self, other: type) -> bool:
+        return self.setdefault(other, issubclass(other, self._kinds))

@@ -19,7 +19,7 @@ from unbroken.state.encoding import decode, encode
 from unbroken.state.modules import ModuleState
 from unbroken.state.optimizers import Names, OptimizerState, Plan
 from unbroken.state.origins import is_users
-from unbroken.state.plain import OF_OPTIMIZERS, is_fixed, is_looked_into
+from unbroken.state.plain import is_fixed, is_looked_into, of_optimizers
 from unbroken.state.sizes import expected_bytes, is_known
 from unbroken.state.snapshot import own_copy
 from unbroken.state.stepping import Stepping
@@ -292,7 +292,7 @@ class Tracked:
         for module in self._modules.values():
             yield from module.owners(also)
         for name, optimizer in self.optimizers.items():
-            yield Owner(name, vars(optimizer), OF_OPTIMIZERS, type(optimizer))
+            yield Owner(name, vars(optimizer), of_optimizers(), type(optimizer))
         for name, adapter in self._others.items():
             obj = self._objects[name]
             if is_looked_into(obj) and is_users(type(obj)) and not isinstance(adapter, ContainerState):
