@@ -67,6 +67,7 @@ def check(report: Report, expected: Expected) -> None:
         assert finding.steps_after == expected.after
 
 
+@pytest.mark.slow
 def test_a_counter_in_the_loss_is_named(audited: Audit) -> None:
     """The one of its kind that every run of the tests makes; the others take their time."""
     check(audited(SCRIPT, "--fault", "counter", kills=1), FAULTS["counter"])

@@ -68,7 +68,7 @@ def shorter(loop: str) -> str:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param(name, marks=() if name in ("diff", "steps") else pytest.mark.slow) for name in PRINTED]
+    "name", [pytest.param(name, marks=() if name == "diff" else pytest.mark.slow) for name in PRINTED]
 )
 def test_a_loop_of_the_page_survives_kills(nursery: Nursery, tmp_path: Path, name: str) -> None:
     script = tmp_path / "training.py"

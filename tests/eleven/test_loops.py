@@ -122,7 +122,7 @@ def test_every_loop_is_counted() -> None:
 
 
 @pytest.mark.parametrize("name", LINES)
-@pytest.mark.one_in(11)
+@pytest.mark.one_in(12)
 def test_one_kill_and_one_stop(nursery: Nursery, whole: Whole, tmp_path: Path, name: str) -> None:
     saved = moments.SAVE_NAMED
     kill = Interruption(Moment(saved.label, saved.pattern, 3, random.uniform(0, 0.05)))
@@ -133,7 +133,7 @@ def test_one_kill_and_one_stop(nursery: Nursery, whole: Whole, tmp_path: Path, n
 
 
 @pytest.mark.parametrize("name", sorted(LINES.keys() - BY_A_LOADER))
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(7)
 def test_the_conversion_changes_no_bit(nursery: Nursery, whole: Whole, tmp_path: Path, name: str) -> None:
     plain = trained(nursery, name, tmp_path, plain=True)
     ends = [

@@ -232,6 +232,7 @@ def start(*argv: str, script: str = "Training.py") -> subprocess.Popen[str]:
     return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
 
 
+@pytest.mark.slow
 def test_stopped_in_an_epoch_and_resumed_in_another_process(here: Path, panel_file: Path) -> None:
     """A SIGTERM, then a SIGKILL, both in the middle of an epoch; the end has the bits of an undisturbed run."""
     flags = ["--epochs", "4", "--checkpoint-every-steps", "1", "--lang", "zh"]

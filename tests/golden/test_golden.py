@@ -24,7 +24,7 @@ def test_listed_and_verified(tmp_path: Path, capsys: pytest.CaptureFixture[str],
 
 
 @pytest.mark.parametrize(("name", "ending"), ENDINGS)
-@pytest.mark.one_in(3)
+@pytest.mark.one_in(7)
 def test_ends_with_the_bits_it_would_have_ended_with(nursery: Nursery, tmp_path: Path, name: str, ending: str) -> None:
     folder = folders.unpack(name, tmp_path / "run")
     ended = folders.go_on(nursery, GOLDEN[name], folder, GOLDEN[name].endings[ending])

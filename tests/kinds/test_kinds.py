@@ -110,7 +110,7 @@ def test_ends_as_without_an_interruption(tmp_path: Path, name: str, how: str) ->
 
 @pytest.mark.parametrize("how", HOW)
 @pytest.mark.parametrize("name", TOLD)
-@pytest.mark.one_in(7)
+@pytest.mark.one_in(13)
 def test_what_is_not_exact_is_said(tmp_path: Path, name: str, how: str) -> None:
     loop, step = TOLD[name]
     whole = outcome(loop, tmp_path / "whole")

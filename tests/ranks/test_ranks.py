@@ -166,6 +166,7 @@ def _without_rehearsal(*arguments: object, **options: object) -> int:
     return child(*arguments, **options)  # type: ignore[arg-type]
 
 
+@pytest.mark.slow
 def test_without_the_rehearsal_the_same_run_ends_otherwise(tmp_path: Path) -> None:
     whole = start("small_buckets", 3, tmp_path / "whole", every_steps=3)
     start("small_buckets", 3, tmp_path / "run", Strike((1,), 0, _step(5) + 1), every_steps=3)

@@ -33,7 +33,7 @@ def broken_off(program: Program, folder: Path, step: int) -> None:
 
 @pytest.mark.parametrize("step", STEPS)
 @pytest.mark.parametrize("program", EXACT, ids=lambda program: program.__name__)
-@pytest.mark.one_in(10)
+@pytest.mark.one_in(20)
 def test_what_lies_beside_a_state_dict_comes_back(program: Program, step: int, tmp_path: Path) -> None:
     broken_off(program, tmp_path / "run", step)
     resumed = program(Session(tmp_path / "run", start=1))
@@ -41,6 +41,7 @@ def test_what_lies_beside_a_state_dict_comes_back(program: Program, step: int, t
 
 
 @pytest.mark.parametrize("program", [EXACT[0], EXACT[3]], ids=lambda program: program.__name__)
+@pytest.mark.one_in(2)
 def test_it_comes_back_after_every_step_but_one(program: Program, tmp_path: Path) -> None:
     """From resume to resume: also what a former process changed and this one did not."""
     for step in range(1, 14, 2):

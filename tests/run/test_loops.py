@@ -231,7 +231,7 @@ def go(body: Body, folder: Path, stop_at: int | None = None) -> tuple[torch.Tens
 
 
 @pytest.mark.parametrize("name", BODIES)
-@pytest.mark.one_in(6)
+@pytest.mark.one_in(15)
 def test_loops_of_every_shape_resume_exactly_at_the_batch(name: str, tmp_path: Path) -> None:
     body = BODIES[name]
     whole, total = go(body, tmp_path / "whole")

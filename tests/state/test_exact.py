@@ -16,6 +16,7 @@ def test_scheduler_goes_on_bit_for_bit(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", programs.MODELS)
+@pytest.mark.one_in(3)
 def test_model_goes_on_bit_for_bit(kind: str) -> None:
     assert programs.resumes_exactly(programs.MODELS[kind]) is None
 
