@@ -207,7 +207,7 @@ class _KeyedDataset(Dataset[Any]):
     ) -> None:
         self._outlives_epochs = outlives_epochs
         known = _draws_nothing(dataset)
-        self.draws_nothing = known and collate in (default_collate, default_convert)
+        self.draws_nothing = known and (collate is default_collate or collate is default_convert)
         """Whether a batch is the same wherever the random streams stand, so that they need not be set."""
         self._keyed = keyed and not known
         self.dataset = dataset
