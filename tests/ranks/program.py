@@ -46,6 +46,7 @@ KINDS = {
     "unused": Kind({"find_unused_parameters": True}),
     "views": Kind({"gradient_as_bucket_view": True}),
     "no_sync": Kind(accumulate=2),
+    "own_buffers": Kind({"broadcast_buffers": False}),
     "two_models": Kind({"bucket_cap_mb": 0.005}, two_models=True),
     "workers": Kind(workers=2),
     "sampler": Kind(distributed_sampler=True),

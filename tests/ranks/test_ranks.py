@@ -8,8 +8,11 @@ import pytest
 
 from tests.ranks.program import GLOBAL_BATCH, KINDS, SAMPLES, child
 from tests.ranks.toolkit import Attempt, Strike, differences, start
+from unbroken.state import replicas
 from unbroken.state.rehearsal import Arrivals
 from unbroken.store import load
+from unbroken.store.payload import Payload
+from unbroken.store.runstate import Own
 
 _QUICK = ("small_buckets",)
 _THREE = [pytest.param(kind, marks=() if kind in _QUICK else pytest.mark.slow) for kind in KINDS]
@@ -173,6 +176,29 @@ def test_without_the_rehearsal_the_same_run_ends_otherwise(tmp_path: Path) -> No
     resumed = start("small_buckets", 3, tmp_path / "run", run=_without_rehearsal, every_steps=3)
     assert any("weights" in found for found in differences(resumed.ends, whole.ends))
     assert "DIFFERS" in resumed.logs[0]
+
+
+def _with_the_first_ranks_buffers(*arguments: object, **options: object) -> int:
+    overlaid = replicas.overlaid
+
+    def without(payload: Payload, part: list[Own]) -> Payload:
+        return overlaid(payload, [one for one in part if not {"running_mean", "running_var"} & {*_words(one.path)}])
+
+    replicas.overlaid = without  # in a forked process
+    return child(*arguments, **options)  # type: ignore[arg-type]
+
+
+def _words(path: Sequence[object]) -> Iterator[str]:
+    for part in path:
+        yield from str(part).split(".")
+
+
+@pytest.mark.slow
+def test_without_the_buffers_of_each_rank_the_same_run_ends_otherwise(tmp_path: Path) -> None:
+    whole = start("own_buffers", 3, tmp_path / "whole", every_steps=3)
+    start("own_buffers", 3, tmp_path / "run", Strike((1,), 0, _step(5) + 1), every_steps=3)
+    resumed = start("own_buffers", 3, tmp_path / "run", run=_with_the_first_ranks_buffers, every_steps=3)
+    assert any("weights" in found for found in differences(resumed.ends, whole.ends))
 
 
 @pytest.mark.slow
