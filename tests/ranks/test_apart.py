@@ -185,6 +185,7 @@ def test_a_process_that_is_ending_by_a_signal_is_not_cut_off_by_the_next(tmp_pat
     [
         ("Timed out waiting 8000ms for recv operation to complete", True),
         ("wait timeout after 8000ms, keys: /", True),
+        ("Ranks 1 failed to pass monitoredBarrier in 6000 ms", True),  # TORCH_DISTRIBUTED_DEBUG=DETAIL
         ("Connection closed by peer", False),
         ("timed out connecting: SO_ERROR: Connection refused", False),  # torchrun's store had an address of the dead
     ],

@@ -75,9 +75,9 @@ def of_run(processes: Sequence[Process], whole: Whole) -> tuple[Restarts, Senten
     counted = whole.saves > 1
     if counted and not any(process.saves for process in offered):
         return Restarts.NOTHING_LEFT, None
-    # By both clocks: the machine may just have had more time for it.
-    part = _CLEARLY_SHORTER if counted else 1
-    shorter = last.seconds < part * whole.seconds and last.work < part * whole.work
+    shorter = last.seconds < (_CLEARLY_SHORTER if counted else 1) * whole.seconds
+    if counted:  # by both clocks: the machine may just have had more time for it
+        shorter = shorter and last.work < _CLEARLY_SHORTER * whole.work
     if shorter or (counted and last.saves <= whole.saves - saved_before / 2):
         return (Restarts.RESUMED if seen else Restarts.UNSEEN), None
     files = named(last.taken or last.left.offered)

@@ -152,14 +152,22 @@ class LoadedHere:
     """Iterates in this process under the conditions of a worker: streams of its own, ``own`` generators, one thread.
 
     With a ``position`` its streams begin there and go on from batch to batch; without one, what loads sets them.
+    ``draws``: whether the next batch may depend on them at all; where not, all is left as it is.
     """
 
     def __init__(
-        self, loader: Iterable[Any], own: OwnGenerators, position: Position | None = None, *, threads: int = 1
+        self,
+        loader: Iterable[Any],
+        own: OwnGenerators,
+        position: Position | None = None,
+        *,
+        threads: int = 1,
+        draws: Callable[[], bool] = lambda: True,
     ) -> None:
         self._aside = Aside()
         self._own = own
         self._threads = threads
+        self._draws = draws
         self._streams: Any = None
         self._own_states: list[Any] | None = None
         if position is None:
@@ -178,6 +186,8 @@ class LoadedHere:
         return self
 
     def __next__(self) -> Any:
+        if not self._draws():
+            return next(self._batches)
         threads, held = torch.get_num_threads(), self._own.states()
         with self._aside.running(resume_from=self._streams):
             if self._own_states is not None:

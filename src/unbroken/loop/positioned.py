@@ -5,20 +5,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch.utils.data import (
-    DataLoader,
-    Dataset,
-    Subset,
-    TensorDataset,
-    default_collate,
-    default_convert,
-    get_worker_info,
-)
+from torch.utils.data import DataLoader, Dataset, get_worker_info
 
 from unbroken import messages
 from unbroken.errors import LoaderRefusedError
 from unbroken.loop.batches import FIRST_VERSION, KEYED, VERSION, LoadedHere, Pass, Rebuilt, settings_of, tell_epoch
 from unbroken.loop.content import SAMPLED, WHOLE, content_digest
+from unbroken.loop.drawing import collates_as_torch, draws_nothing
 from unbroken.loop.generators import OwnGenerators, find_generators
 from unbroken.loop.randomness import Position, seed_streams, states_of_streams
 from unbroken.loop.samplers import Order, PositionedSampler, Tag, inner_of, length_of, order_of
@@ -140,8 +133,9 @@ class PositionedLoader:
             raise LoaderRefusedError("counting_sampler_twice", epoch=epoch)
         check = None if self.repeatable is not None else max(self.workers, 1)
         self._sampler.seek(Position(self._seed, epoch, loop, start), order, ahead=ahead, check=check)
-        here = not self.workers and not self._dataset.draws_nothing
-        batches = LoadedHere(self._rebuilt, self._dataset.own_generators()) if here else iter(self._rebuilt)
+        dataset = self._dataset
+        here = None if self.workers else LoadedHere(self._rebuilt, dataset.own_generators(), draws=dataset.draws)
+        batches = iter(self._rebuilt) if here is None else here
         return Pass(batches, order or 0, self._sampler, self._note_repeatable if check else None)
 
     def _note_repeatable(self, same: bool) -> None:
@@ -206,9 +200,7 @@ class _KeyedDataset(Dataset[Any]):
         outlives_epochs: bool = False,
     ) -> None:
         self._outlives_epochs = outlives_epochs
-        known = _draws_nothing(dataset)
-        self.draws_nothing = known and (collate is default_collate or collate is default_convert)
-        """Whether a batch is the same wherever the random streams stand, so that they need not be set."""
+        known = draws_nothing(dataset)
         self._keyed = keyed and not known
         self.dataset = dataset
         self._collate = collate
@@ -228,7 +220,7 @@ class _KeyedDataset(Dataset[Any]):
         if self._tells_epoch and position.epoch != self._epoch:
             self._epoch = position.epoch
             tell_epoch(self.dataset, position.epoch)
-        if self.draws_nothing:
+        if not self.draws():
             return self._collated(self._fetch(indices), start, stop)
         own = self.own_generators()
         if self._keyed:
@@ -241,6 +233,10 @@ class _KeyedDataset(Dataset[Any]):
         batch = self._collated(samples, start, stop)
         self._try(position, drew, indices, own)
         return batch
+
+    def draws(self) -> bool:
+        """Whether a batch may depend on where the random streams stand; asked anew, as a dataset may be changed."""
+        return not (draws_nothing(self.dataset) and collates_as_torch(self._collate))
 
     def _collated(self, samples: Any, start: int, stop: int) -> Any:
         return self._collate(samples if stop < 0 else samples[start:stop])
@@ -300,15 +296,6 @@ class _KeyedDataset(Dataset[Any]):
 
     def __getstate__(self) -> dict[str, Any]:
         return {**self.__dict__, "_own": None}
-
-
-def _draws_nothing(dataset: object) -> bool:
-    """Whether it runs no code but torch's own, of which it is known that it takes no random number."""
-    while type(dataset) is Subset and "__getitems__" not in vars(dataset):
-        dataset = dataset.dataset
-    if type(dataset) is not TensorDataset or "__getitems__" in vars(dataset):
-        return False
-    return all(type(tensor) is torch.Tensor for tensor in dataset.tensors)
 
 
 def _plain_attributes(value: object, depth: int = 0) -> dict[str, Any]:

@@ -297,7 +297,8 @@ def is_late(error: Exception) -> bool:
     """Whether it says no more than that the time was over; torch has no class of errors for that alone."""
     said = str(error).lower()
     # "timed out connecting: Connection refused" is what gloo says of an address at which nobody is any more.
-    return "refused" not in said and ("timed out" in said or "timeout" in said)
+    late = ("timed out", "timeout", "failed to pass monitoredbarrier")
+    return "refused" not in said and any(words in said for words in late)
 
 
 def _meets_the_store_of_the_dead() -> bool:

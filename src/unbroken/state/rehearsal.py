@@ -163,16 +163,7 @@ def _modules_with(
 
 def _instances(*kinds: type) -> list[Any]:
     """A module may be tracked, or only what is inside it: nothing but the memory knows of all."""
-    is_one = _Subclasses(kinds)
-    return [one for one in gc.get_objects() if is_one[type(one)]]
-
-
-class _Subclasses(dict[type, bool]):
-    """Whether a class is one of ``kinds``, asked once for each: the objects in memory are hundreds of thousands."""
-
-    def __init__(self, kinds: tuple[type, ...]) -> None:
-        super().__init__()
-        self._kinds = kinds
-
-    def __missing__(self, other: type) -> bool:
-        return self.setdefault(other, issubclass(other, self._kinds))
+    objects = gc.get_objects()
+    classes = {id(kind): kind for kind in map(type, objects)}  # by number: a class may have no hash
+    wanted = {number for number, kind in classes.items() if issubclass(kind, kinds)}
+    return [one for one in objects if id(type(one)) in wanted]
