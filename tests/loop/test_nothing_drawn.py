@@ -166,3 +166,12 @@ def test_what_a_worker_makes_of_its_dataset_draws_by_position_too() -> None:
         return [content_digest(batch, WHOLE) for batch in given]
 
     assert len(whole := batches(0)) == 4 and batches(2) == whole[2:]
+
+
+@pytest.mark.parametrize("size", [2, 4000])  # bytes that are looked at whole, and in pieces
+def test_workers_that_live_on_see_tensors_that_were_put_in_place_of_others(size: int) -> None:
+    dataset = TensorDataset(torch.zeros(12, size))
+    loader = PositionedLoader(DataLoader(dataset, 3, num_workers=1, persistent_workers=True), seed=5)
+    assert all(not batch[0].any() for batch in loader.iterate(epoch=1, loop=0, start=0))
+    dataset.tensors = (torch.ones(12, size),)
+    assert all(batch[0].all() for batch in loader.iterate(epoch=2, loop=0, start=0))

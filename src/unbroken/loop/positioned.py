@@ -4,6 +4,7 @@ import logging
 from collections.abc import Callable, Mapping
 from typing import Any
 
+import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset, get_worker_info
 
@@ -299,11 +300,11 @@ class _KeyedDataset(Dataset[Any]):
 
 
 def _plain_attributes(value: object, depth: int = 0) -> dict[str, Any]:
-    """The numbers, texts and small tensors that a dataset, and those inside it, have as attributes."""
+    """The numbers, texts, arrays and tensors that a dataset, and those inside it, have as attributes."""
     found: dict[str, Any] = {}
     for name, child in getattr(value, "__dict__", {}).items():
-        small = isinstance(child, torch.Tensor) and child.nbytes <= SAMPLED
-        if small or isinstance(child, bool | int | float | str | type(None)):
+        tensors = isinstance(child, list | tuple) and all(isinstance(one, torch.Tensor) for one in child)
+        if tensors or isinstance(child, bool | int | float | str | type(None) | torch.Tensor | np.ndarray):
             found[name] = child
         elif depth < 3 and isinstance(child, Dataset):
             found[name] = _plain_attributes(child, depth + 1)
