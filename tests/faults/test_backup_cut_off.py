@@ -91,7 +91,7 @@ def test_killed_before_any_change_a_copy_is_good_or_not_there(tmp_path: Path, co
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_listing_1000_checkpoints_takes_five_times_as_long_as_importing_rich_at_most() -> None:
+def test_listing_1000_checkpoints_takes_four_times_as_long_as_importing_rich_at_most() -> None:
     """Processor time, both in turn: what the machine does meanwhile hits both."""
     listing = "import sys; from unbroken.cli import main; main(['list', sys.argv[1]]); sys.exit('torch' in sys.modules)"
     programs = {"rich": "import rich.console, rich.table, rich.progress", "list": listing}
@@ -106,4 +106,4 @@ def test_listing_1000_checkpoints_takes_five_times_as_long_as_importing_rich_at_
             costs[name].append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
             assert done.returncode == 0 and done.stdout.count("checkpoint_epoch_") == 1000 * (name == "list")
     print(f"\n1000 checkpoints listed in {min(costs['list']):.3f} s of processor time, rich {min(costs['rich']):.3f} s")
-    assert min(costs["list"]) <= 5 * min(costs["rich"])
+    assert min(costs["list"]) <= 4 * min(costs["rich"])

@@ -150,6 +150,7 @@ def test_a_stop_is_proven_by_the_steps_trained_meanwhile(tmp_path: Path, name: s
         resumed = outcome(loop, tmp_path / f"stopped in {step}", (how, step))
         assert resumed.end == whole.end
         replayed[step] = resumed.replayed
+        assert resumed.replayed or "Nothing to compare this resume with" in resumed.log
     # On a busy machine a worker may give no batch before the state is written; the log says that nothing was compared.
     enough = any if name == "workers" else all
     assert enough(replayed.values()), replayed

@@ -134,9 +134,11 @@ class PositionedLoader:
             raise LoaderRefusedError("counting_sampler_twice", epoch=epoch)
         check = None if self.repeatable is not None else max(self.workers, 1)
         self._sampler.seek(Position(self._seed, epoch, loop, start), order, ahead=ahead, check=check)
-        dataset = self._dataset
-        here = None if self.workers else LoadedHere(self._rebuilt, dataset.own_generators(), draws=dataset.draws)
-        batches = iter(self._rebuilt) if here is None else here
+        if self.workers:
+            batches = iter(self._rebuilt)
+        else:
+            own = self._dataset.own_generators()
+            batches = LoadedHere(self._rebuilt, own, draws=self._dataset.draws)
         return Pass(batches, order or 0, self._sampler, self._note_repeatable if check else None)
 
     def _note_repeatable(self, same: bool) -> None:
