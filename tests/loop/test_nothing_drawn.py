@@ -1,6 +1,8 @@
 """A dataset that runs no code but torch's own needs no streams of its own; any other has them, from when it is one."""
 
 import random
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -152,6 +154,16 @@ def test_a_function_of_torch_s_that_was_replaced_is_not_torch_s() -> None:
         must_be_of_its_position(tensors)
     with put(default_collate_fn_map, torch.Tensor, stacked_with_noise):
         must_be_of_its_position(tensors)
+
+
+def test_where_torch_has_its_map_elsewhere_nothing_is_known() -> None:
+    # Torch has it by then; only who asks again is told that there is none.
+    program = (
+        "import sys; from torch.utils.data import default_collate\n"
+        "sys.modules['torch.utils.data._utils.collate'] = None\n"
+        "from unbroken.loop import drawing; sys.exit(drawing.collates_as_torch(default_collate))"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def draws_in_the_worker(_: int) -> None:
