@@ -8,6 +8,8 @@ import torch
 
 _ALONE = 1 << 20  # bytes of a tensor from which on it travels by itself; smaller ones travel together
 
+_LENGTH = 8  # bytes
+
 Head = tuple[bytes, list[tuple[torch.dtype, tuple[int, ...]]]]
 
 
@@ -77,3 +79,18 @@ class _Unpickler(pickle.Unpickler):
 def _bytes_of(tensor: torch.Tensor) -> torch.Tensor:
     flat = tensor.reshape(-1)
     return (torch.view_as_real(flat).reshape(-1) if flat.is_complex() else flat).view(torch.uint8)
+
+
+def framed(text: bytes, room: int, length: int) -> torch.Tensor:
+    """``text`` in a tensor that has ``room`` bytes for it, behind ``length``, a number of 64 bits."""
+    frame = torch.zeros(_LENGTH + room, dtype=torch.uint8)
+    written = bytearray(length.to_bytes(_LENGTH, "little", signed=True) + text)
+    frame[: len(written)] = torch.frombuffer(written, dtype=torch.uint8)
+    return frame
+
+
+def unframed(frame: torch.Tensor) -> tuple[int, bytes]:
+    """The length, and of the text so many bytes, or as many as there was room for."""
+    received = frame.numpy().tobytes()
+    length = int.from_bytes(received[:_LENGTH], "little", signed=True)
+    return length, received[_LENGTH : _LENGTH + max(length, 0)]

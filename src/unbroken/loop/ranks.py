@@ -18,7 +18,7 @@ import torch.distributed as dist
 
 from unbroken import messages
 from unbroken.errors import GuardError, RanksError, UnbrokenError
-from unbroken.loop.packing import Head, Packed
+from unbroken.loop.packing import Head, Packed, framed, unframed
 
 _log = logging.getLogger("unbroken")
 _own_log = logging.getLogger("unbroken.rank")  # of each rank its own
@@ -26,7 +26,7 @@ _own_log = logging.getLogger("unbroken.rank")  # of each rank its own
 T = TypeVar("T")
 N = TypeVar("N")
 
-_AT_ONCE, _LENGTH = 1 << 14, 8  # bytes of a value that all hear of at once, and of its length before it
+_AT_ONCE = 1 << 14  # bytes of a value that all hear of at once
 _SILENT = timedelta(minutes=1)  # a third of the time-out where that is less
 
 
@@ -164,13 +164,9 @@ class ManyRanks(Ranks):
         return packed.value()  # type: ignore[no-any-return]
 
     def all(self, at: At, value: T) -> list[T]:
-        # Nearly always in one go: two, of the lengths first, would take twice as long.
         written = pickle.dumps((at.value, value))
-        lengths = [len(written)]
         with self._lost_told(at):
-            texts = self._gathered(at, written, _AT_ONCE, lengths)
-            if max(lengths) > _AT_ONCE:
-                texts = self._gathered(at, written, max(lengths), lengths)
+            texts = self._exchanged(at, written, _AT_ONCE)
         told = [pickle.loads(text) for text in texts]  # of processes of this very run, as trusted as their gradients
         for rank, (where, _) in enumerate(told):
             if where != told[0][0]:
@@ -178,16 +174,31 @@ class ManyRanks(Ranks):
                 raise RanksError("ranks_apart", rank=rank, here=here, first=first)
         return [one for _, one in told]
 
-    def _gathered(self, at: At, written: bytes, room: int, lengths: list[int]) -> list[bytes]:
-        """The first ``room`` bytes of what each has; ``lengths`` is filled with how many each really has."""
-        mine = torch.zeros(_LENGTH + room, dtype=torch.uint8)
-        text = len(written).to_bytes(_LENGTH, "little") + written[:room]
-        mine[: len(text)] = torch.frombuffer(bytearray(text), dtype=torch.uint8)
-        found = [torch.empty_like(mine) for _ in range(self.size)]
-        self._await(at, dist.all_gather(found, mine, group=self._group, async_op=True))
-        received = [one.numpy().tobytes() for one in found]
-        lengths[:] = [int.from_bytes(one[:_LENGTH], "little") for one in received]
-        return [one[_LENGTH : _LENGTH + length] for one, length in zip(received, lengths, strict=True)]
+    def _exchanged(self, at: At, written: bytes, room: int) -> list[bytes]:
+        """What each has written, by rank: ``room`` bytes of each to the first, and from there as many to all.
+
+        Four processes on two cores take 0.7 ms for that. gloo's ``all_gather``, in which each waits three times for its
+        neighbour, takes them 3.6.
+        """
+        mine = framed(written[:room], room, len(written))
+        found = [torch.empty_like(mine) for _ in range(self.size)] if self.is_first else None
+        self._await(at, dist.gather(mine, found, 0, group=self._group, async_op=True))
+        parts = [unframed(one) for one in found or ()]
+        longest = max((length for length, _ in parts), default=0)
+        # Too long for the room, that is known to the first alone: it answers with how much is needed, below zero.
+        answer = pickle.dumps([text for _, text in parts]) if longest <= room else b""
+        length, text = self._spread(at, answer[:_AT_ONCE], _AT_ONCE, len(answer) or -longest)
+        if length < 0:
+            return self._exchanged(at, written, -length)
+        if length > _AT_ONCE:
+            _, text = self._spread(at, answer, length, length)
+        return pickle.loads(text)  # type: ignore[no-any-return]
+
+    def _spread(self, at: At, text: bytes, room: int, length: int) -> tuple[int, bytes]:
+        """What the first gives, at all."""
+        frame = framed(text, room, length)
+        self._await(at, dist.broadcast(frame, 0, group=self._group, async_op=True))
+        return unframed(frame)
 
     def _await(self, at: At, work: Any) -> None:
         """Until all have come; each says once for each place that it waits, so that who is missing is seen."""

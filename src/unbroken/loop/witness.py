@@ -1,4 +1,4 @@
-"""The witness of one step: 64 bits each of python's, numpy's, torch's stream and of all tracked; public calls only.
+"""The witness of one step: 64 bits each of python's, numpy's, torch's stream, and of all tracked with learning rates.
 
 Reading all of a large state in every step would cost more than training. So streams and large tensors are looked at in
 turn, by a rule that depends on the step alone, and *thoroughly* in the first steps behind a save: those are the ones
