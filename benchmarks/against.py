@@ -1,7 +1,7 @@
 """``python -m benchmarks.against SOURCE``: this version beside another's folder ``src``, in turn, by what both offer.
 
 Only calls that a user's script makes, since 0.1.0. Each round starts one process of each version for every group of
-figures; what a version is measured by stands in ``_GROUPS``, and runs in that process.
+figures; what a version is measured by stands in ``GROUPS``, and runs in that process.
 """
 
 import argparse
@@ -127,15 +127,15 @@ def listing(folder: Path) -> Figures:
     }
 
 
-_GROUPS: tuple[Callable[[Path], Figures], ...] = (starting, batches, saving, resuming, listing)
+GROUPS: tuple[Callable[[Path], Figures], ...] = (starting, batches, saving, resuming, listing)
 
 
 def table(sources: dict[str, Path], rounds: int, folder: Path) -> Table:
     shown = Table("This version beside another", [OTHER, THIS, RATIO], note="In turn, one process each.", digits=2)
     for number in range(rounds):
-        for group in _GROUPS:
+        for group in GROUPS:
             figures = {
-                name: _measured(source, group, folder / f"{name}-{number}")
+                name: measured(source, group, folder / f"{name}-{number}")
                 for name, source in (sources.items() if number % 2 else reversed(sources.items()))
             }
             for row in figures[THIS]:
@@ -146,7 +146,7 @@ def table(sources: dict[str, Path], rounds: int, folder: Path) -> Table:
     return shown
 
 
-def _measured(source: Path, group: Callable[[Path], Figures], place: Path) -> Figures:
+def measured(source: Path, group: Callable[[Path], Figures], place: Path) -> Figures:
     place.mkdir(exist_ok=True)
     path = os.pathsep.join(map(str, (source, Path(__file__).resolve().parents[1])))
     environment = {**os.environ, "PYTHONPATH": path}
@@ -168,7 +168,7 @@ def main(words: Iterable[str]) -> None:
     options = parser.parse_args([*words])
     if options.group:  # in a process of one of the versions
         logging.getLogger("unbroken").setLevel(logging.ERROR)
-        group = next(group for group in _GROUPS if group.__name__ == options.group)
+        group = next(group for group in GROUPS if group.__name__ == options.group)
         print(json.dumps(group(options.source)))
         return
     for needed in (options.source / "unbroken", options.folder):

@@ -3,10 +3,11 @@
 import os
 import sys
 import threading
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from benchmarks import breakdown
+from benchmarks import against, breakdown
 from benchmarks.__main__ import main
 from benchmarks.stages import Stages
 
@@ -47,3 +48,21 @@ def test_the_breakdown_finds_all_stages_of_a_save_and_a_resume(tmp_path: Path) -
         rows = {row: columns[breakdown.CALLS] for row, columns in table.samples.items()}
         assert [row for row, (calls,) in rows.items() if not calls] == []
         assert "limit" in table.text()
+
+
+@pytest.mark.parametrize(
+    "group", [against.starting, *(pytest.param(one, marks=pytest.mark.slow) for one in against.GROUPS[1:])]
+)
+def test_a_version_is_measured_in_a_process_that_has_its_source(
+    group: Callable[[Path], dict[str, float]], tmp_path: Path
+) -> None:
+    source = Path(against.__file__).resolve().parents[1] / "src"
+    figures = against.measured(source, group, tmp_path / "place")
+    assert figures and all(value > 0 for value in figures.values())
+
+
+def test_a_version_that_is_not_there_is_said_in_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as ended:
+        against.main(["/no/such/src"])
+    assert ended.value.code == 2
+    assert capsys.readouterr().err.splitlines()[-1].endswith("no folder /no/such/src/unbroken")
