@@ -95,7 +95,7 @@ def starting(folder: Path) -> Figures:
 
     imported = time.perf_counter()
     model = torch.nn.Linear(4, 1)
-    run = unbroken.Run(folder / "run")
+    run = unbroken.Run(folder / "begun")
     run.track(model=model, optimizer=torch.optim.SGD(model.parameters(), 0.1))
     for _ in run.epochs(1):
         next(iter(run.batches(DataLoader(TensorDataset(torch.zeros(8, 4))))))
@@ -111,7 +111,7 @@ def listing(folder: Path) -> Figures:
     from unbroken.cli import main
 
     model = torch.nn.Linear(4, 1)
-    with unbroken.Run(folder / "run", every=None, every_epochs=1) as run:
+    with unbroken.Run(folder / "numbered", every=None, every_epochs=1) as run:
         run.track(model=model)
         begun = time.perf_counter()
         for epoch in run.epochs(300):
@@ -119,7 +119,7 @@ def listing(folder: Path) -> Figures:
     saved = time.perf_counter() - begun
     begun = time.perf_counter()
     with contextlib.redirect_stdout(io.StringIO()) as printed:
-        main(["list", str(folder / "run")])
+        main(["list", str(folder / "numbered")])
     assert printed.getvalue().count("checkpoint_epoch_") >= 299
     return {
         "an epoch and its numbered save, ms": saved / 300 * 1e3,

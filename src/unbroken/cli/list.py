@@ -2,6 +2,7 @@
 
 import argparse
 from collections.abc import Mapping
+from dataclasses import replace
 
 from unbroken.cli.checkpoints import Entry, State, archived_runs, best_text, look_into, progress_cells
 from unbroken.cli.nothing import command, nothing_found
@@ -28,6 +29,7 @@ def run(arguments: argparse.Namespace) -> int:
     aside = folder.set_aside_files()
     kept = folder.kept()
     known = verified.last_verified(folder)
+    entries = [_as_verified(entry, known.get(entry.name)) for entry in entries]
     if arguments.json:
         print_json(
             {
@@ -45,8 +47,6 @@ def run(arguments: argparse.Namespace) -> int:
     for entry in entries:
         if entry.state is State.DAMAGED:
             say(entry.reason)
-        elif (last := known.get(entry.name)) is not None and not last.good:
-            say(text("cli_verified_bad", path=entry.path, on=last.on))
     say(text("cli_state_note"))
     if marked := [entry.name for entry in entries if entry.name in kept]:
         say(text("cli_marked", names=", ".join(marked)))
@@ -55,6 +55,13 @@ def run(arguments: argparse.Namespace) -> int:
     for path in aside:
         say(text("cli_set_aside", path=path))
     return 0
+
+
+def _as_verified(entry: Entry, last: Verified | None) -> Entry:
+    """Damaged, where it was found so when it was last read to its end: it is still the same file."""
+    if last is None or last.good or entry.state is State.DAMAGED:
+        return entry
+    return replace(entry, state=State.DAMAGED, reason=text("cli_verified_bad", path=entry.path, on=last.on))
 
 
 def _verification(last: Verified | None) -> dict[str, object]:

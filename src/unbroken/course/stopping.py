@@ -3,6 +3,7 @@
 import logging
 import signal
 import sys
+import threading
 from collections.abc import Callable, Sequence
 from enum import Enum, auto
 from typing import NoReturn
@@ -21,6 +22,8 @@ from unbroken.loop.ranks import At, Ranks
 from unbroken.store.payload import Payload
 
 _log = logging.getLogger("unbroken")
+
+_SILENT = 1.0  # seconds
 
 
 class Phase(Enum):
@@ -74,6 +77,7 @@ class Stopping:
         self._unsaid = False
         self._cause = ""
         self._knock: Knock | None = None
+        self._heard: threading.Timer | None = None
         self._cursor = cursor
         self._snapshot = snapshot
         self._tell = tell
@@ -127,6 +131,7 @@ class Stopping:
             self.stop_now(state, also)
         if self._knock is not None:
             self._knock.cancel()
+        self._heard_no_more()
         if state is not None:
             keeper.save(state, also)
         knock = None if self.ranks.several else self.signals.reaching
@@ -201,6 +206,20 @@ class Stopping:
         elif self.phase is OUTSIDE and self.kept is not None:
             self.stop_at_once(self.kept)
 
+        elif self.phase is STEP and self._heard is None:
+            self._heard = threading.Timer(_SILENT, self._say_heard)
+            self._heard.daemon = True
+            self._heard.start()
+
+    def _say_heard(self) -> None:
+        """In a long step: somebody may think that the signal was lost, and send the second one, which saves nothing.
+
+        In a thread: the code that the signal came upon may hold a lock that logging needs.
+        """
+        if (received := self.signals.received) is not None and not self.stopped:
+            key = "stop_heard_interrupt" if received is signal.SIGINT else "stop_heard"
+            _log.warning(messages.text(key, signal=received.name))
+
     def _boundary_may_come(self) -> bool:
         """Whether the next boundary is awaited, which saves the state; not for longer than training on may take."""
         if self.steps_are_long:
@@ -232,10 +251,15 @@ class Stopping:
         self.stopped = True
 
     def _end_knocks(self) -> None:
+        self._heard_no_more()
         if self._knock is not None:
             self._knock.cancel()
         if self.train_on is not None:
             self.train_on.end()
+
+    def _heard_no_more(self) -> None:
+        if self._heard is not None:
+            self._heard.cancel()
 
     def _say_stopped(self) -> None:
         keeper = self._kept_by()

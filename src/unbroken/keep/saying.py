@@ -13,6 +13,8 @@ from unbroken.store.runstate import Surroundings
 
 _log = logging.getLogger("unbroken")
 
+_MOST_SHOWN = 5  # of what is installed or set otherwise, and is not used as far as is known
+
 
 def where(parts: Parts, path: Path, timestamp: str, planned: int | None, *, ends: bool) -> None:
     """The promised lines first; then where this resume goes on, in the user's language.
@@ -51,8 +53,12 @@ def surroundings(then: Surroundings, now: Surroundings) -> list[str]:
     changes = guards.differences(then.environment, now.environment)
     loud = guards.that_matter(changes)
     if changes:
-        shown = messages.listed(map(str, [*loud, *(one for one in changes if one not in loud)]))
-        _log.log(logging.WARNING if loud else logging.INFO, messages.text("environment_changed", changes=shown))
+        others = [one for one in changes if one not in loud]
+        shown = [str(one) for one in [*loud, *others[:_MOST_SHOWN]]]
+        if more := others[_MOST_SHOWN:]:
+            shown.append(messages.text("environment_more", count=len(more)))
+        said = messages.text("environment_changed", changes=messages.listed(shown))
+        _log.log(logging.WARNING if loud else logging.INFO, said)
         explains += map(str, loud)
     return explains
 

@@ -27,6 +27,7 @@ T = TypeVar("T")
 N = TypeVar("N")
 
 _AT_ONCE = 1 << 14  # bytes of a value that all hear of at once
+_LONGEST = 200  # characters of what torch says
 _SILENT = timedelta(minutes=1)  # a third of the time-out where that is less
 
 
@@ -254,7 +255,7 @@ class ManyRanks(Ranks):
         except (RuntimeError, ValueError) as error:
             if not dist.is_initialized():
                 raise RanksError("group_destroyed") from error
-            said = {"rank": self.rank, "reason": str(error).partition("\n")[0][:200]}
+            said = {"rank": self.rank, "reason": _short(str(error).partition("\n")[0])}
             if not is_late(error):
                 stale = at is At.BEGIN and _meets_the_store_of_the_dead()
                 raise RanksError("rank_lost_again" if stale else "rank_lost", **said) from error
@@ -302,6 +303,10 @@ def _ending(error: UnbrokenError, *, told: bool) -> UnbrokenError:
     refused: UnbrokenError = ending(error.key, **error.values)
     refused.code = error.exit_code  # type: ignore[attr-defined]
     return refused
+
+
+def _short(said: str) -> str:
+    return said if len(said) <= _LONGEST else f"{said[:_LONGEST]} …"
 
 
 def is_late(error: Exception) -> bool:

@@ -228,7 +228,7 @@ SENTENCES: dict[str, str] = {
     ),
     "store_all_damaged": (
         "No checkpoint in {folder} can be loaded ({count} tried): restore one from a backup, or move the damaged "
-        "files away to start afresh. The newest: {first}"
+        "files away to start afresh. The first of them: {first}"
     ),
     "store_several_runs": (
         "{folder} holds checkpoints of several runs and does not say which is yours: {runs}. Choose one with "
@@ -864,6 +864,7 @@ SENTENCES: dict[str, str] = {
         "anew, from the next epoch on."
     ),
     "config_changed": "Parameter {change}",
+    "environment_more": "{count} more",
     "environment_changed": ("Environment: {changes} (bit-for-bit equality is promised on the same environment only)"),
     "deleted_by_policy": "Deleted by the retention policy: {name}",
     "ended_steps": "Done: {done} of {goal:|step|steps}.",
@@ -981,6 +982,11 @@ SENTENCES: dict[str, str] = {
     "stopped_saved_resume": (
         "Stopped on {cause}; the state is safe in {latest}. Resume from it to go on: this command, run again "
         "unchanged, starts over."
+    ),
+    "stop_heard": "{signal}: the state is saved as soon as the step in hand is done, and the run stops there.",
+    "stop_heard_interrupt": (
+        "{signal}: the state is saved as soon as the step in hand is done, and the run stops there. A second Ctrl-C "
+        "ends it at once, and saves nothing."
     ),
     "stopped_saved": (
         "Stopped on {cause}; the state is safe in {latest}. Run the same command again (or resume) to go on."
@@ -1791,7 +1797,7 @@ SENTENCES: dict[str, str] = {
     "report_column_where": "where",
     "report_ended_begun": "a fresh start",
     "report_ended_went_back": "an older state was asked for: a new branch",
-    "report_ended_complete": "it was complete",
+    "report_ended_complete": "all that was planned was done",
     "report_ended_broken_off": "killed, or ended by an error",
     "report_change_data": "other data, as allowed",
     "report_change_config": "parameter",

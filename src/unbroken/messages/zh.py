@@ -144,7 +144,7 @@ SENTENCES: dict[str, str] = {
         "ulimit -n、作业内存）后重新运行同一命令。"
     ),
     "store_all_damaged": (
-        "{folder} 中没有可加载的检查点（已尝试 {count} 个）：请从备份恢复，或移走损坏的文件后重新开始训练。最新的一"
+        "{folder} 中没有可加载的检查点（已尝试 {count} 个）：请从备份恢复，或移走损坏的文件后重新开始训练。其中第一"
         "个：{first}"
     ),
     "store_several_runs": (
@@ -679,6 +679,7 @@ SENTENCES: dict[str, str] = {
         "定。"
     ),
     "config_changed": "参数 {change}",
+    "environment_more": "另有 {count} 项",
     "environment_changed": "环境：{changes}（仅在相同环境下保证逐位一致）",
     "deleted_by_policy": "已按保留策略删除：{name}",
     "ended_steps": "训练完成：{done}/{goal} 步。",
@@ -765,6 +766,10 @@ SENTENCES: dict[str, str] = {
     "left_run_gone": "{folder} 中已没有该训练的状态，而内存中只是半轮的状态：请重新构建模型与优化器，并新建 Run。",
     "stopped_saved_resume": (
         "因 {cause} 停止；状态已安全保存在 {latest}。请从它恢复以继续训练：原样再次运行本命令会从头开始。"
+    ),
+    "stop_heard": "{signal}：当前这一步完成后立即保存状态，训练随即停止。",
+    "stop_heard_interrupt": (
+        "{signal}：当前这一步完成后立即保存状态，训练随即停止。再按一次 Ctrl-C 会立刻结束，不作任何保存。"
     ),
     "stopped_saved": "因 {cause} 停止；状态已安全保存在 {latest}。再次运行同一命令（或恢复命令）即可继续。",
     "stopped_unsaved": "因 {cause} 停止，且最后的状态未能保存：{error}",
@@ -1430,7 +1435,7 @@ SENTENCES: dict[str, str] = {
     "report_column_where": "运行环境",
     "report_ended_begun": "从头开始",
     "report_ended_went_back": "指定了更早的状态：新的分支",
-    "report_ended_complete": "已经完成",
+    "report_ended_complete": "计划的训练已全部完成",
     "report_ended_broken_off": "被强制终止，或因错误结束",
     "report_change_data": "换了数据（经允许）",
     "report_change_config": "参数",

@@ -9,7 +9,7 @@ from unbroken.state.modules import ModuleState
 from unbroken.state.snapshot import bytes_of
 from unbroken.store.trees import leaves
 
-_OVERHEAD = 128 << 10  # names, histories, random streams, records' padding
+_OVERHEAD = 64 << 10  # names, histories, random streams, records' padding
 
 
 def expected_bytes(modules: Collection[ModuleState], optimizers: Collection[Optimizer]) -> int:

@@ -92,8 +92,8 @@ class Starts:
         """
         before = self.last[-1] if self.last else None
         if before is not None and before.place == start.place:
-            ended = BROKEN_OFF if start.ended in STOPPED else start.ended
             further = start.reached is not None and start.reached > (before.reached or before.step)
+            ended = BROKEN_OFF if start.ended in STOPPED or (further and start.ended == COMPLETE) else start.ended
             start = replace(start, ended=ended, reached=start.reached if further else None)
         return Starts(self.count + 1, (*self.last, start)[-_KEPT:])
 
