@@ -23,7 +23,6 @@ from typing import Any
 import torch
 from torch.utils.data import DataLoader, TensorDataset
 
-from benchmarks import loops
 from benchmarks.state import Training, training
 from benchmarks.table import Table
 
@@ -82,6 +81,8 @@ def _begun(place: Path, state: Training) -> tuple[Any, Iterator[object]]:
 
 
 def batches(folder: Path) -> Figures:
+    from benchmarks import loops  # imports the library
+
     table = loops.per_batch(500, 3, folder)
     rows = {"in the process": "`run.batches` in the process, µs", "2 workers": "`run.batches`, 2 workers, µs"}
     medians = {name: table.median(f"difference, {row}", loops.BATCH) for row, name in rows.items()}

@@ -162,7 +162,8 @@ class Locals:
         self._say("local_gone", [name for name in made if name not in self._places])
         self._say("local_homeless", maker.homeless)
         # A hidden state from batch to batch is detached by the code that uses it: no news in a script that does so.
-        self._say("local_graphs", maker.graphs, logging.INFO if self._detaches() else logging.WARNING)
+        detached = not maker.graphs or self._detaches()  # asked where it matters: it looks through all of the program
+        self._say("local_graphs", maker.graphs, logging.INFO if detached else logging.WARNING)
         self._say("local_elsewhere", maker.elsewhere)
 
     @staticmethod
