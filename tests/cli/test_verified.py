@@ -50,6 +50,16 @@ def test_what_was_found_damaged_is_said_by_list(run: CheckpointFolder, unbroken:
     assert "checkpoints/checkpoint_epoch_10.pth was found damaged when it was read on" in said
 
 
+def test_what_no_seal_fits_and_was_found_damaged_is_listed_as_damaged(run: CheckpointFolder, unbroken: Command) -> None:
+    rot(run.epoch(10), 100.0)
+    os.utime(run.epoch(10))
+    assert unbroken("list").row("checkpoint_epoch_10.pth")[-1] == "unverified"
+    assert unbroken("verify").code == 5
+    assert unbroken("list").row("checkpoint_epoch_10.pth")[-1] == "damaged"
+    (entry,) = (e for e in unbroken("list", "--json").json["checkpoints"] if e["file"] == "checkpoint_epoch_10.pth")
+    assert entry["state"] == "damaged" and "was found damaged when it was read on" in entry["reason"]
+
+
 def test_subsets_get_round(run: CheckpointFolder, unbroken: Command) -> None:
     count = len(run.checkpoints())
     seen: set[str] = set()

@@ -75,6 +75,17 @@ def test_a_finished_run_says_that_it_is_complete_and_nothing_of_a_next_epoch(
     assert "epoch 3" not in text and "Done" not in text
 
 
+def test_the_file_that_a_complete_run_is_said_to_be_in_is_there(
+    tmp_path: Path, shown: Shown, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNBROKEN_LANG", "en")
+    Trial(tmp_path, every_epochs=1).train(2)
+    (tmp_path / "checkpoint_latest.pth").write_bytes(b"torn")
+    (line,) = (line for line in shown.lines(tmp_path, 2) if line.startswith("Complete"))
+    named = re.search(r"before; (\S+) has the state", line)
+    assert named is not None and Path(named[1]).exists() and not named[1].endswith("latest.pth")
+
+
 def test_what_only_the_body_of_a_finished_loop_sets_is_told_by_name(
     tmp_path: Path, log: Lines, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -51,6 +51,8 @@ class Entry:
     state: State
     manifest: Manifest | None
     reason: str = ""
+    unread: bool = False
+    """Not damaged by what is in it: the disk did not give it."""
 
     @property
     def name(self) -> str:
@@ -183,7 +185,7 @@ def _unusable(folder: CheckpointFolder, path: Path, size: int, error: UnbrokenEr
     """A file that is no good checkpoint: a damaged one, or one of another kind that never was a checkpoint."""
     claim = manifests.read(folder, path.name)
     state = State.FOREIGN if _is_foreign(folder, path) else State.DAMAGED
-    return Entry(path, size, state, claim, str(error))
+    return Entry(path, size, state, claim, str(error), isinstance(error, DiskError))
 
 
 def _is_foreign(folder: CheckpointFolder, path: Path) -> bool:

@@ -47,6 +47,8 @@ def run(arguments: argparse.Namespace) -> int:
     for entry in entries:
         if entry.state is State.DAMAGED:
             say(entry.reason)
+        elif (last := known.get(entry.name)) is not None and not last.good:
+            say(text("cli_verified_bad", path=entry.path, on=last.on))
     say(text("cli_state_note"))
     if marked := [entry.name for entry in entries if entry.name in kept]:
         say(text("cli_marked", names=", ".join(marked)))
@@ -58,8 +60,8 @@ def run(arguments: argparse.Namespace) -> int:
 
 
 def _as_verified(entry: Entry, last: Verified | None) -> Entry:
-    """Damaged, where it was found so when it was last read to its end: it is still the same file."""
-    if last is None or last.good or entry.state is State.DAMAGED:
+    """Damaged, where no seal fits it, and it was found so when it was last read to its end: it is the same file."""
+    if last is None or last.good or entry.state is not State.UNVERIFIED:
         return entry
     return replace(entry, state=State.DAMAGED, reason=text("cli_verified_bad", path=entry.path, on=last.on))
 

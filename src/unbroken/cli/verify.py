@@ -122,7 +122,7 @@ def _examine_all(folder: CheckpointFolder, paths: list[Path]) -> tuple[list[Entr
 
 def _note(folder: CheckpointFolder, entries: list[Entry], statuses: dict[str, os.stat_result], on: str) -> None:
     """For ``list`` and the next subset. That it can't be noted is said, and changes nothing in what was found."""
-    known = [entry for entry in entries if entry.state is not State.FOREIGN]
+    known = [entry for entry in entries if entry.state is not State.FOREIGN and not entry.unread]
     try:
         verified.note(folder, {one.name: (statuses[one.name], one.state is State.GOOD) for one in known}, on)
     except DiskError as error:

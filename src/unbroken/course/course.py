@@ -207,7 +207,7 @@ class Course(EpochCourse):
         if reason is not None:
             key = "ended_steps_on_purpose" if self.asking.among_steps else "ended_on_purpose"
             said = {"epoch": self.cursor.epoch, "step": self.cursor.step, "reason": reason}
-            sentence = messages.text(key, **said, latest=self.kept_by.latest)
+            sentence = messages.text(key, **said, latest=self.kept_by.newest(self.resumed_from))
         _log.info(sentence)
 
     def close(self) -> None:

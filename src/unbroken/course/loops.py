@@ -1,7 +1,6 @@
 """The loops that a user writes: over epochs, over steps, and over batches; a few lines each on top of the course."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 from unbroken import messages
@@ -34,18 +33,12 @@ def epochs(course: Course, batches: BatchLoops, count: int, start: int) -> Itera
                     leaving.finish(course, lambda: _end_by_break(course, batches, count))
                 raise
             _close_epoch(course, batches, count)
-        said = {"done": cursor.epoch, "count": count, "latest": _newest(course)}
+        said = {"done": cursor.epoch, "count": count, "latest": course.kept_by.newest(course.resumed_from)}
         course.end(messages.text("complete" if done_before else "ended", **said))
         if nothing_left:
             course.say_what_code_behind_misses()
     finally:
         course.leave_loop()
-
-
-def _newest(course: Course) -> Path:
-    """The file of the newest state, for messages: another one where that was damaged, and nothing was trained since."""
-    folder = course.kept_by.folder
-    return folder.shown(folder.latest if folder.latest.exists() else course.resumed_from or folder.latest)
 
 
 def _end_by_break(course: Course, batches: BatchLoops, count: int) -> None:
@@ -103,7 +96,7 @@ def steps(course: Course, batches: BatchLoops, loader: ResumableLoader, goal: in
     def finish() -> None:
         course.at_close = None
         course.end_in_epoch()
-        said = {"done": cursor.step, "goal": goal, "latest": _newest(course)}
+        said = {"done": cursor.step, "goal": goal, "latest": course.kept_by.newest(course.resumed_from)}
         course.end(messages.text("complete_steps" if done_before else "ended_steps", **said))
         if done_before:
             course.say_what_code_behind_misses()

@@ -42,6 +42,11 @@ class StopSignals:
         """A signal that would reach the handler, if there is one."""
         return next((signal.Signals(n) for n in STOP_SIGNALS if signal.getsignal(n) == self._handle), None)
 
+    @property
+    def given_up(self) -> bool:
+        """Whether a Ctrl-C has ended what was to be saved first."""
+        return self._interrupts > (2 if self.state_is_kept else 1)
+
     def leave_child(self) -> bool:
         """In a forked child: SIGTERM is how its parent ends it (a pool, at the end of its block), and waits for it.
 
@@ -74,7 +79,7 @@ class StopSignals:
         if os.getpid() != self._owner:
             return  # a forked child got the group's signal: its parent decides
         self._interrupts += number == signal.SIGINT
-        if number == signal.SIGINT and self._interrupts > (2 if self.state_is_kept else 1):
+        if number == signal.SIGINT and self.given_up:
             raise KeyboardInterrupt
         workers_may_die()  # the group's signal also kills those of loaders that the user iterates without us
         if self.received is None:

@@ -5,6 +5,7 @@ import signal
 import sys
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from enum import Enum, auto
 from typing import NoReturn
 from weakref import WeakSet
@@ -209,14 +210,16 @@ class Stopping:
         elif self.phase is STEP and self._heard is None:
             self._heard = threading.Timer(_SILENT, self._say_heard)
             self._heard.daemon = True
-            self._heard.start()
+            with suppress(RuntimeError):  # no thread to be had: it is only a courtesy
+                self._heard.start()
 
     def _say_heard(self) -> None:
         """In a long step: somebody may think that the signal was lost, and send the second one, which saves nothing.
 
         In a thread: the code that the signal came upon may hold a lock that logging needs.
         """
-        if (received := self.signals.received) is not None and not self.stopped:
+        received, signals = self.signals.received, self.signals
+        if received is not None and self.phase is STEP and signals.reaching is not None and not signals.given_up:
             key = "stop_heard_interrupt" if received is signal.SIGINT else "stop_heard"
             _log.warning(messages.text(key, signal=received.name))
 

@@ -94,6 +94,12 @@ class Keeper:
         """The name of the newest state, for messages."""
         return self.folder.shown(self.folder.latest)
 
+    def newest(self, gone_on_from: Path | None) -> Path:
+        """The same, or, where there is no such file, as it was damaged and nothing was saved since: another name."""
+        if gone_on_from is None or self.folder.latest.exists():
+            return self.latest
+        return self.folder.shown(gone_on_from)
+
     @property
     def failure(self) -> DiskError | None:
         """Why the newest state is not safe on disk; None if it is."""

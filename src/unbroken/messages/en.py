@@ -983,10 +983,10 @@ SENTENCES: dict[str, str] = {
         "Stopped on {cause}; the state is safe in {latest}. Resume from it to go on: this command, run again "
         "unchanged, starts over."
     ),
-    "stop_heard": "{signal}: the state is saved as soon as the step in hand is done, and the run stops there.",
+    "stop_heard": "{signal} received: once the step in hand is done, the run stops with its state saved.",
     "stop_heard_interrupt": (
-        "{signal}: the state is saved as soon as the step in hand is done, and the run stops there. A second Ctrl-C "
-        "ends it at once, and saves nothing."
+        "{signal} received: once the step in hand is done, the run stops with its state saved. A second Ctrl-C ends it "
+        "at once, and saves nothing."
     ),
     "stopped_saved": (
         "Stopped on {cause}; the state is safe in {latest}. Run the same command again (or resume) to go on."

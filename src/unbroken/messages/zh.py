@@ -767,9 +767,9 @@ SENTENCES: dict[str, str] = {
     "stopped_saved_resume": (
         "因 {cause} 停止；状态已安全保存在 {latest}。请从它恢复以继续训练：原样再次运行本命令会从头开始。"
     ),
-    "stop_heard": "{signal}：当前这一步完成后立即保存状态，训练随即停止。",
+    "stop_heard": "已收到 {signal}：当前这一步完成后，训练会保存状态并停止。",
     "stop_heard_interrupt": (
-        "{signal}：当前这一步完成后立即保存状态，训练随即停止。再按一次 Ctrl-C 会立刻结束，不作任何保存。"
+        "已收到 {signal}：当前这一步完成后，训练会保存状态并停止。再按一次 Ctrl-C 会立刻结束，不作任何保存。"
     ),
     "stopped_saved": "因 {cause} 停止；状态已安全保存在 {latest}。再次运行同一命令（或恢复命令）即可继续。",
     "stopped_unsaved": "因 {cause} 停止，且最后的状态未能保存：{error}",
