@@ -206,7 +206,6 @@ class Stopping:
             self.begin(None)
         elif self.phase is OUTSIDE and self.kept is not None:
             self.stop_at_once(self.kept)
-
         elif self.phase is STEP and self._heard is None:
             self._heard = threading.Timer(_SILENT, self._say_heard)
             self._heard.daemon = True
