@@ -161,7 +161,7 @@ def test_one_that_comes_too_late_is_told_from_one_that_is_gone(tmp_path: Path, w
     # Who is missing says nothing; before they have met, nobody can.
     waiting = {"slow": [1], "save behind": [0], "alone": []}[what]
     assert [rank for rank in (0, 1) if f"Rank {rank} has waited 1 s at {where}" in said] == waiting, said
-    assert said.count(f" has waited 1 s at {where}") == len(waiting)
+    assert said.count(" has waited ") == len(waiting)
     assert "Traceback" not in said
 
 

@@ -13,7 +13,8 @@ optimizer = torch.optim.SGD(model.parameters(), 0.1)
 run = unbroken.Run()
 run.track(model=model, optimizer=optimizer)
 for epoch in run.epochs(2):
-    for number, (x, y) in enumerate(run.batches(loader)):
+    given = iter(run.batches(loader))  # held: it outlives an error
+    for number, (x, y) in enumerate(given):
         if sys.argv[1] != "on" and epoch == 1 and number == 2:
             kill = f"sleep 0.5; kill -{sys.argv[1].removeprefix('SIG')} {os.getpid()}"
             subprocess.Popen(["sh", "-c", kill])
@@ -22,8 +23,11 @@ for epoch in run.epochs(2):
                 size = int(Path("/proc/self/statm").read_text().split()[0]) * resource.getpagesize()
                 resource.setrlimit(resource.RLIMIT_AS, (size + (1 << 20), hard))
             until = time.monotonic() + float(sys.argv[2])
-            while time.monotonic() < until:
-                time.sleep(0.05)
+            try:
+                while time.monotonic() < until:
+                    time.sleep(0.05)
+            finally:
+                time.sleep(1.5 * ("tidies" in sys.argv))
             resource.setrlimit(resource.RLIMIT_AS, (soft, hard))
         step(model, optimizer, x, y)
 print("done", run.step)
@@ -46,10 +50,8 @@ def test_a_signal_that_no_thread_can_answer_stops_the_run_all_the_same(tmp_path:
 
 
 def test_a_second_ctrl_c_is_not_told_that_the_state_will_be_saved(tmp_path: Path) -> None:
-    twice = _SCRIPT.replace("kill -", "kill -INT {os.getpid()}; sleep 0.3; kill -").replace(
-        "run = unbroken.Run()", "import atexit; atexit.register(time.sleep, 1.5)\nrun = unbroken.Run()"
-    )
-    stopped = run_script(tmp_path, twice, "SIGINT", "2.5")
+    twice = _SCRIPT.replace("kill -", "kill -INT {os.getpid()}; sleep 0.3; kill -")
+    stopped = run_script(tmp_path, twice, "SIGINT", "2.5", "tidies")
     assert stopped.code == -2 and "received" not in stopped.err, stopped.said
 
 

@@ -11,7 +11,9 @@ import torch
 import unbroken
 from tests.run.loop import BrokenOffError, Lines, Trial, break_off_at
 from unbroken.keep import promised
+from unbroken.keep.saying import surroundings
 from unbroken.state.guards import Change, that_matter
+from unbroken.store.runstate import Surroundings
 
 
 @pytest.fixture
@@ -73,6 +75,18 @@ def test_a_finished_run_says_that_it_is_complete_and_nothing_of_a_next_epoch(
     text = "\n".join(shown.lines(tmp_path, 2))
     assert "Complete: nothing to train. 2 of 2 epochs were done before" in text
     assert "epoch 3" not in text and "Done" not in text
+
+
+def test_packages_that_are_not_used_are_counted_and_what_matters_is_all_named(
+    log: Lines, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("UNBROKEN_LANG", "en")
+    now = {"threads": "2", "cpu": "another", **{f"package none-{number}": "2.0" for number in range(20)}}
+    then = dict.fromkeys(now, "1.0")
+    told = surroundings(Surroundings({}, then, None), Surroundings({}, now, None))
+    (line,) = (line for line in log.lines if line.startswith("Environment"))
+    assert line.index("threads") < line.index("cpu") < line.index("none-0") < line.index("none-4")
+    assert "none-5" not in line and "15 more" in line and len(told) == 2
 
 
 def test_the_file_that_a_complete_run_is_said_to_be_in_is_there(

@@ -517,6 +517,23 @@ def test_the_expected_size_is_that_of_the_file() -> None:
     assert size <= program.tracked.expected_bytes() <= size + (256 << 10)
 
 
+def test_the_expected_size_counts_what_each_small_tensor_takes_beside_its_own_bytes() -> None:
+    def build(start: int) -> Program:
+        model = nn.Sequential(*(nn.Linear(2, 2) for _ in range(300)))
+        optimizer = torch.optim.Adam(model.parameters())
+        return Program(
+            {"model": model, "optimizer": optimizer},
+            supervised(model, optimizer, inputs=lambda: torch.randn(2, 2)),
+        )
+
+    program = build(0)
+    before = program.tracked.expected_bytes()
+    program.run(range(1))
+    size = len(program.save())
+    assert size <= before <= 2 * size
+    assert size <= program.tracked.expected_bytes() <= 2 * size
+
+
 @pytest.mark.parametrize("layout", [torch.sparse_coo, torch.sparse_csr, torch.sparse_bsc])
 def test_the_expected_size_counts_sparse_tensors(layout: torch.layout) -> None:
     model = nn.Linear(1, 1)

@@ -68,6 +68,14 @@ def test_what_is_lost_is_what_was_trained_behind_the_state() -> None:
     assert replace(FIRST, step=10, reached=4).lost == 0
 
 
+def test_of_a_complete_run_that_trained_on_nothing_is_said_to_be_complete() -> None:
+    """All was done that had been planned; then one process trained further, and died before it saved."""
+    done = replace(FIRST, step=10, ended="complete", reached=None)
+    starts = Starts.none().with_another(done)
+    assert starts.with_another(replace(done, reached=12)).last[-1].ended == "broken_off"
+    assert starts.with_another(done).last[-1].ended == "complete"
+
+
 def test_changes_are_bounded_in_number_and_length() -> None:
     changes = changes_of("config", [(f"n{n}", "x" * 10_000, n) for n in range(1000)])
     assert len(bounded(changes)) == 40
